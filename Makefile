@@ -1,0 +1,78 @@
+# Needs GNU make and Python 3.11 or newer; everything else is installed into .venv, pinned with hashes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+GUEST := runtime-image/guest
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+export DENO_NO_UPDATE_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test ok check fix bench lock clean
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile
+
+run: $(VENV)/.run ## start the example pool and evaluate something in it
+	@$(BIN)/tyrex-pool serve examples/hello.yaml --try '`Deno $${Deno.version.deno} says $${6 * 7}`'
+
+test: $(VENV)/.dev ## all tests that this machine can run
+	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" test --quiet --permit-no-files --allow-read .
+	$(BIN)/python -m pytest
+
+ok: check test ## what CI runs: every check, then the tests
+
+check: $(VENV)/.dev ## format, lint, types, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --check --permit-no-files .
+	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" lint --permit-no-files .
+	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" check .
+
+fix: $(VENV)/.dev ## format and mend what can be mended by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --permit-no-files .
+
+bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (BENCH=--quick: a minute)
+	$(BIN)/python -m tests.bench $(BENCH)
+
+lock: ## pin requirements/*.in again, with hashes, for every platform
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/python -m pip --quiet install 'uv>=0.9'
+	cd requirements && for part in runtime build dev bench; do \
+	  UV_CUSTOM_COMPILE_COMMAND='make lock' ../$(VENV)/lock/bin/uv pip compile --quiet --no-config --upgrade --universal \
+	    --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes --no-emit-index-url \
+	    --no-annotate --output-file $$part.txt $$part.in || exit 1; \
+	done
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the virtual environment: one stamp for each set of packages, so that nothing is installed twice ---
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo 'tyrex-pool needs Python 3.11 or newer: set PYTHON, as in `make run PYTHON=python3.12`' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo 'This Python has no venv module: install it (Debian, Ubuntu: apt-get install python3-venv)' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	@echo "Installing tyrex-pool, Deno and its libraries into $(VENV) (once, some 60 MB) ..."
+	@$(PIP) --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "Installing what the checks and tests need into $(VENV) (once) ..."
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.run
+	@echo "Installing the peers of the benchmark into $(VENV) (once) ..."
+	@$(PIP) --require-hashes -r requirements/bench.txt
+	@touch $@

@@ -1,0 +1,113 @@
+"""`tyrex-pool`: finds the command, runs it, and turns what it raises into a message and an exit code.
+
+Exit codes: 0 done, 1 an eval failed, 2 bad input, 130 Ctrl-C.
+"""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple, Protocol, cast
+
+from tyrex_pool.cli.output import BadInput, error_text, printable
+from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy, TyrexError
+
+PROGRAM = "tyrex-pool"
+
+
+class Command(NamedTuple):
+    """`module` is imported only when its command runs."""
+
+    module: str
+    summary: str
+
+
+class CommandModule(Protocol):
+    """What a command's module has."""
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; returns the exit code. May raise BadInput, InvalidSpec, InvalidStrategy, TyrexError, OSError."""
+        ...
+
+
+COMMANDS = {
+    "serve": Command("tyrex_pool.cli.serve", "run the pool of a manifest on this machine"),
+    "eval": Command("tyrex_pool.cli.eval", "evaluate code in a pool"),
+    "status": Command("tyrex_pool.cli.status", "show a pool's runtimes, load and last error"),
+    "crd": Command("tyrex_pool.cli.crd", "print the CustomResourceDefinition"),
+    "agent": Command("tyrex_pool.cli.agent", "serve one runtime, inside its pod"),
+    "proxy": Command("tyrex_pool.cli.proxy", "dispatch evals to runtimes elsewhere"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. Raises SystemExit for --help, --version and wrong options."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    name = words[0] if words else "--help"
+    command = COMMANDS.get(name)
+    if command is None:
+        overview().parse_args(words or ["--help"])
+        return 2  # an overview accepts nothing but --help and --version, which exit by themselves
+    module = cast("CommandModule", importlib.import_module(command.module))
+    parser = argparse.ArgumentParser(f"{PROGRAM} {name}", description=f"{command.summary}.".capitalize())
+    module.add_arguments(parser)
+    # Intermixed, so that `eval POOL --url URL CODE` means what it says.
+    return guarded(module, parser.parse_intermixed_args(words[1:]))
+
+
+def overview() -> argparse.ArgumentParser:
+    """The parser of `tyrex-pool` without a command."""
+    width = max(map(len, COMMANDS))
+    parser = argparse.ArgumentParser(
+        PROGRAM,
+        usage=f"{PROGRAM} COMMAND ...",
+        description="Pools of Deno runtimes that evaluate JavaScript and TypeScript.",
+        epilog="commands:\n"
+        + "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
+        + f"\n\n`{PROGRAM} COMMAND --help` tells more.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version()}")
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
+    return parser
+
+
+def guarded(module: CommandModule, args: argparse.Namespace) -> int:
+    """Run the command; errors that are the user's to read are printed without a traceback."""
+    try:
+        code = module.run(args)
+        sys.stdout.flush()
+    except (BadInput, InvalidSpec, InvalidStrategy) as exc:
+        return complain(str(exc), 2)
+    except TyrexError as exc:
+        return complain(error_text(exc), 1)
+    except BrokenPipeError:
+        # Whoever read our output left (`| head`): nothing to say, and nothing may be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as exc:
+        return complain(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc), 2)
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def complain(message: str, code: int) -> int:
+    """Print `error: message` to stderr and return `code`."""
+    print(f"error: {printable(message)}", file=sys.stderr)
+    return code
+
+
+def _version() -> str:
+    try:
+        return version(PROGRAM)
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""What the commands print: JSON, tables, errors, and nothing that could steer a terminal."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from tyrex_pool.model.errors import TyrexError
+from tyrex_pool.model.wire import encode_json
+
+FAULTS = {
+    "guest": "the evaluated code",
+    "caller": "the request",
+    "platform": "the pool",
+}
+
+
+class BadInput(Exception):  # noqa: N818 - it is the user's error
+    """The command line asks for something that cannot be done; the message says what to write instead."""
+
+
+def json_text(value: Any, *, pretty: bool | None = None) -> str:
+    """`value` as JSON: indented for a terminal (or if `pretty`), else in one line."""
+    text = encode_json(value)
+    if sys.stdout.isatty() if pretty is None else pretty:
+        text = msgspec.json.format(text, indent=2)
+    return text.decode()
+
+
+def error_text(error: TyrexError) -> str:
+    """`error` for a person: what, whose fault, whether it may be repeated, and the guest's value and stack."""
+    lines = [
+        f"{error.name}: {error.detail}",
+        f"  fault: {FAULTS[error.fault]}",
+        f"  retry: {'safe, it never started' if error.retryable else 'not safe, it may have run'}",
+    ]
+    if error.has_value:
+        lines.append(f"  value: {json_text(error.value, pretty=False)}")
+    if error.stack:
+        lines += ["  stack:", *(f"    {line.strip()}" for line in error.stack.splitlines())]
+    return "\n".join(lines)
+
+
+def table(rows: Sequence[Sequence[object]]) -> str:
+    """`rows` in columns as wide as their widest cell; None is a dash."""
+    cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
+    return "\n".join(lines)
+
+
+def printable(text: str) -> str:
+    """`text` with control characters (but newline and tab) and lone surrogates escaped: guests write it."""
+    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)

@@ -1,0 +1,7 @@
+"""Clients of a pool's HTTP interface: `Client` blocks, `AsyncClient` is awaited."""
+
+from tyrex_pool.client.asynchronous import AsyncClient
+from tyrex_pool.client.blocking import Client
+from tyrex_pool.client.exchange import Answer
+
+__all__ = ["Answer", "AsyncClient", "Client"]

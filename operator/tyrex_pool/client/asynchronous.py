@@ -1,0 +1,93 @@
+"""`AsyncClient`: a pool over HTTP, for asyncio."""
+
+import asyncio
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from tyrex_pool.client import exchange
+from tyrex_pool.client.exchange import Answer, Failure, Language, Request
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """As `Client`, to be awaited. If the task is cancelled, an eval that has not started is dropped."""
+
+    def __init__(self, url: str, *, retries: int = 0, http: httpx.AsyncClient | None = None) -> None:
+        self._base = exchange.base_url(url)
+        self._retries = retries
+        self._http = http or httpx.AsyncClient()
+        self._owned = http is None
+
+    async def eval(
+        self,
+        code: str,
+        *,
+        key: str | None = None,
+        timeout: float | None = None,
+        language: Language = "javascript",
+    ) -> Any:
+        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval."""
+        return (await self.eval_response(code, key=key, timeout=timeout, language=language)).result
+
+    async def call(
+        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None
+    ) -> Any:
+        """The value of the global `function` (a dotted name) called with `args`, which travel as JSON."""
+        return (await self.call_response(function, *args, key=key, timeout=timeout)).result
+
+    async def eval_response(
+        self,
+        code: str,
+        *,
+        key: str | None = None,
+        timeout: float | None = None,
+        language: Language = "javascript",
+    ) -> Answer:
+        """As `eval`, with the runtime and its epoch."""
+        return await self._send(exchange.eval_request(code, key, timeout, language), exchange.evaluated)
+
+    async def call_response(
+        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None
+    ) -> Answer:
+        """As `call`, with the runtime and its epoch."""
+        return await self._send(exchange.call_request(function, args, key, timeout), exchange.evaluated)
+
+    async def pool(self) -> dict[str, Any]:
+        """The pool as its server sees it: `GET /v1/pool`."""
+        return await self._send(exchange.pool_request(), exchange.decoded)
+
+    async def explain(self, key: str | None = None) -> dict[str, Any]:
+        """Which runtime would serve `key` now, and why: `GET /v1/explain`."""
+        return await self._send(exchange.explain_request(key), exchange.decoded)
+
+    async def close(self) -> None:
+        """Close the connections; the client is of no use afterwards."""
+        if self._owned:
+            await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _send(self, request: Request, read: exchange.Read[T]) -> T:
+        attempt = 0
+        while True:
+            outcome: T | Failure
+            try:
+                outcome = read(await self._http.send(request.build(self._http, self._base)))
+            except httpx.RequestError as exc:
+                outcome = exchange.unanswered(exc, self._base)
+            if not isinstance(outcome, Failure):
+                return outcome
+            pause = outcome.pause(attempt, self._retries)
+            if pause is None:
+                raise outcome.error
+            attempt += 1
+            await asyncio.sleep(pause)

@@ -1,0 +1,97 @@
+"""`Client`: a pool over HTTP, for code that may block."""
+
+import time
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from tyrex_pool.client import exchange
+from tyrex_pool.client.exchange import Answer, Failure, Language, Request
+
+T = TypeVar("T")
+
+
+class Client:
+    """Evaluates in the pool at `url`; may be shared by threads.
+
+    Every method raises a TyrexError: what the pool answered, NoRuntime if it cannot be reached,
+    DeadRuntimeError if the connection broke after sending. `retries` is how often an eval that certainly
+    never started is tried again, each time with its whole timeout. `http` (for TLS, headers, proxies) stays
+    yours to close.
+    """
+
+    def __init__(self, url: str, *, retries: int = 0, http: httpx.Client | None = None) -> None:
+        self._base = exchange.base_url(url)
+        self._retries = retries
+        self._http = http or httpx.Client()
+        self._owned = http is None
+
+    def eval(
+        self,
+        code: str,
+        *,
+        key: str | None = None,
+        timeout: float | None = None,
+        language: Language = "javascript",
+    ) -> Any:
+        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval."""
+        return self.eval_response(code, key=key, timeout=timeout, language=language).result
+
+    def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+        """The value of the global `function` (a dotted name) called with `args`, which travel as JSON."""
+        return self.call_response(function, *args, key=key, timeout=timeout).result
+
+    def eval_response(
+        self,
+        code: str,
+        *,
+        key: str | None = None,
+        timeout: float | None = None,
+        language: Language = "javascript",
+    ) -> Answer:
+        """As `eval`, with the runtime and its epoch."""
+        return self._send(exchange.eval_request(code, key, timeout, language), exchange.evaluated)
+
+    def call_response(
+        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None
+    ) -> Answer:
+        """As `call`, with the runtime and its epoch."""
+        return self._send(exchange.call_request(function, args, key, timeout), exchange.evaluated)
+
+    def pool(self) -> dict[str, Any]:
+        """The pool as its server sees it: `GET /v1/pool`."""
+        return self._send(exchange.pool_request(), exchange.decoded)
+
+    def explain(self, key: str | None = None) -> dict[str, Any]:
+        """Which runtime would serve `key` now, and why: `GET /v1/explain`."""
+        return self._send(exchange.explain_request(key), exchange.decoded)
+
+    def close(self) -> None:
+        """Close the connections; the client is of no use afterwards."""
+        if self._owned:
+            self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(self, request: Request, read: exchange.Read[T]) -> T:
+        attempt = 0
+        while True:
+            outcome: T | Failure
+            try:
+                outcome = read(self._http.send(request.build(self._http, self._base)))
+            except httpx.RequestError as exc:
+                outcome = exchange.unanswered(exc, self._base)
+            if not isinstance(outcome, Failure):
+                return outcome
+            pause = outcome.pause(attempt, self._retries)
+            if pause is None:
+                raise outcome.error
+            attempt += 1
+            time.sleep(pause)  # noqa: TID251 - nothing here can tell when the pool has room

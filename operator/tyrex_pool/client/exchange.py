@@ -1,0 +1,183 @@
+"""What both clients say and understand: requests to a pool, what became of them, and when to try again.
+
+Everything but the sending itself, which is all that differs between `Client` and `AsyncClient`.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final, Literal, TypeVar
+
+import httpx
+
+from tyrex_pool.model import names
+from tyrex_pool.model.errors import DeadRuntimeError, InvalidRequest, NoRuntime, QueueTimeout, TyrexError
+from tyrex_pool.model.wire import decode_json, encode_json, from_problem
+
+Language = Literal["javascript", "typescript"]
+
+CONNECT: Final = 5.0
+"""Seconds that a connection may take."""
+MARGIN: Final = 5.0
+"""Seconds past an eval's timeout in which the pool's own answer is waited for."""
+PATIENCE: Final = 600.0
+"""Seconds to wait for the answer of an eval without a timeout; the pool's own deadline comes long before."""
+LONGEST_PAUSE: Final = 30.0
+"""Seconds between two attempts, whatever Retry-After says."""
+
+T = TypeVar("T")
+
+_CHANCE: Final = Random()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A result, the name of the runtime it came from, and its epoch (a new one: its state is gone)."""
+
+    result: Any
+    runtime: str
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An eval failed; `retry_after`: the seconds that the pool asked for, if it did."""
+
+    error: TyrexError
+    retry_after: float | None = None
+
+    def pause(self, attempt: int, retries: int, chance: Random = _CHANCE) -> float | None:
+        """Seconds to wait before another attempt after number `attempt` (from 0); None: give up.
+
+        Only what certainly never started is tried again.
+        """
+        if not self.error.retryable or attempt >= retries:
+            return None
+        if self.retry_after is not None:
+            return min(self.retry_after, LONGEST_PAUSE)
+        return chance.uniform(0.5, 1.0) * min(0.1 * 2.0 ** min(attempt, 9), LONGEST_PAUSE)
+
+
+Read = Callable[[httpx.Response], T | Failure]
+"""Makes something of a response."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, ready to be sent."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    timeout: float | None = None
+    body: bytes | None = None
+    params: Mapping[str, str] | None = None
+
+    def build(self, http: httpx.Client | httpx.AsyncClient, base: str) -> httpx.Request:
+        """The request for the pool at the URL `base`."""
+        wait = PATIENCE if self.timeout is None else self.timeout + MARGIN
+        return http.build_request(
+            self.method,
+            base + self.path,
+            content=self.body,
+            params=self.params,
+            headers=None if self.body is None else {"Content-Type": names.TYPE_JSON},
+            timeout=httpx.Timeout(wait, connect=CONNECT),
+        )
+
+
+def base_url(url: str) -> str:
+    """`url` without a slash at its end. Raises InvalidRequest for what is no HTTP URL."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as exc:
+        raise InvalidRequest(f"write a URL such as http://render.web.svc, not {url!r}: {exc}") from exc
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise InvalidRequest(f"write a URL such as http://render.web.svc, not {url!r}")
+    return url.rstrip("/")
+
+
+def eval_request(code: str, key: str | None, timeout: float | None, language: Language) -> Request:
+    """`POST /v1/eval`; `timeout` in seconds. Raises InvalidRequest."""
+    body: dict[str, Any] = {"code": code}
+    if language != "javascript":
+        body["language"] = language
+    return _post(names.PATH_EVAL, body, key, timeout)
+
+
+def call_request(function: str, args: tuple[Any, ...], key: str | None, timeout: float | None) -> Request:
+    """`POST /v1/call`; `timeout` in seconds. Raises InvalidRequest, also for what JSON cannot carry."""
+    return _post(names.PATH_CALL, {"function": function, "args": args}, key, timeout)
+
+
+def pool_request() -> Request:
+    """`GET /v1/pool`."""
+    return Request("GET", names.PATH_POOL, CONNECT)
+
+
+def explain_request(key: str | None) -> Request:
+    """`GET /v1/explain`."""
+    return Request("GET", names.PATH_EXPLAIN, CONNECT, params=None if key is None else {"key": key})
+
+
+def evaluated(response: httpx.Response) -> Answer | Failure:
+    """What came of an eval."""
+    document = decoded(response)
+    if isinstance(document, Failure):
+        return document
+    if "result" not in document:
+        return Failure(from_problem(response.status_code, response.content))
+    headers = response.headers
+    runtime, epoch = headers.get(names.HEADER_RUNTIME, ""), headers.get(names.HEADER_EPOCH, "")
+    return Answer(document["result"], runtime, epoch)
+
+
+def decoded(response: httpx.Response) -> dict[str, Any] | Failure:
+    """The JSON object that a pool answered, or how it failed."""
+    if response.status_code == httpx.codes.OK:
+        try:
+            document = decode_json(response.content)
+        except ValueError:
+            document = None
+        if isinstance(document, dict):
+            return document
+    error = from_problem(response.status_code, response.content)
+    return Failure(error, _seconds(response.headers.get(names.HEADER_RETRY_AFTER)))
+
+
+def unanswered(exc: httpx.RequestError, base: str) -> Failure:
+    """Why there was no answer. Retryable only where the request was certainly not sent."""
+    error: TyrexError
+    said = str(exc) or type(exc).__name__
+    if isinstance(exc, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
+        error = NoRuntime(f"could not connect to {base}: {said}")
+    elif isinstance(exc, httpx.PoolTimeout):
+        error = QueueTimeout(f"all connections of this client to {base} were in use for too long")
+    elif isinstance(exc, httpx.TimeoutException):
+        error = DeadRuntimeError(f"{base} did not answer in time; the code may have run")
+    else:
+        error = DeadRuntimeError(f"the connection to {base} broke ({said}); the code may have run")
+    error.__cause__ = exc
+    return Failure(error)
+
+
+def _post(path: str, body: dict[str, Any], key: str | None, timeout: float | None) -> Request:
+    if key is not None:
+        body["key"] = key
+    if timeout is not None:
+        if not (timeout > 0 and math.isfinite(timeout)):
+            raise InvalidRequest(f"timeout: write a number of seconds above 0, not {timeout!r}")
+        body["timeoutMs"] = math.ceil(timeout * 1000)
+    try:
+        content = encode_json(body)
+    except (TypeError, ValueError) as exc:
+        raise InvalidRequest(f"an argument cannot travel as JSON: {exc}") from exc
+    return Request("POST", path, timeout, content)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    return (
+        float(retry_after)
+        if retry_after is not None and retry_after.isascii() and retry_after.isdigit()
+        else None
+    )

@@ -1,0 +1,257 @@
+"""Which runtime gets which eval, and in what order: pure, told the time, never doing anything itself.
+
+A ticket's life (the moves are methods of `Balancer`):
+
+    submit ──► WAITING ──take──► RUNNING ──finish──► DONE
+                  ▲  └──take──► STAGED ──(a place is free)──► RUNNING
+                  └──────── decline ───┘
+
+A staged eval lies in the runtime's pipe behind the running ones, so that the runtime need not wait for us between
+two evals. It may start by itself, but only until its lease ends: after that the runtime declines it, so whether
+it ran is certain at any time (docs/decisions/0002-leases.md).
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import Any
+
+from tyrex_pool.dispatch import custom
+from tyrex_pool.dispatch.deadlines import Deadlines
+from tyrex_pool.dispatch.strategies import Runtime, Strategy
+from tyrex_pool.model.errors import NoRuntime, Overloaded
+
+PACE_LIMIT = 0.002
+"""Seconds: evals are staged only behind ones that are usually shorter than this."""
+_PACE_WEIGHT = 0.1
+
+
+class State(IntEnum):
+    WAITING = 0
+    STAGED = 1
+    RUNNING = 2
+    DONE = 3
+
+
+class Ticket:
+    """One eval on its way. Times are seconds on the caller's clock.
+
+    `work` is what to evaluate, opaque here. `deliver(ticket, outcome)` is called by the rim, once; None when
+    nobody waits for the answer any more; `waiter` is for whoever gave it.
+    """
+
+    __slots__ = (
+        "arrived", "attempts", "deadline", "deliver", "epoch", "finished", "id", "key", "kind", "lease", "slot", "started",
+        "state", "waiter", "work",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        work: Any,
+        key: str | None,
+        arrived: float,
+        deadline: float,
+        deliver: Callable[["Ticket", Any], None] | None,
+    ) -> None:
+        self.work = work
+        self.key = key
+        self.arrived = arrived
+        self.deadline = deadline
+        self.deliver = deliver
+        self.started = 0.0
+        self.finished = 0.0
+        self.state = State.WAITING
+        self.slot: Slot | None = None
+        self.id = ""
+        self.epoch = 0
+        self.lease = 0.0
+        self.attempts = 0
+        self.waiter: Any = None
+
+
+class Slot:
+    """One runtime as the balancer keeps it; strategies see it as a `Runtime`.
+
+    `capacity` evals run at a time, `queue` may wait behind them. `ahead` is how many of those may be staged, None
+    for a slot that keeps its own queue (a remote one): then all are sent at once. `elsewhere` is load that others
+    put on this runtime, as it reports it.
+    """
+
+    __slots__ = (
+        "ahead", "capacity", "elsewhere", "epoch", "in_flight", "index", "name", "own", "pace", "queue", "queued",
+        "returned", "running", "staged", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, name: str, index: int, capacity: int, queue: int, ahead: int | None) -> None:
+        self.name = name
+        self.index = index
+        self.capacity = capacity
+        self.queue = queue
+        self.ahead = ahead
+        self.epoch = 0
+        self.in_flight = 0
+        self.queued = 0
+        self.own = 0
+        self.elsewhere = 0
+        self.pace = 0.0
+        self.running: dict[Ticket, None] = {}
+        self.staged: deque[Ticket] = deque()
+        self.returned: OrderedDict[Ticket, None] = OrderedDict()
+        self.waiting: OrderedDict[Ticket, None] = OrderedDict()
+
+    def changed(self, own: int) -> None:
+        """Count `own` more (or fewer) evals of ours, and share the load out into in flight and queued."""
+        self.own += own
+        load = self.own + self.elsewhere
+        self.in_flight = load if load < self.capacity else self.capacity
+        self.queued = load - self.in_flight
+
+
+class Balancer:
+    """Tickets over slots. Every ticket ends exactly once: finished, dropped, overdue, or lost with its runtime."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self.ready: tuple[Slot, ...] = ()
+        self.deadlines: Deadlines[Ticket] = Deadlines()
+        self.use(strategy)
+
+    def use(self, strategy: Strategy) -> None:
+        """From now on `strategy` chooses; evals that have a runtime keep it."""
+        self._strategy = strategy
+        self._select = custom.guard(strategy)
+
+    def explain(self, key: str | None) -> tuple[Runtime | None, str]:
+        """Which runtime would serve `key` now (None: not known beforehand), and why; changes nothing."""
+        return custom.explain(self._strategy, self.ready, key)
+
+    def set_ready(self, slots: Sequence[Slot]) -> None:
+        """From now on these are the runtimes to choose from; `slots` in a stable order."""
+        ready = tuple(sorted(slots, key=lambda slot: slot.index))
+        if ready != self.ready:
+            self.ready = ready
+
+    def submit(self, ticket: Ticket) -> Slot:
+        """Give `ticket` a slot, where it waits until `take`.
+
+        Raises NoRuntime, Overloaded, or StrategyError from a custom strategy: the eval certainly never started.
+        """
+        if not self.ready:
+            raise NoRuntime("no runtime of the pool is ready")
+        slot = self._select(self.ready, ticket.key)
+        if slot is None:
+            raise NoRuntime("the strategy chose no runtime")
+        assert isinstance(slot, Slot)
+        if slot.ahead is not None and slot.own >= slot.capacity + slot.queue:
+            raise Overloaded(f"the queue of runtime {slot.name} is full ({slot.queue} evals)")
+        ticket.slot = slot
+        ticket.state = State.WAITING
+        slot.waiting[ticket] = None
+        slot.changed(+1)
+        self.deadlines.add(ticket)
+        return slot
+
+    def take(self, slot: Slot, now: float) -> Ticket | None:
+        """The next ticket to send to `slot`'s runtime: RUNNING (it starts on arrival), STAGED, or None."""
+        source = slot.returned or slot.waiting
+        if not source:
+            return None
+        if slot.ahead is None or len(slot.running) < slot.capacity:
+            ticket, _ = source.popitem(last=False)
+            ticket.state = State.RUNNING
+            ticket.started = now
+            slot.running[ticket] = None
+            return ticket
+        if len(slot.staged) < slot.ahead and slot.pace < PACE_LIMIT:
+            ticket, _ = source.popitem(last=False)
+            ticket.state = State.STAGED
+            slot.staged.append(ticket)
+            return ticket
+        return None
+
+    def finish(self, ticket: Ticket, now: float) -> None:
+        """The runtime answered `ticket`; what is staged behind it runs now."""
+        slot = self._leave(ticket)
+        ticket.finished = now
+        slot.pace += (now - ticket.started - slot.pace) * _PACE_WEIGHT
+        self._promote(slot, now)
+
+    def decline(self, ticket: Ticket, now: float) -> None:
+        """The runtime did not start `ticket`, its lease had ended: it waits again, before all that came later."""
+        slot = ticket.slot
+        assert slot is not None
+        if ticket.deliver is None:
+            self._leave(ticket)
+        else:
+            self._unsend(ticket)
+            ticket.state = State.WAITING
+            slot.returned[ticket] = None
+        self._promote(slot, now)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Nobody waits for `ticket` any more: one that waits is dropped, one that runs goes on unheard."""
+        ticket.deliver = None
+        if ticket.state is State.WAITING and ticket.slot is not None:
+            self._leave(ticket)
+
+    def overdue(self, now: float) -> list[Ticket]:
+        """The tickets whose deadline has passed, in any state but DONE; waiting ones have left their queue."""
+        tickets = [ticket for ticket in self.deadlines.due(now) if ticket.state is not State.DONE]
+        for ticket in tickets:
+            if ticket.state is State.WAITING:
+                self._leave(ticket)
+        return tickets
+
+    def lose(self, slot: Slot) -> list[Ticket]:
+        """`slot`'s isolate is gone. Returns what ran in it; what was staged certainly never started: it waits again."""
+        lost = list(slot.running)
+        for ticket in lost:
+            self._leave(ticket)
+        for ticket in reversed(slot.staged):
+            if ticket.deliver is None:
+                self._forget(ticket)
+            else:
+                ticket.state = State.WAITING
+                slot.returned[ticket] = None
+                slot.returned.move_to_end(ticket, last=False)
+        slot.staged.clear()
+        slot.pace = 0.0
+        return lost
+
+    def evict(self, slot: Slot) -> list[Ticket]:
+        """Take every waiting ticket out of `slot`, oldest first: they may be submitted again elsewhere."""
+        tickets = [*slot.returned, *slot.waiting]
+        for ticket in tickets:
+            self._leave(ticket)
+        return tickets
+
+    def _promote(self, slot: Slot, now: float) -> None:
+        while slot.staged and len(slot.running) < slot.capacity:
+            ticket = slot.staged.popleft()
+            ticket.state = State.RUNNING
+            ticket.started = now
+            slot.running[ticket] = None
+
+    def _leave(self, ticket: Ticket) -> Slot:
+        """Take `ticket` out of its slot for good."""
+        self._unsend(ticket)
+        return self._forget(ticket)
+
+    def _unsend(self, ticket: Ticket) -> None:
+        slot = ticket.slot
+        assert slot is not None
+        if ticket.state is State.RUNNING:
+            del slot.running[ticket]
+        elif ticket.state is State.STAGED:
+            slot.staged.remove(ticket)
+        elif ticket in slot.returned:
+            del slot.returned[ticket]
+        else:
+            del slot.waiting[ticket]
+
+    def _forget(self, ticket: Ticket) -> Slot:
+        slot = ticket.slot
+        assert slot is not None
+        ticket.state = State.DONE
+        self.deadlines.discard(ticket)
+        slot.changed(-1)
+        return slot

@@ -1,0 +1,58 @@
+"""Deadlines of many tickets in buckets of time: adding and discarding cost the same for one and for a million."""
+
+from typing import Generic, Protocol, TypeVar
+
+TICK = 0.01
+"""Seconds a bucket spans; a deadline is due at most this much late."""
+
+
+class Timed(Protocol):
+    """Something with a deadline in seconds, on the clock of whoever calls."""
+
+    @property
+    def deadline(self) -> float: ...
+
+
+T = TypeVar("T", bound=Timed)
+
+
+class Deadlines(Generic[T]):
+    """Which items are due. An item's deadline must not change while it is in here."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, dict[T, None]] = {}
+        self._lowest = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
+
+    def add(self, item: T) -> None:
+        tick = int(item.deadline / TICK)
+        if not self._buckets or tick < self._lowest:
+            self._lowest = tick
+        bucket = self._buckets.get(tick)
+        if bucket is None:
+            self._buckets[tick] = {item: None}
+        else:
+            bucket[item] = None
+
+    def discard(self, item: T) -> None:
+        """Forget `item`; one that is not here is no error."""
+        tick = int(item.deadline / TICK)
+        bucket = self._buckets.get(tick)
+        if bucket is not None:
+            bucket.pop(item, None)
+            if not bucket:
+                del self._buckets[tick]
+
+    def due(self, now: float) -> list[T]:
+        """Take out every item whose bucket has passed, oldest bucket first."""
+        end = int(now / TICK)
+        if not self._buckets or end <= self._lowest:
+            return []
+        if end - self._lowest > len(self._buckets):
+            ticks = sorted(tick for tick in self._buckets if tick < end)
+        else:
+            ticks = [tick for tick in range(self._lowest, end) if tick in self._buckets]
+        self._lowest = end
+        return [item for tick in ticks for item in self._buckets.pop(tick)]

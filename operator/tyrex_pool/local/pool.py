@@ -1,0 +1,134 @@
+"""LocalPool: a pool of real Deno processes in your own program, without a server and without a cluster."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tyrex_pool.dispatch.balancer import Ticket
+from tyrex_pool.dispatch.custom import check
+from tyrex_pool.dispatch.strategies import Strategy
+from tyrex_pool.model.durations import format_duration
+from tyrex_pool.model.errors import InvalidRequest, TyrexError
+from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_json
+from tyrex_pool.runtime.launch import Sources
+from tyrex_pool.runtime.pool import Pool
+
+
+class LocalPool:
+    """Evaluates JavaScript in `size` Deno processes of this machine (default: one per processor).
+
+    `strategy` is a name (RoundRobin, Random, Hash, LeastLoaded) or an object with `select(runtimes, key)`.
+    `permissions` is `{"default": …, "allow": {…}, "deny": {…}}`; nothing is allowed by default. `main_module` is
+    the path of a module that each runtime loads first, or its source when it is given as `inline=`. Everything
+    else is a field of a TyrexPool's spec in the same form: `timeouts={"eval": "2s"}`, `limits={"heap": "64Mi"}`,
+    `concurrency`, `queue`, `spec={…}`. Raises InvalidSpec or InvalidStrategy.
+
+    Use it as `async with LocalPool(…) as pool:` from the loop's main thread; entering raises NoRuntime, with the
+    reason, if the runtimes do not start.
+    """
+
+    def __init__(
+        self,
+        size: int | None = None,
+        strategy: str | Strategy = "RoundRobin",
+        permissions: Mapping[str, Any] | None = None,
+        *,
+        main_module: str | os.PathLike[str] | None = None,
+        inline: str | None = None,
+        name: str = "local",
+        **spec: Any,
+    ) -> None:
+        raw: dict[str, Any] = {"size": os.cpu_count() or 1 if size is None else size}
+        self._strategy = None if isinstance(strategy, str) else check(strategy)
+        if isinstance(strategy, str):
+            raw["strategy"] = {"type": strategy}
+        if permissions is not None:
+            raw["permissions"] = permissions
+        if main_module is not None:
+            raw["mainModule"] = {"path": os.fspath(main_module)}
+        if inline is not None:
+            raw.setdefault("mainModule", {})["inline"] = inline
+        self._spec = PoolSpec.parse(raw | spec)
+        self._name = name
+        self._pool: Pool | None = None
+
+    async def __aenter__(self) -> Self:
+        pool = Pool(self._name, self._spec, Sources(Path.cwd(), {}), self._strategy)
+        self._loop = asyncio.get_running_loop()
+        try:
+            pool.start()
+            await pool.wait_ready()
+        except BaseException:
+            await pool.close()
+            raise
+        self._pool = pool
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Let evals in flight end within `timeouts.drain`, then end every process."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close(self._spec.timeouts.drain)
+
+    async def eval(
+        self, code: str, *, key: str | None = None, timeout: float | None = None, language: str = "javascript"
+    ) -> Any:
+        """The completion value of `code`, awaited if it is a promise. `timeout` in seconds. Raises a TyrexError."""
+        if language not in ("javascript", "typescript"):
+            raise InvalidRequest(f"language: write javascript or typescript; got {language!r}")
+        return await self._run(EvalRequest(code, language=language), key, timeout)  # type: ignore[arg-type]
+
+    async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+        """The result of a global function, by its (dotted) name, with JSON arguments. Raises a TyrexError."""
+        return await self._run(CallRequest(function, list(args)), key, timeout)
+
+    def status(self) -> dict[str, Any]:
+        """The pool as `GET /v1/pool` shows it."""
+        return self._open().describe()
+
+    def explain(self, key: str | None = None) -> dict[str, Any]:
+        """Which runtime would serve `key` now, and why."""
+        return self._open().explain(key)
+
+    def _open(self) -> Pool:
+        if self._pool is None:
+            raise RuntimeError("the pool is not open: use `async with LocalPool(...) as pool:`")
+        return self._pool
+
+    async def _run(self, work: EvalRequest | CallRequest, key: str | None, timeout: float | None) -> Any:
+        pool = self._open()
+        timeouts = self._spec.timeouts
+        seconds = timeouts.eval if timeout is None else timeout
+        if not 0 < seconds <= timeouts.max_eval:
+            limit = format_duration(timeouts.max_eval)
+            raise InvalidRequest(f"timeout: write seconds above 0 and up to timeouts.maxEval ({limit}); got {seconds}")
+        now = self._loop.time()
+        future: asyncio.Future[bytes] = self._loop.create_future()
+        ticket = Ticket(work, key, now, now + seconds, _deliver)
+        ticket.waiter = future
+        pool.submit(ticket)
+        try:
+            payload = await future
+        except asyncio.CancelledError:
+            pool.cancel(ticket)
+            raise
+        return decode_json(payload)
+
+
+def _deliver(ticket: Ticket, outcome: bytes | TyrexError) -> None:
+    future = ticket.waiter
+    if future.done():
+        return
+    if isinstance(outcome, TyrexError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

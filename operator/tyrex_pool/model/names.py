@@ -1,0 +1,96 @@
+"""Every public string once: API group, labels, ports, headers, paths, and the names of a pool's children."""
+
+from hashlib import sha256
+from typing import Final
+
+GROUP: Final = "tyrex.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND: Final = "TyrexPool"
+PLURAL: Final = "tyrexpools"
+SINGULAR: Final = "tyrexpool"
+SHORT_NAME: Final = "txp"
+CATEGORY: Final = "tyrex"
+CRD_NAME: Final = f"{PLURAL}.{GROUP}"
+
+FINALIZER: Final = f"{GROUP}/cleanup"
+LABEL_PREFIX: Final = f"{GROUP}/"
+LABEL_POOL: Final = f"{LABEL_PREFIX}pool"
+LABEL_COMPONENT: Final = "app.kubernetes.io/component"
+
+SERVICE_PORT: Final = 80
+"""Of the Service users call."""
+ADMIN_PORT: Final = 9090
+"""Health and metrics."""
+SERVE_PORT: Final = 8080
+"""Of `tyrex-pool serve`, and of the proxy and agent containers."""
+
+HEADER_KEY: Final = "Tyrex-Key"
+HEADER_TIMEOUT: Final = "Tyrex-Timeout-Ms"
+HEADER_RUNTIME: Final = "Tyrex-Runtime"
+HEADER_EPOCH: Final = "Tyrex-Epoch"
+HEADER_EVAL: Final = "Tyrex-Eval"
+HEADER_SERVER_TIMING: Final = "Server-Timing"
+HEADER_RETRY_AFTER: Final = "Retry-After"
+HEADER_LOAD: Final = "Tyrex-Load"
+
+PATH_EVAL: Final = "/v1/eval"
+PATH_CALL: Final = "/v1/call"
+PATH_POOL: Final = "/v1/pool"
+PATH_EXPLAIN: Final = "/v1/explain"
+PATH_HEALTH: Final = "/healthz"
+PATH_READY: Final = "/readyz"
+PATH_METRICS: Final = "/metrics"
+
+TYPE_JSON: Final = "application/json"
+TYPE_PROBLEM: Final = "application/problem+json"
+LANGUAGES: Final = {"text/javascript": "javascript", "application/typescript": "typescript"}
+"""Content types of a body that is the code itself -> the `language` it stands for."""
+
+ERROR_TYPE_PREFIX: Final = "urn:tyrex:error:"
+
+DNS_LABEL_MAX: Final = 63
+"""Characters in a DNS label, and in a label's value."""
+
+
+def runtime_name(pool: str, index: int) -> str:
+    """What `Tyrex-Runtime` says: `render-0`."""
+    return f"{pool}-{index}"
+
+
+def proxy_service(pool: str) -> str:
+    """The Service users call has the pool's own name."""
+    return pool
+
+
+def runtime_service(pool: str) -> str:
+    """The headless Service by which a proxy finds the runtimes."""
+    return _child(pool, "runtime")
+
+
+def runtime_deployment(pool: str) -> str:
+    return _child(pool, "runtime")
+
+
+def proxy_deployment(pool: str) -> str:
+    return _child(pool, "proxy")
+
+
+def service_host(pool: str, namespace: str) -> str:
+    """The host part of the URL that users call."""
+    return f"{proxy_service(pool)}.{namespace}.svc"
+
+
+def error_type(name: str) -> str:
+    """The `type` member of a problem document."""
+    return ERROR_TYPE_PREFIX + name
+
+
+def _child(pool: str, suffix: str) -> str:
+    """`<pool>-<suffix>`, with the pool's tail hashed where it would be over 63 characters."""
+    name = f"{pool}-{suffix}"
+    if len(name) <= DNS_LABEL_MAX:
+        return name
+    digest = sha256(pool.encode()).hexdigest()[:8]
+    head = pool[: DNS_LABEL_MAX - len(suffix) - len(digest) - 2].rstrip("-")
+    return f"{head}-{digest}-{suffix}"

@@ -1,0 +1,58 @@
+"""Typed parsing of a manifest: the base of the spec's structs, and `convert`, which raises InvalidSpec."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from tyrex_pool.model.durations import Seconds, parse_duration
+from tyrex_pool.model.errors import InvalidSpec
+from tyrex_pool.model.quantities import Bytes, parse_quantity
+from tyrex_pool.model.refusals import explain, quote, struct_of
+
+T = TypeVar("T")
+
+
+class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """A part of a manifest: snake_case in Python, camelCase on the wire, no unknown field.
+
+    A `__post_init__` refuses by raising InvalidSpec with a path relative to itself, such as `.maxEval`.
+    """
+
+
+def convert(raw: object, kind: type[T], path: str) -> T:
+    """`raw` (what JSON or YAML gave) as a `kind`. Raises InvalidSpec; its path begins with `path`."""
+    try:
+        value = msgspec.convert(raw, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise explain(error, raw, kind, path) from error
+    _refuse_null(raw, inspect.type_info(kind), path)
+    return value
+
+
+def _decode(kind: type, raw: object) -> object:
+    if kind is Seconds:
+        return _named(parse_duration, raw)
+    if kind is Bytes:
+        return _named(parse_quantity, raw)
+    raise NotImplementedError(kind)
+
+
+def _named(parse: Callable[[object], object], raw: object) -> object:
+    """`parse(raw)`, with the value in the message when it is refused."""
+    try:
+        return parse(raw)
+    except ValueError as error:
+        raise InvalidSpec("", f"{error}, not {quote(raw)}") from error
+
+
+def _refuse_null(raw: object, schema: inspect.Type, path: str) -> None:
+    """Refuse a null where Python's None means "absent". Free-form members may hold what they like."""
+    if raw is None:
+        raise InvalidSpec(path, "write a value or leave the field out, not null")
+    struct = struct_of(schema)
+    if struct is not None and isinstance(raw, dict):
+        for field in struct.fields:
+            if field.encode_name in raw:
+                _refuse_null(raw[field.encode_name], field.type, f"{path}.{field.encode_name}")

@@ -1,0 +1,163 @@
+"""What travels over HTTP: the two requests, problem documents, and JSON values that both ends read alike.
+
+msgspec does the work. What it cannot (lone surrogates, which JavaScript's strings may hold) goes the slow way
+through the json module.
+"""
+
+import json
+import math
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+
+from tyrex_pool.model import names
+from tyrex_pool.model.errors import ABSENT, ERRORS, Fault, InvalidRequest, TyrexError
+from tyrex_pool.model.refusals import explain
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+TimeoutMs = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class EvalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The body of `POST /v1/eval`. `key` and `timeout_ms` may be absent or null, which is None here."""
+
+    code: str
+    key: str | None = None
+    timeout_ms: TimeoutMs | None = None
+    language: Literal["javascript", "typescript"] = "javascript"
+
+
+class CallRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The body of `POST /v1/call`: `function` is the (dotted) name of a global one."""
+
+    function: str
+    args: list[Any] = msgspec.field(default_factory=list)
+    key: str | None = None
+    timeout_ms: TimeoutMs | None = None
+
+
+class _Problem(msgspec.Struct):
+    """The members of a problem document that a client reads."""
+
+    name: str
+    detail: str = ""
+    fault: Fault | None = None
+    value: Any = ABSENT
+    stack: str | None = None
+
+
+_EVAL: Final = msgspec.json.Decoder(EvalRequest)
+_CALL: Final = msgspec.json.Decoder(CallRequest)
+_JSON: Final = msgspec.json.Decoder()
+_ENCODER: Final = msgspec.json.Encoder()
+_SNIPPET: Final = 200
+# msgspec's own, and what its C code lets through: bad UTF-8, nesting deeper than the interpreter's stack
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def decode_eval(body: bytes) -> EvalRequest:
+    """Raises InvalidRequest, whose detail names the member."""
+    try:
+        return _EVAL.decode(body)
+    except _UNREADABLE:
+        return _decode_slowly(body, EvalRequest)
+
+
+def decode_call(body: bytes) -> CallRequest:
+    """Raises InvalidRequest, whose detail names the member."""
+    try:
+        return _CALL.decode(body)
+    except _UNREADABLE:
+        return _decode_slowly(body, CallRequest)
+
+
+def problem(error: TyrexError) -> bytes:
+    """The problem document (RFC 9457) that tells a caller of `error`."""
+    members: dict[str, Any] = {
+        "type": names.error_type(error.name),
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "name": error.name,
+        "fault": error.fault,
+        "retryable": error.retryable,
+    }
+    if error.has_value:
+        members["value"] = error.value
+    if error.stack is not None:
+        members["stack"] = error.stack
+    return encode_json(members)
+
+
+def from_problem(status: int, body: bytes) -> TyrexError:
+    """The error that `problem` wrote; a plain TyrexError for any other answer, such as a gateway's page."""
+    try:
+        told = msgspec.convert(decode_json(body), _Problem)
+        kind = ERRORS[told.name]
+    except (ValueError, KeyError):
+        answer = body[:_SNIPPET].decode("utf-8", "replace")
+        return TyrexError(f"HTTP {status} without a problem document of a pool: {answer!r}")
+    return kind(told.detail, value=told.value, stack=told.stack, fault=told.fault)
+
+
+def encode_json(value: object) -> bytes:
+    """As JavaScript's JSON.stringify does: NaN becomes null, a lone surrogate its escape.
+
+    Raises TypeError for a type that JSON has not, ValueError for a cycle.
+    """
+    try:
+        return _ENCODER.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(value), separators=(",", ":"), allow_nan=False).encode()
+    except RecursionError as error:
+        raise ValueError("the value is cyclic or nested too deeply for JSON") from error
+
+
+def decode_json(text: bytes) -> Any:
+    """As JavaScript's JSON.parse does, with whole numbers of any length. Raises ValueError."""
+    try:
+        return _JSON.decode(text)
+    except _UNREADABLE:
+        pass
+    try:
+        return json.loads(text.decode(), parse_constant=_no_constant, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _decode_slowly(body: bytes, kind: type[R]) -> R:
+    """What the decoder of a `kind` refused: find out why, or accept what only the json module can read."""
+    try:
+        raw = decode_json(body)
+    except ValueError as error:
+        raise InvalidRequest(f"the body is not JSON: {error}") from error
+    try:
+        request = msgspec.convert(raw, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(str(explain(error, raw, kind, "body"))) from error
+    for member in kind.__struct_fields__:
+        text = getattr(request, member)
+        if isinstance(text, str) and not _is_unicode(text):
+            raise InvalidRequest(f"body.{member}: write it without lone surrogates")
+    return request
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` can be hashed, sent and compiled: it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text} is out of range")
+    return number
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")

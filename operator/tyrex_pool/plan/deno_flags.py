@@ -1,0 +1,130 @@
+"""Deno's command line and environment for an isolate, from what the pool permits.
+
+Deno's own defaults are not ours: it asks a terminal, reads configuration files, imports from a list of public
+hosts, and downloads npm packages without any permission and past every `--deny-import`. So each is closed
+here unless the pool grants it. Measured with Deno 2.9.8.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from tyrex_pool.model.permissions import ALL, KINDS, Permissions
+
+_ALWAYS: Final = ("--no-prompt", "--no-config", "--no-lock", "--quiet")
+_MEBIBYTE: Final = 1 << 20
+
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "DENO_NO_PACKAGE_JSON": "1",
+    "DENO_NO_UPDATE_CHECK": "1",
+    "NO_COLOR": "1",
+}
+"""What every isolate's process has."""
+
+_KEPT: Final = frozenset({"DENO_DIR", "DENO_CERT", "DENO_TLS_CA_STORE"})
+# All else of Deno's own steers Deno past the flags: DENO_PERMISSION_BROKER_PATH replaces them altogether,
+# DENO_COMPAT and DENO_UNSTABLE_* add features, DENO_COVERAGE_DIR and DENO_AUDIT_PERMISSIONS write files,
+# DENO_V8_FLAGS precedes our heap limit, DENO_AUTH_TOKENS and DENO_KV_ACCESS_TOKEN are the platform's secrets.
+_REMOVED_PREFIXES: Final = ("DENO_", "OTEL_DENO")
+# Node's way to load code, to write files, and to speak to a parent; and one that writes TLS keys to a file.
+_REMOVED: Final = frozenset(
+    {"NODE_CHANNEL_FD", "NODE_OPTIONS", "NODE_UNIQUE_ID", "NODE_V8_COVERAGE", "SSLKEYLOGFILE"}
+)
+
+
+class ModuleNeeds(msgspec.Struct, frozen=True):
+    """What the cached static graph of the main module needs beside local files.
+
+    `npm`: some npm package. `hosts`: the `host:port` (or `host`) of its remote modules, jsr's included.
+    """
+
+    npm: bool = False
+    hosts: tuple[str, ...] = ()
+
+
+NO_NEEDS: Final = ModuleNeeds()
+
+
+def deno_flags(permissions: Permissions, heap: int, modules: ModuleNeeds = NO_NEEDS) -> tuple[str, ...]:
+    """The flags of `deno run` for an isolate with `heap` bytes (whole MiB are used)."""
+    return (
+        *_ALWAYS,
+        f"--v8-flags=--max-old-space-size={heap // _MEBIBYTE},--expose-gc",
+        *_permission_flags(permissions, modules),
+        *_loading_flags(permissions, modules),
+    )
+
+
+def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
+    """The environment of an isolate's process: `inherited` less what undoes the flags, and `ENVIRONMENT`."""
+    kept = {name: value for name, value in inherited.items() if name in _KEPT or not _undoes_flags(name)}
+    return {**kept, **ENVIRONMENT}
+
+
+def _undoes_flags(name: str) -> bool:
+    return name in _REMOVED or name.startswith(_REMOVED_PREFIXES)
+
+
+def _permission_flags(permissions: Permissions, modules: ModuleNeeds) -> Iterator[str]:
+    everything = permissions.default == "AllowAll"
+    imports, no_imports = _imports(permissions, modules)
+    if everything and imports == ALL:
+        yield "--allow-all"  # Deno refuses it beside any other --allow-*
+    else:
+        for kind in KINDS:
+            granted = ALL if everything else permissions.allow.of(kind)
+            yield from _flag("allow", kind, imports if kind == "import" else granted)
+    for kind in KINDS:
+        yield from _flag("deny", kind, no_imports if kind == "import" else permissions.deny.of(kind))
+
+
+def _flag(verb: str, kind: str, entries: tuple[str, ...]) -> Iterator[str]:
+    if entries == ALL:
+        yield f"--{verb}-{kind}"
+    elif entries:
+        yield f"--{verb}-{kind}={','.join(entries)}"
+
+
+def _granted_imports(permissions: Permissions) -> tuple[str, ...]:
+    if permissions.deny.import_ == ALL:
+        return ()
+    return ALL if permissions.default == "AllowAll" else permissions.allow.import_
+
+
+def _imports(permissions: Permissions, modules: ModuleNeeds) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What `--allow-import` and `--deny-import` say.
+
+    The main module's static imports need no permission of the pool, but Deno checks them, cached or not: so
+    their hosts are added, and `_loading_flags` sees to it that nothing is downloaded from them.
+    """
+    granted, denied = _granted_imports(permissions), permissions.deny.import_
+    if granted == ALL:
+        return ALL, denied
+    if granted or modules.hosts:
+        added = (host for host in modules.hosts if host not in granted)
+        return (*granted, *added), () if denied == ALL else denied
+    # without the flag Deno would allow its list of public hosts
+    return ALL if permissions.default == "AllowAll" else (), ALL
+
+
+def _loading_flags(permissions: Permissions, modules: ModuleNeeds) -> Iterator[str]:
+    """What of the outside world modules come from: a host that is granted, else at most the image's cache."""
+    granted = _granted_imports(permissions)
+    if granted == ALL and not permissions.deny.import_:
+        return
+    if not granted and not modules.hosts:
+        yield "--no-remote"
+    if not modules.npm:
+        yield "--no-npm"
+    if modules.npm or not all(_covers(granted, host) for host in modules.hosts):
+        yield "--cached-only"
+
+
+def _covers(granted: tuple[str, ...], host: str) -> bool:
+    """Whether a granted host, `*.suffix` or host without its port is this one."""
+    if granted == ALL:
+        return True
+    forms = (host, host.rpartition(":")[0])
+    wildcards = tuple(entry[1:] for entry in granted if entry.startswith("*."))
+    return any(form in granted or form.endswith(wildcards) for form in forms)

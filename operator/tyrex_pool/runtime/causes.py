@@ -1,0 +1,66 @@
+"""Why an isolate ended, and what that means for the evals that ran in it."""
+
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+from tyrex_pool.model.errors import ABSENT, ERRORS, DeadRuntimeError, HeapLimitError, TyrexError
+from tyrex_pool.model.wire import decode_json
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """`kind` is stable (metrics, conditions), `detail` is for people. `by_itself`: the guest ended it."""
+
+    kind: str
+    detail: str
+    by_itself: bool = False
+
+    def error(self, alone: bool) -> TyrexError:
+        """The error of an eval that ran in the isolate; `alone` if no other eval ran there."""
+        if self.kind == "heap_limit":
+            return HeapLimitError(self.detail) if alone else DeadRuntimeError(f"another eval: {self.detail}")
+        return DeadRuntimeError(self.detail, fault="guest" if self.by_itself and alone else "platform")
+
+
+DEADLINE = Cause("deadline", "another eval in this runtime went over its deadline, and the isolate was replaced")
+STOPPED = Cause("stopped", "the pool was stopped")
+OVER_MEMORY = Cause("heap_limit", "the isolate held more memory than limits.heap allows")
+OVERFULL = Cause("heap_limit", "buffers outside the heap held more than limits.heap")
+
+_OUT_OF_HEAP = ("JavaScript heap out of memory", "JavaScript out of memory", "Reached heap limit")
+
+
+def broken_protocol(detail: str) -> Cause:
+    return Cause("protocol", f"the isolate broke the protocol ({detail}) and was replaced", by_itself=True)
+
+
+def startup_timeout(seconds: float) -> Cause:
+    return Cause("startup", f"the main module did not load within timeouts.startup ({seconds:g} s)")
+
+
+def main_module_failed(payload: bytes) -> Cause:
+    error = guest_error(payload)
+    return Cause("startup", f"the main module failed: {error.stack or error.detail}")
+
+
+def of_exit(status: int, output: list[str], starting: bool) -> Cause:
+    """`status` is an exit code or minus a signal; `output` the last lines it printed."""
+    if any(sign in line for line in output for sign in _OUT_OF_HEAP):
+        return Cause("heap_limit", "the heap reached limits.heap, and the isolate was replaced")
+    how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
+    said = next((line for line in output if line.startswith("error:")), "")
+    detail = f"the isolate {how}" + (f" ({said})" if said else "")
+    if starting:
+        return Cause("startup", "\n".join([f"{detail} before it was ready", *output[-5:]]))
+    return Cause("exit", detail, by_itself=True)
+
+
+def guest_error(payload: bytes) -> TyrexError:
+    """The error that the guest side describes as JSON. Raises ValueError when it does not."""
+    fields: Any = decode_json(payload)
+    kind = ERRORS.get(fields.get("name")) if isinstance(fields, dict) else None
+    if kind is None:
+        raise ValueError("not an error")
+    return kind(fields["detail"], value=fields.get("value", ABSENT), stack=fields.get("stack"))
+

@@ -1,0 +1,62 @@
+"""The balancer in an event loop: evals come in, a driver sends them to runtimes, deadlines are kept."""
+
+import asyncio
+from typing import Any, Protocol
+
+from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
+from tyrex_pool.dispatch.deadlines import TICK
+from tyrex_pool.model.errors import QueueTimeout
+
+
+class Driver(Protocol):
+    """What stands behind the slots: isolates of this process, or connections to other servers."""
+
+    def pump(self, slot: Slot) -> None:
+        """Send what `slot` may be sent now."""
+        ...
+
+    def overdue(self, ticket: Ticket) -> None:
+        """The deadline of `ticket`, which was sent, has passed: answer it."""
+        ...
+
+
+def answer(ticket: Ticket, outcome: Any) -> None:
+    """Deliver `outcome`, unless nobody waits or it was answered already."""
+    deliver = ticket.deliver
+    if deliver is not None:
+        ticket.deliver = None
+        deliver(ticket, outcome)
+
+
+class Dispatcher:
+    """`submit` and `cancel` for servers and LocalPool; times are `loop.time()` seconds."""
+
+    def __init__(self, balancer: Balancer, driver: Driver, loop: asyncio.AbstractEventLoop) -> None:
+        self.balancer = balancer
+        self._driver = driver
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+
+    def submit(self, ticket: Ticket) -> None:
+        """Take `ticket`, which is answered through its `deliver`. Raises NoRuntime, Overloaded, StrategyError."""
+        slot = self.balancer.submit(ticket)
+        if self._timer is None:
+            self._timer = self._loop.call_later(TICK, self._tick)
+        self._driver.pump(slot)
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Nobody waits for `ticket` any more."""
+        self.balancer.cancel(ticket)
+
+    def _tick(self) -> None:
+        deadlines = self.balancer.deadlines
+        self._timer = self._loop.call_later(TICK, self._tick) if deadlines else None
+        for ticket in self.balancer.overdue(self._loop.time()):
+            if ticket.state is State.DONE:
+                answer(ticket, QueueTimeout("the deadline passed while the eval waited for its turn"))
+            else:
+                self._driver.overdue(ticket)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

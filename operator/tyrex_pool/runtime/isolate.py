@@ -1,0 +1,214 @@
+"""One isolate: a Deno process that runs guest code, seen from the supervisor.
+
+    STARTING ──ready──► READY ──► ENDED
+        └────failed / too late────┘     (killed, exited, broke the protocol: it never comes back)
+
+It enforces what needs no choice between runtimes: the pipe's protocol, limits of memory, the start's deadline.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from tyrex_pool.dispatch.balancer import Ticket
+from tyrex_pool.runtime import causes
+from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, Reply, hello, order
+from tyrex_pool.runtime.log import GuestLog
+from tyrex_pool.runtime.process import Memory, Process
+
+LEASE = 0.005
+"""Seconds in which a staged eval may start by itself."""
+_READ = 262_144
+_MEBI = 1 << 20
+_YOUNG_GENERATION = 96 * _MEBI
+"""V8 keeps this much beside the old generation, which is what limits.heap bounds."""
+
+
+class Phase(Enum):
+    STARTING = "Starting"
+    READY = "Ready"
+    ENDED = "Ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How isolates of a pool are started: `command` (the pipe's descriptor is appended), times in seconds."""
+
+    command: tuple[str, ...]
+    directory: str
+    environment: dict[str, str]
+    limits: Limits
+    startup: float
+    heap: int
+
+
+class Owner(Protocol):
+    """Who hears of an isolate's life: the supervisor."""
+
+    def isolate_ready(self, isolate: "Isolate") -> None: ...
+    def isolate_replied(self, isolate: "Isolate", ticket: Ticket, reply: Reply) -> None: ...
+    def isolate_ended(self, isolate: "Isolate", cause: causes.Cause) -> None: ...
+    def isolate_gone(self, isolate: "Isolate") -> None: ...
+
+
+class Isolate:
+    """Starts at once; raises OSError when Deno cannot be started at all."""
+
+    def __init__(self, launch: Launch, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
+        self.phase = Phase.STARTING
+        self.id_prefix = b""
+        self.sent = 0
+        self.gone = asyncio.Event()
+        self._owner = owner
+        self._loop = loop
+        self._launch = launch
+        self._cause: causes.Cause | None = None
+        self._nonces = Nonces()
+        self._hello = self._nonces.take()
+        self._tickets: dict[bytes, Ticket] = {}
+        self._replies = Replies(launch.limits.result + 4 * _MEBI)
+        self._out = bytearray()
+        self._blocked = False
+        self._clock_offset = 0.0
+        self.process = Process(launch.command, launch.directory, launch.environment)
+        token = secrets.token_hex(8)
+        self.log = GuestLog(loop, self.process.log, token, self._only_eval)
+        self.memory = Memory(self.process.pid)
+        self._memory_limit = 0
+        self._late = loop.call_later(launch.startup, self._too_late)
+        loop.add_reader(self.process.pipe, self.receive)
+        self.process.when_ended(loop, self._ended)
+        self._write(hello(self._hello, token, launch.limits))
+
+    # Sending
+
+    def send(self, ticket: Ticket, lease_end: float) -> None:
+        """Put `ticket` into the pipe; `lease_end` (loop time, 0 for none) bounds its start."""
+        nonce = self._nonces.take()
+        self._tickets[nonce] = ticket
+        self.sent += 1
+        eval_id = b"%b%d" % (self.id_prefix, self.sent)
+        ticket.id = eval_id.decode()
+        ticket.lease = lease_end
+        bound = (lease_end - self._clock_offset) * 1000 if lease_end else 0.0
+        self._out += order(nonce, eval_id, ticket.work, bound)
+
+    def flush(self) -> None:
+        """Write what was sent; call it once for several."""
+        if self._out and not self._blocked:
+            self._write(b"")
+
+    def _write(self, data: bytes) -> None:
+        self._out += data
+        try:
+            written = self.process.pipe.send(self._out)
+        except BlockingIOError:
+            written = 0
+        except OSError:  # the process is gone: its end is on the way to us
+            self._out.clear()
+            return
+        del self._out[:written]
+        if self._out and not self._blocked:
+            self._blocked = True
+            self._loop.add_writer(self.process.pipe, self._writable)
+        elif not self._out and self._blocked:
+            self._blocked = False
+            self._loop.remove_writer(self.process.pipe)
+
+    def _writable(self) -> None:
+        self._write(b"")
+
+    # Receiving
+
+    def receive(self) -> None:
+        """Read and handle all that has come."""
+        while self.phase is not Phase.ENDED:
+            try:
+                data = self.process.pipe.recv(_READ)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._loop.remove_reader(self.process.pipe)
+                self.process.kill()  # only its end of the pipe may be gone
+                return
+            try:
+                for reply in self._replies.feed(data):
+                    self._handle(reply)
+            except ProtocolError as error:
+                self.end(causes.broken_protocol(str(error)))
+                return
+            if len(data) < _READ:
+                return
+
+    def _handle(self, reply: Reply) -> None:
+        if self.phase is Phase.ENDED:
+            return
+        ticket = self._tickets.pop(reply.nonce, None)
+        if ticket is not None:
+            self._owner.isolate_replied(self, ticket, reply)
+        elif reply.nonce == self._hello:
+            self._handle_start(reply)
+        else:
+            raise ProtocolError("a reply to nothing that was asked")
+
+    def _handle_start(self, reply: Reply) -> None:
+        if reply.status == b"started":
+            # Our time can only be later than the isolate's when it read its clock, so leases end early, never late.
+            self._clock_offset = self._began_at(float(reply.payload))
+        elif reply.status == b"ready" and self.phase is Phase.STARTING:
+            self._late.cancel()
+            self.phase = Phase.READY
+            self._memory_limit = self.memory.resident() + self._launch.heap + _YOUNG_GENERATION
+            self._owner.isolate_ready(self)
+        elif reply.status == b"failed":
+            self.end(causes.main_module_failed(reply.payload))
+        else:
+            raise ProtocolError("an unknown report")
+
+    def _began_at(self, clock_ms: float) -> float:
+        return self._loop.time() - clock_ms / 1000
+
+    def _only_eval(self) -> str | None:
+        running = [ticket for ticket in self._tickets.values() if ticket.state.name == "RUNNING"]
+        return running[0].id if len(running) == 1 else None
+
+    # Limits and the end
+
+    def check_memory(self) -> None:
+        """End the isolate if it holds more than its limit in resident memory."""
+        if self.phase is Phase.READY and self.memory.resident() > self._memory_limit:
+            self.end(causes.OVER_MEMORY)
+
+    def _too_late(self) -> None:
+        self.end(causes.startup_timeout(self._launch.startup))
+
+    def end(self, cause: causes.Cause) -> None:
+        """Kill it; the owner hears of it at once, and need not wait for the process to be gone."""
+        if self.phase is Phase.ENDED:
+            return
+        self._close(cause)
+
+    def _ended(self, status: int) -> None:
+        """The process is gone, by us or by itself."""
+        self.gone.set()
+        if self.phase is not Phase.ENDED:
+            self.receive()
+        if self.phase is not Phase.ENDED:
+            self.log.close()
+            self._close(causes.of_exit(status, list(self.log.tail), self.phase is Phase.STARTING))
+        self._owner.isolate_gone(self)
+
+    def _close(self, cause: causes.Cause) -> None:
+        self.phase = Phase.ENDED
+        self._late.cancel()
+        self.process.kill()
+        self.log.close()
+        self._loop.remove_reader(self.process.pipe)
+        self._loop.remove_writer(self.process.pipe)
+        self.process.close()
+        self.memory.close()
+        self._owner.isolate_ended(self, cause)

@@ -1,0 +1,97 @@
+"""From a PoolSpec to the command that starts an isolate: the entry file, the main module's files, the flags."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import deno
+
+from tyrex_pool.model.errors import InvalidSpec
+from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.plan.deno_flags import ModuleNeeds, child_environment, deno_flags
+from tyrex_pool.resources import guest_directory
+from tyrex_pool.runtime.channel import Limits
+from tyrex_pool.runtime.graph import module_needs
+from tyrex_pool.runtime.isolate import Launch
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a manifest's references lead on this machine: relative paths to `directory`, ConfigMaps to `files`."""
+
+    directory: Path
+    config_maps: dict[str, dict[str, str]]
+
+
+class Workspace:
+    """The files that isolates start from, in a directory of their own that `close` removes."""
+
+    def __init__(self, spec: PoolSpec, sources: Sources) -> None:
+        """Raises InvalidSpec when the main module is not where the manifest says."""
+        self._directory = Path(tempfile.mkdtemp(prefix="tyrex-pool-"))
+        try:
+            self.launch = self._prepare(spec, sources)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, spec: PoolSpec, sources: Sources) -> Launch:
+        binary = deno.find_deno_bin()
+        main = _main_module(spec, sources, self._directory)
+        needs = module_needs(binary, main) if main else ModuleNeeds()
+        entry = self._directory / "entry.ts"
+        entry.write_text(_entry(main))
+        return Launch(
+            command=(binary, "run", *deno_flags(spec.permissions, spec.limits.heap, needs), str(entry)),
+            directory=str(sources.directory),
+            environment=child_environment(os.environ),
+            limits=Limits(spec.concurrency, int(spec.limits.result), int(spec.limits.heap)),
+            startup=float(spec.timeouts.startup),
+            heap=int(spec.limits.heap),
+        )
+
+    def close(self) -> None:
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _entry(main: Path | None) -> str:
+    """A literal import is part of the entry's own graph, and loads without a permission."""
+    boot = json.dumps((guest_directory() / "isolate.ts").resolve().as_uri())
+    load = f"import({json.dumps(main.resolve().as_uri())})" if main else "Promise.resolve()"
+    return f"import {{ boot }} from {boot};\nawait boot(() => {load});\n"
+
+
+def _main_module(spec: PoolSpec, sources: Sources, workspace: Path) -> Path | None:
+    module = spec.main_module
+    if module is None:
+        return None
+    if module.path is not None:
+        path = sources.directory / module.path
+        if not path.is_file():
+            raise InvalidSpec("spec.mainModule.path", f"there is no file {module.path!r} in {sources.directory}")
+        return path
+    if module.config_map is not None:
+        return _write_files(module.config_map.name, module.config_map.entrypoint, sources, workspace)
+    assert module.inline is not None
+    path = workspace / "main.ts"
+    path.write_text(module.inline)
+    return path
+
+
+def _write_files(name: str, entrypoint: str, sources: Sources, workspace: Path) -> Path:
+    files = sources.config_maps.get(name)
+    if files is None:
+        problem = f"there is no ConfigMap {name!r}; put it into the same file"
+        raise InvalidSpec("spec.mainModule.configMap.name", problem)
+    if entrypoint not in files:
+        keys = ", ".join(sorted(files)) or "nothing"
+        problem = f"ConfigMap {name!r} has no key {entrypoint!r}; it has {keys}"
+        raise InvalidSpec("spec.mainModule.configMap.entrypoint", problem)
+    folder = workspace / "modules"
+    folder.mkdir()
+    for key, text in files.items():
+        (folder / key).write_text(text)
+    return folder / entrypoint

@@ -1,0 +1,105 @@
+"""What guests print, as structured log records; and the last lines of it, which say why a process ended.
+
+Records go to the logger `tyrex_pool.guest` with the extras `runtime`, `eval` (None when it is not known which eval
+printed) and `level`. Guests that print too much are slowed down, not cut off: we read no more than RATE bytes a
+second, and their writes wait.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+from collections import deque
+from collections.abc import Callable
+
+RATE = 1 << 20
+"""Bytes of one isolate's output that are read in a second."""
+LONGEST_LINE = 16_384
+_TAIL_LINES = 20
+_LEVELS = {
+    "debug": logging.DEBUG, "trace": logging.DEBUG, "log": logging.INFO, "info": logging.INFO,
+    "warn": logging.WARNING, "error": logging.ERROR,
+}  # fmt: skip
+
+logger = logging.getLogger("tyrex_pool.guest")
+
+
+class GuestLog:
+    """Reads one isolate's output. `current()` gives the id of the one eval that runs, or None."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, descriptor: int, token: str, current: Callable[[], str | None]
+    ) -> None:
+        self.runtime = ""
+        self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._loop = loop
+        self._descriptor = descriptor
+        self._token = token.encode() + b" "
+        self._current = current
+        self._held = b""
+        self._budget = RATE
+        self._reading = False
+        self._pause: asyncio.TimerHandle | None = None
+        self._resume()
+
+    def _resume(self) -> None:
+        self._pause = None
+        self._budget = RATE
+        self._reading = True
+        self._loop.add_reader(self._descriptor, self._readable)
+
+    def _stop(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._descriptor)
+
+    def _readable(self) -> None:
+        data = self._read()
+        if not data:
+            return self._stop()
+        self._budget -= len(data)
+        if self._budget <= 0:
+            self._stop()
+            self._pause = self._loop.call_later(1.0, self._resume)
+
+    def _read(self) -> bytes:
+        try:
+            data = os.read(self._descriptor, 65_536)
+        except BlockingIOError:
+            return b" "  # nothing yet
+        except OSError:
+            return b""
+        lines = (self._held + data).split(b"\n")
+        self._held = lines.pop()
+        if len(self._held) > LONGEST_LINE:
+            lines.append(self._held)
+            self._held = b""
+        for line in lines:
+            if line:
+                self._line(line)
+        return data
+
+    def _line(self, line: bytes) -> None:
+        if line.startswith(self._token):
+            with contextlib.suppress(ValueError, KeyError, TypeError):
+                fields = json.loads(line[len(self._token) :])
+                return self._record(_LEVELS[fields["level"]], fields["message"], fields["eval"])
+        text = line[:LONGEST_LINE].decode(errors="replace").rstrip("\r")
+        self.tail.append(text)
+        self._record(logging.INFO, text, self._current())
+
+    def _record(self, level: int, message: str, eval_id: str | None) -> None:
+        if logger.isEnabledFor(level):
+            logger.log(level, "%s", message, extra={"runtime": self.runtime, "eval": eval_id})
+
+    def close(self) -> None:
+        """Read what is left, at most one second's worth, and stop."""
+        while self._budget > 0 and len(data := self._read()) > 1:
+            self._budget -= len(data)
+        if self._held:
+            self._line(self._held)
+            self._held = b""
+        self._stop()
+        if self._pause is not None:
+            self._pause.cancel()

@@ -1,0 +1,126 @@
+"""Starts and ends the Deno process of one isolate, and tells when it has ended.
+
+The process leads its own session, so that a Ctrl-C on the terminal is ours to handle and what it spawned goes
+with it; the kernel kills it when we die (Linux), also while guest code loops.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+_PR_SET_PDEATHSIG = 1
+_libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def _in_child(parent: int) -> Callable[[], None]:
+    """What runs in the child before Deno: die with the parent, leave no core file."""
+
+    def prepare() -> None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # it died before the call above
+                os._exit(1)
+
+    return prepare
+
+
+class Process:
+    """A running Deno. `pipe` (our end of the socket pair) and `log` (what it prints) are non-blocking."""
+
+    def __init__(self, command: Sequence[str], directory: str, environment: Mapping[str, str]) -> None:
+        """`command` gets the number of its end of the pair as a last argument. Raises OSError."""
+        self.pipe, theirs = socket.socketpair()
+        self.log, log_end = os.pipe()
+        try:
+            self._child = subprocess.Popen(
+                [*command, str(theirs.fileno())],
+                cwd=directory,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log_end,
+                stderr=log_end,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                preexec_fn=_in_child(os.getpid()),  # noqa: PLW1509 - two system calls, no locks
+            )
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            theirs.close()
+            os.close(log_end)
+        self.pipe.setblocking(False)
+        os.set_blocking(self.log, False)
+        self.pid = self._child.pid
+        self._pidfd = -1
+
+    def when_ended(self, loop: asyncio.AbstractEventLoop, ended: Callable[[int], None]) -> None:
+        """Call `ended(status)` in the loop once: an exit code, or minus the signal."""
+
+        def reap() -> None:
+            if self._pidfd >= 0:
+                loop.remove_reader(self._pidfd)
+                os.close(self._pidfd)
+                self._pidfd = -1
+            ended(self._child.wait())
+
+        if hasattr(os, "pidfd_open"):
+            self._pidfd = os.pidfd_open(self.pid)
+            loop.add_reader(self._pidfd, reap)
+        else:
+
+            def wait() -> None:
+                self._child.wait()
+                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                    loop.call_soon_threadsafe(reap)
+
+            threading.Thread(target=wait, daemon=True).start()
+
+    def kill(self) -> None:
+        """SIGKILL for the process and what it spawned; nothing stops it, a SIGSTOP neither."""
+        if self._child.returncode is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Close our ends; the process must have ended, or ends by it."""
+        self.pipe.close()
+        with contextlib.suppress(OSError):
+            os.close(self.log)
+        self.log = -1
+
+
+class Memory:
+    """The resident memory of a process in bytes; 0 where the system has no /proc."""
+
+    def __init__(self, pid: int) -> None:
+        try:
+            self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self._statm = -1
+
+    def resident(self) -> int:
+        if self._statm < 0:
+            return 0
+        try:
+            return int(os.pread(self._statm, 128, 0).split()[1]) * _PAGE
+        except (OSError, IndexError):  # it has ended
+            return 0
+
+    def close(self) -> None:
+        if self._statm >= 0:
+            os.close(self._statm)
+            self._statm = -1
+
+
+_PAGE = resource.getpagesize()

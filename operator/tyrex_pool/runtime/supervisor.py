@@ -1,0 +1,285 @@
+"""The isolates of one pool on one machine: which stands behind which slot, the warm spare, replacement.
+
+A slot keeps its name, queue and place while its isolate is replaced. It stays among the ready ones meanwhile,
+because a replacement takes milliseconds, until a start fails.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
+from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, NoRuntime, QueueTimeout, TyrexError
+from tyrex_pool.runtime import causes
+from tyrex_pool.runtime.channel import ProtocolError, Reply
+from tyrex_pool.runtime.dispatcher import Dispatcher, answer
+from tyrex_pool.runtime.isolate import LEASE, Isolate, Launch, Phase
+
+AHEAD = 16
+"""Evals that may lie in an isolate's pipe behind the running ones."""
+GRACE = 0.02
+"""Seconds in which an isolate tells that it declined an eval whose lease has ended."""
+_BACKOFF = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
+_WATCH_BUSY = 0.02
+_WATCH_IDLE = 0.1
+
+
+class SlotState(Enum):
+    STARTING = "Starting"
+    READY = "Ready"
+    REPLACING = "Replacing"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+
+@dataclass(slots=True)
+class Seat:
+    """What stands behind a slot now."""
+
+    slot: Slot
+    state: SlotState = SlotState.STARTING
+    reason: str | None = None
+    isolate: Isolate | None = None
+
+
+class Supervisor:
+    """Keeps `slots` supplied with isolates. Call `start`, then wait for `changed`; end with `stop`."""
+
+    def __init__(
+        self, launch: Launch, balancer: Balancer, slots: list[Slot], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.seats = [Seat(slot) for slot in slots]
+        self.dispatcher = Dispatcher(balancer, self, loop)
+        self.changed: Callable[[], None] = lambda: None
+        self.replacements: dict[str, int] = {}
+        self.spare_hits = 0
+        self.last_error: dict[str, Any] | None = None
+        self._by_slot = {seat.slot: seat for seat in self.seats}
+        self._by_isolate: dict[Isolate, Seat] = {}
+        self._launch = launch
+        self._balancer = balancer
+        self._loop = loop
+        self._starting: set[Isolate] = set()
+        self._spares: list[Isolate] = []
+        self._dying: set[Isolate] = set()
+        self._failures = 0
+        self._retry: asyncio.TimerHandle | None = None
+        self._watch: asyncio.TimerHandle | None = None
+        self._stopping = False
+        self._flushing: set[Isolate] = set()
+
+    # Life
+
+    def start(self) -> None:
+        self._fill()
+        self._watch_memory()
+
+    async def stop(self, drain: float) -> None:
+        """Let what runs and waits end, for at most `drain` seconds, then end every isolate."""
+        end = self._loop.time() + drain
+        while any(seat.slot.own for seat in self.seats) and self._loop.time() < end:
+            await asyncio.sleep(0.01)
+        self._stopping = True
+        for timer in (self._retry, self._watch):
+            if timer is not None:
+                timer.cancel()
+        for isolate in [*self._by_isolate, *self._starting, *self._spares]:
+            isolate.end(causes.STOPPED)
+        for seat in self.seats:
+            seat.state = SlotState.STOPPED
+            for ticket in self._balancer.evict(seat.slot):
+                answer(ticket, NoRuntime("the pool was stopped"))
+        self._balancer.set_ready([])
+        self.dispatcher.close()
+        await asyncio.gather(*(isolate.gone.wait() for isolate in self._dying))
+
+    def _fill(self) -> None:
+        """Start as many isolates as are missing, one spare included (a parked pool needs none)."""
+        if self._stopping or self._retry is not None or not self.seats:
+            return
+        empty = sum(seat.isolate is None for seat in self.seats)
+        for _ in range(empty + 1 - len(self._starting) - len(self._spares)):
+            try:
+                self._starting.add(Isolate(self._launch, self, self._loop))
+            except OSError as error:
+                self._start_failed(causes.Cause("startup", f"Deno does not start: {error}"))
+                return
+
+    def _start_failed(self, cause: causes.Cause) -> None:
+        delay = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
+        self._failures += 1
+        if self._retry is None:
+            self._retry = self._loop.call_later(delay, self._start_again)
+        self._note("startup", cause.detail)
+        for seat in self.seats:
+            if seat.isolate is None:
+                seat.state = SlotState.FAILED
+                seat.reason = cause.detail
+                for ticket in self._balancer.evict(seat.slot):
+                    answer(ticket, NoRuntime(f"the runtime does not start: {cause.detail}"))
+        self._update()
+
+    def _start_again(self) -> None:
+        self._retry = None
+        self._fill()
+
+    def _update(self) -> None:
+        """Tell the balancer and whoever waits which slots are ready."""
+        ready = (SlotState.READY, SlotState.REPLACING)
+        self._balancer.set_ready([seat.slot for seat in self.seats if seat.state in ready])
+        self.changed()
+
+    def _note(self, name: str, detail: str) -> None:
+        self.last_error = {"name": name, "detail": detail, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+
+    # What isolates tell
+
+    def isolate_ready(self, isolate: Isolate) -> None:
+        self._starting.discard(isolate)
+        self._failures = 0
+        self._spares.append(isolate)
+        self._seat_spares()
+
+    def _seat_spares(self) -> None:
+        for seat in self.seats:
+            if seat.isolate is None and self._spares:
+                self._seat(seat, self._spares.pop(0))
+        self._update()
+
+    def _seat(self, seat: Seat, isolate: Isolate) -> None:
+        slot = seat.slot
+        slot.epoch = max(slot.epoch + 1, int(time.time() * 1000))
+        isolate.id_prefix = f"{slot.name}.{slot.epoch}.".encode()
+        isolate.log.runtime = slot.name
+        seat.isolate = isolate
+        seat.state = SlotState.READY
+        seat.reason = None
+        self._by_isolate[isolate] = seat
+        self.pump(slot)
+
+    def isolate_replied(self, isolate: Isolate, ticket: Ticket, reply: Reply) -> None:
+        if ticket.state is State.DONE:
+            return
+        now = self._loop.time()
+        status = reply.status
+        if status == b"declined":
+            self._balancer.decline(ticket, now)
+        elif status == b"overfull":
+            self._end_eval(ticket, HeapLimitError(causes.OVERFULL.detail), isolate, causes.OVERFULL)
+            return
+        else:
+            outcome = reply.payload if status == b"result" else self._guest_error(reply)
+            self._balancer.finish(ticket, now)
+            answer(ticket, outcome)
+        slot = ticket.slot
+        if slot is not None and (slot.returned or slot.waiting):
+            self.pump(slot)
+
+    def _end_eval(self, ticket: Ticket, error: TyrexError, isolate: Isolate, cause: causes.Cause) -> None:
+        """Answer `ticket` with an error of its own, and replace the isolate that it spoiled."""
+        ticket.finished = self._loop.time()
+        self._note(error.name, error.detail)
+        answer(ticket, error)
+        isolate.end(cause)
+
+    def _guest_error(self, reply: Reply) -> TyrexError:
+        try:
+            if reply.status == b"error":
+                return causes.guest_error(reply.payload)
+        except (ValueError, LookupError) as error:
+            raise ProtocolError("an error that cannot be read") from error
+        raise ProtocolError("an unknown status")
+
+    def isolate_ended(self, isolate: Isolate, cause: causes.Cause) -> None:
+        self._dying.add(isolate)
+        if isolate in self._starting:
+            self._starting.discard(isolate)
+            if not self._stopping:
+                self._start_failed(cause)
+            return
+        if isolate in self._spares:
+            self._spares.remove(isolate)
+            self._fill()
+            return
+        self.replacements[cause.kind] = self.replacements.get(cause.kind, 0) + 1
+        seat = self._by_isolate.pop(isolate)
+        seat.isolate = None
+        seat.state = SlotState.REPLACING
+        lost = self._balancer.lose(seat.slot)
+        for ticket in lost:
+            error = cause.error(alone=len(lost) == 1)
+            if ticket.deliver is not None:
+                self._note(error.name, error.detail)
+            ticket.finished = self._loop.time()
+            answer(ticket, error)
+        if not self._stopping:
+            self.spare_hits += bool(self._spares)
+            self._seat_spares()
+            self._fill()
+
+    def isolate_gone(self, isolate: Isolate) -> None:
+        self._dying.discard(isolate)
+
+    # The dispatcher's driver
+
+    def pump(self, slot: Slot) -> None:
+        isolate = self._by_slot[slot].isolate
+        if isolate is None:
+            return
+        now = self._loop.time()
+        take = self._balancer.take
+        waits = False
+        while (ticket := take(slot, now)) is not None:
+            ticket.epoch = slot.epoch
+            if ticket.state is State.RUNNING:
+                isolate.send(ticket, 0.0)
+                waits = True
+            else:
+                isolate.send(ticket, min(now + LEASE, ticket.deadline))
+        if waits:
+            isolate.flush()  # it has nothing to do until this arrives
+        else:
+            self._flush_soon(isolate)
+
+    def _flush_soon(self, isolate: Isolate) -> None:
+        if not self._flushing:
+            self._loop.call_soon(self._flush)
+        self._flushing.add(isolate)
+
+    def _flush(self) -> None:
+        for isolate in self._flushing:
+            if isolate.phase is Phase.READY:
+                isolate.flush()
+        self._flushing.clear()
+
+    def overdue(self, ticket: Ticket) -> None:
+        seat = self._by_slot[ticket.slot] if ticket.slot else None
+        if seat is None or seat.isolate is None:
+            return
+        seat.isolate.receive()  # what it did before the deadline is in the pipe: now nothing is uncertain
+        now = self._loop.time()
+        if ticket.state is State.WAITING:
+            self._balancer.cancel(ticket)
+        if ticket.state is State.RUNNING and ticket.lease and now - ticket.started < GRACE:
+            ticket.deadline = now + GRACE  # it either declines this one now, or it had started in time
+            self._balancer.deadlines.add(ticket)
+        elif ticket.state is State.RUNNING:
+            late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
+            self._end_eval(ticket, EvalTimeout(late), seat.isolate, causes.DEADLINE)
+        else:
+            answer(ticket, QueueTimeout("the deadline passed while the eval waited for its turn"))
+
+    # Memory
+
+    def _watch_memory(self) -> None:
+        busy = False
+        for isolate, seat in list(self._by_isolate.items()):
+            busy = busy or bool(seat.slot.running)
+            isolate.check_memory()
+        for isolate in list(self._spares):
+            isolate.check_memory()
+        self._watch = self._loop.call_later(_WATCH_BUSY if busy else _WATCH_IDLE, self._watch_memory)

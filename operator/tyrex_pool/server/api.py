@@ -1,0 +1,181 @@
+"""The pool's HTTP interface: evals, calls, and what the pool tells of itself."""
+
+import asyncio
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+from tyrex_pool.dispatch.balancer import Ticket
+from tyrex_pool.model import names
+from tyrex_pool.model.durations import format_duration
+from tyrex_pool.model.errors import InvalidRequest, TyrexError
+from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
+from tyrex_pool.server.http import Connection, Pending, Request, Routes, error_answer, head
+from tyrex_pool.server.metrics import Metrics
+
+
+class Backend(Protocol):
+    """What serves evals: isolates of this process or other servers."""
+
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def reason(self) -> str | None: ...
+    def submit(self, ticket: Ticket) -> None: ...
+    def cancel(self, ticket: Ticket) -> None: ...
+    def describe(self) -> dict[str, Any]: ...
+    def explain(self, key: str | None) -> dict[str, Any]: ...
+
+
+class Relayed:
+    """An answer of another server, to be passed on: `start` is whole header lines."""
+
+    __slots__ = ("body", "name", "start")
+
+    def __init__(self, start: bytes, body: bytes, name: str) -> None:
+        self.start = start
+        self.body = body
+        self.name = name
+
+
+Outcome = bytes | TyrexError | Relayed
+OK = "ok"
+_JSON_HEAD = head(200, names.TYPE_JSON)
+_TYPES = {
+    kind.encode(): language for kind, language in names.LANGUAGES.items()
+}
+
+
+class Exchange:
+    """A request on its way through the backend: ties the ticket to the connection that waits for it."""
+
+    __slots__ = ("api", "connection", "ticket")
+
+    def __init__(self, api: "Api", connection: Connection) -> None:
+        self.api = api
+        self.connection = connection
+        self.ticket: Ticket
+
+    def abandon(self) -> None:
+        self.api.backend.cancel(self.ticket)
+
+    def deliver(self, ticket: Ticket, outcome: Outcome) -> None:
+        if isinstance(outcome, bytes):
+            self.connection.respond(_JSON_HEAD + _trail(ticket), b'{"result":%b}' % outcome)
+            self.api.metrics.ended(OK, ticket)
+        elif isinstance(outcome, Relayed):
+            self.connection.respond(outcome.start, outcome.body)
+            self.api.metrics.ended(outcome.name, ticket)
+        else:
+            self.connection.respond(*error_answer(outcome, _trail(ticket) if ticket.epoch else b""))
+            self.api.metrics.ended(outcome.name, ticket)
+
+
+def _trail(ticket: Ticket) -> bytes:
+    """Who ran it and how long it took, as header lines."""
+    slot = ticket.slot
+    assert slot is not None
+    load = slot.own + slot.elsewhere
+    started = ticket.started or ticket.finished
+    return _TRAIL % (
+        slot.name.encode(),
+        ticket.epoch,
+        ticket.id.encode(),
+        (started - ticket.arrived) * 1000,
+        (ticket.finished - started) * 1000 if ticket.finished else 0.0,
+        load,
+    )
+
+
+_TRAIL = (
+    f"{names.HEADER_RUNTIME}: %b\r\n{names.HEADER_EPOCH}: %d\r\n{names.HEADER_EVAL}: %b\r\n"
+    f"{names.HEADER_SERVER_TIMING}: queue;dur=%.3f, eval;dur=%.3f\r\n{names.HEADER_LOAD}: %d\r\n"
+).encode()
+
+
+class Api:
+    """Handlers over a backend; `routes` is what a listener wants."""
+
+    def __init__(self, spec: PoolSpec, backend: Backend, metrics: Metrics) -> None:
+        self.spec = spec
+        self.backend = backend
+        self.metrics = metrics
+        self._loop = asyncio.get_running_loop()
+        self.routes: Routes = {
+            names.PATH_EVAL.encode(): {b"POST": self._eval},
+            names.PATH_CALL.encode(): {b"POST": self._call},
+            names.PATH_POOL.encode(): {b"GET": self._pool},
+            names.PATH_EXPLAIN.encode(): {b"GET": self._explain},
+        }
+
+    def _eval(self, connection: Connection, request: Request) -> Pending | None:
+        kind = request.content_type.partition(b";")[0].strip().lower()
+        if kind in (b"application/json", b""):
+            work = decode_eval(request.body)
+            return self._submit(connection, request, work, work.key, work.timeout_ms)
+        language = _TYPES.get(kind)
+        if language is None:
+            known = ", ".join((names.TYPE_JSON, *names.LANGUAGES))
+            raise InvalidRequest(f"Content-Type: write one of {known}; got {kind.decode('latin-1')!r}")
+        code = _text(request.body, "the body")
+        return self._submit(connection, request, EvalRequest(code, language=language), None, None)  # type: ignore[arg-type]
+
+    def _call(self, connection: Connection, request: Request) -> Pending | None:
+        work = decode_call(request.body)
+        return self._submit(connection, request, work, work.key, work.timeout_ms)
+
+    def _submit(
+        self,
+        connection: Connection,
+        request: Request,
+        work: EvalRequest | CallRequest,
+        key: str | None,
+        timeout_ms: int | None,
+    ) -> Pending:
+        if request.key is not None and key is None:
+            key = _text(request.key, names.HEADER_KEY)
+        seconds = self._timeout(request, timeout_ms)
+        exchange = Exchange(self, connection)
+        ticket = Ticket(work, key, request.arrived, request.arrived + seconds, exchange.deliver)
+        ticket.waiter = request
+        exchange.ticket = ticket
+        try:
+            self.backend.submit(ticket)
+        except TyrexError as error:
+            self.metrics.refused(error.name)
+            raise
+        return exchange
+
+    def _timeout(self, request: Request, timeout_ms: int | None) -> float:
+        """Seconds; the smaller of the body's and the header's, or the pool's default."""
+        timeouts = self.spec.timeouts
+        if request.timeout_ms is not None:
+            told = _number(request.timeout_ms)
+            timeout_ms = told if timeout_ms is None else min(told, timeout_ms)
+        if timeout_ms is None:
+            return timeouts.eval
+        seconds = timeout_ms / 1000
+        if seconds > timeouts.max_eval:
+            limit = format_duration(timeouts.max_eval)
+            raise InvalidRequest(f"timeoutMs: write at most {timeouts.max_eval * 1000:.0f} (timeouts.maxEval is {limit})")
+        return seconds
+
+    def _pool(self, connection: Connection, request: Request) -> None:
+        connection.respond(_JSON_HEAD, encode_json(self.backend.describe()))
+
+    def _explain(self, connection: Connection, request: Request) -> None:
+        keys = parse_qs(request.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")
+        connection.respond(_JSON_HEAD, encode_json(self.backend.explain(keys[0] if keys else None)))
+
+
+def _text(raw: bytes, where: str) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(f"{where}: write UTF-8; {exc.reason} at byte {exc.start}") from exc
+
+
+def _number(raw: bytes) -> int:
+    if not raw.isdigit() or len(raw) > 12 or int(raw) < 1:
+        raise InvalidRequest(f"{names.HEADER_TIMEOUT}: write a whole number of ms from 1; got {raw.decode('latin-1')!r}")
+    return int(raw)

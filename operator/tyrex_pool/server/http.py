@@ -1,0 +1,294 @@
+"""HTTP/1.1 on a bare asyncio protocol: requests in, one answer at a time out, in order. Knows nothing of pools.
+
+The hot path has no task, no stream and no dictionary of headers. A connection handles one request at a time;
+pipelined ones wait for their turn, and reading pauses when too many do or when the client reads too slowly.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import httptools
+
+from tyrex_pool.model import names
+from tyrex_pool.model.errors import InvalidRequest, PayloadTooLarge, TyrexError
+from tyrex_pool.model.wire import encode_json, problem
+
+PIPELINED = 16
+"""Requests of one connection that may wait before its reading pauses."""
+IDLE = 75.0
+"""Seconds after which a silent connection is closed."""
+STALLED = 30.0
+"""Seconds that a client may take for one request, or for reading one answer."""
+LINGER = 1.0
+"""Seconds in which the rest of a refused body is read, so that the client sees the answer and not a reset."""
+_MAX_HEAD = 65_536
+
+
+class Request:
+    """One request. `arrived` is loop time in seconds; header values that nobody asked for are not kept."""
+
+    __slots__ = ("arrived", "body", "content_type", "key", "method", "path", "query", "timeout_ms")
+
+    def __init__(self) -> None:
+        self.arrived = 0.0
+        self.method = b""
+        self.path = b""
+        self.query = b""
+        self.body = b""
+        self.content_type = b""
+        self.key: bytes | None = None
+        self.timeout_ms: bytes | None = None
+
+
+class Pending(Protocol):
+    """An answer that comes later."""
+
+    def abandon(self) -> None:
+        """The client has left."""
+        ...
+
+
+Handler = Callable[["Connection", Request], Pending | None]
+"""Answers through `connection.respond`, at once (None) or later (the Pending to abandon)."""
+Routes = Mapping[bytes, Mapping[bytes, Handler]]
+"""Path → method → handler."""
+
+_REASONS = {
+    200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
+    405: b"Method Not Allowed", 408: b"Request Timeout", 413: b"Content Too Large", 422: b"Unprocessable Content",
+    431: b"Request Header Fields Too Large", 500: b"Internal Server Error", 502: b"Bad Gateway",
+    503: b"Service Unavailable", 504: b"Gateway Timeout",
+}  # fmt: skip
+_HEADERS = {
+    b"content-type": "content_type",
+    names.HEADER_KEY.lower().encode(): "key",
+    names.HEADER_TIMEOUT.lower().encode(): "timeout_ms",
+}
+
+
+def head(status: int, content_type: str) -> bytes:
+    """The start of an answer; more header lines may follow it."""
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n" % (status, _REASONS.get(status, b"Status"), content_type.encode())
+
+
+def error_answer(error: TyrexError, extra: bytes = b"") -> tuple[bytes, bytes]:
+    """Head and body of the problem document for `error`."""
+    start = head(error.status, names.TYPE_PROBLEM) + extra
+    if error.retryable:
+        start += b"%b: 1\r\n" % names.HEADER_RETRY_AFTER.encode()
+    return start, problem(error)
+
+
+def plain_problem(status: int, name: str, detail: str) -> tuple[bytes, bytes]:
+    """Head and body of a problem that is HTTP's and not an eval's."""
+    title = _REASONS[status].decode()
+    members = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body = encode_json(members | {"name": name, "fault": "caller", "retryable": False})
+    return head(status, names.TYPE_PROBLEM), body
+
+
+class Connection(asyncio.Protocol):
+    """One client. `limit` bounds a body in bytes; `connections` is where it registers itself."""
+
+    def __init__(
+        self, routes: Routes, limit: int, connections: set["Connection"], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._routes = routes
+        self._limit = limit
+        self._connections = connections
+        self._loop = loop
+        self._parser = httptools.HttpRequestParser(self)
+        self._waiting: deque[tuple[Request, bool]] = deque()
+        self._pending: Pending | None = None
+        self._busy = False
+        self._keep_alive = True
+        self._slow_reader = False
+        self._refused = False
+        self._closing = False
+        self._since = loop.time()
+        self._begin()
+
+    # The transport's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+        self._connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._connections.discard(self)
+        self._closing = True
+        self._waiting.clear()
+        if self._pending is not None:
+            self._pending.abandon()
+            self._pending = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(*error_answer(InvalidRequest("this server speaks HTTP/1.1 only: do not upgrade")))
+        except httptools.HttpParserError as error:
+            cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
+            self._refuse(*error_answer(InvalidRequest(f"the request is not valid HTTP/1.1: {cause}")))
+
+    def pause_writing(self) -> None:
+        self._slow_reader = True
+        self._since = self._loop.time()
+
+    def resume_writing(self) -> None:
+        self._slow_reader = False
+        self._next()
+
+    # The parser's side
+
+    def _begin(self) -> None:
+        self._request = Request()
+        self._url = b""
+        self._size = 0
+        self._head_size = 0
+        self._chunks: list[bytes] = []
+        self._expects = False
+
+    def on_message_begin(self) -> None:
+        self._begin()
+        self._since = self._loop.time()
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count_head(len(name) + len(value))
+        lower = name.lower()
+        field = _HEADERS.get(lower)
+        if field is not None:
+            setattr(self._request, field, value)
+        elif lower == b"content-length" and int(value) > self._limit:
+            self._too_large()
+        elif lower == b"expect":
+            self._expects = True
+
+    def _count_head(self, size: int) -> None:
+        self._head_size += size
+        if self._head_size > _MAX_HEAD and not self._refused:
+            self._refuse(*plain_problem(431, "invalid_request", f"send headers of at most {_MAX_HEAD} bytes"))
+
+    def on_headers_complete(self) -> None:
+        if self._expects and not self._refused:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, chunk: bytes) -> None:
+        if self._refused:
+            return
+        self._size += len(chunk)
+        if self._size > self._limit:
+            self._too_large()
+        else:
+            self._chunks.append(chunk)
+
+    def on_message_complete(self) -> None:
+        if self._refused:
+            self.close()
+            return
+        request = self._request
+        path, _, request.query = self._url.partition(b"?")
+        request.path = path
+        request.method = self._parser.get_method()
+        request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks = []
+        request.arrived = self._loop.time()
+        self._waiting.append((request, self._parser.should_keep_alive()))
+        if self._busy or self._slow_reader:
+            if len(self._waiting) >= PIPELINED:
+                self._transport.pause_reading()
+        else:
+            self._next()
+
+    def _too_large(self) -> None:
+        self._refuse(*error_answer(PayloadTooLarge(f"send at most {self._limit} bytes (limits.request)")))
+
+    # Answers
+
+    def _next(self) -> None:
+        """Handle requests for as long as each is answered at once."""
+        while self._waiting and not (self._busy or self._slow_reader or self._closing):
+            request, self._keep_alive = self._waiting.popleft()
+            self._busy = True
+            pending = self._route(request)
+            if self._busy:
+                self._pending = pending
+        if len(self._waiting) < PIPELINED and not self._closing:
+            self._transport.resume_reading()
+
+    def _route(self, request: Request) -> Pending | None:
+        methods = self._routes.get(request.path)
+        if methods is None:
+            there = ", ".join(sorted(path.decode() for path in self._routes))
+            self.respond(*plain_problem(404, "not_found", f"there is nothing here; there is {there}"))
+            return None
+        handler = methods.get(request.method)
+        if handler is None:
+            allowed = b", ".join(methods)
+            start, body = plain_problem(405, "method_not_allowed", f"use {allowed.decode()}")
+            self.respond(start + b"Allow: %b\r\n" % allowed, body)
+            return None
+        try:
+            return handler(self, request)
+        except TyrexError as error:
+            self.respond(*error_answer(error))
+            return None
+
+    def respond(self, start: bytes, body: bytes) -> None:
+        """Send the answer to the request in hand; `start` is whole header lines, the body's length is added."""
+        if self._closing:
+            return
+        self._busy = False
+        self._pending = None
+        if self._keep_alive:
+            self._transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (start, len(body), body))
+            if self._waiting:
+                self._loop.call_soon(self._next)
+            else:
+                self._since = self._loop.time()
+        else:
+            self._transport.write(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body))
+            self.close()
+
+    def _refuse(self, start: bytes, body: bytes) -> None:
+        """Answer a request that will not be read to its end, and close soon. Requests before it go first."""
+        if self._refused or self._closing:
+            return
+        self._refused = True
+        if self._busy or self._waiting:
+            self.close()
+            return
+        self._transport.write(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body))
+        self._loop.call_later(LINGER, self.close)
+
+    def close(self) -> None:
+        if not self._closing:
+            self._closing = True
+            self._transport.close()
+
+    def finish(self) -> None:
+        """Close when the request in hand, if there is one, is answered."""
+        self._keep_alive = False
+        self._waiting.clear()
+        if not self._busy:
+            self.close()
+
+    def sweep(self, now: float) -> None:
+        """Close it if the client has been silent, or slow, for too long."""
+        if self._slow_reader:
+            if now - self._since > STALLED:
+                self._transport.abort()
+        elif not self._busy:
+            reading = bool(self._url or self._chunks)
+            if now - self._since > (STALLED if reading else IDLE):
+                self.close()
+
+

@@ -1,0 +1,66 @@
+"""A listening server: accepts connections for one table of routes, and sees to it that none stays for ever."""
+
+import asyncio
+import contextlib
+import os
+from functools import partial
+
+from tyrex_pool.server.http import Connection, Routes
+
+_SWEEP = 5.0
+
+
+class Listener:
+    """Made with `await Listener.open(...)`; `port` is the real one when 0 was asked for."""
+
+    def __init__(self, routes: Routes, limit: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._connections: set[Connection] = set()
+        self._make = partial(Connection, routes, limit, self._connections, self._loop)
+        self._server: asyncio.Server
+        self._socket_path: str | None = None
+        self._timer = self._loop.call_later(_SWEEP, self._sweep)
+        self.port = 0
+
+    @classmethod
+    async def open(cls, routes: Routes, limit: int, host: str, port: int) -> "Listener":
+        """Listen on TCP. Raises OSError."""
+        self = cls(routes, limit)
+        self._server = await self._loop.create_server(self._make, host, port, backlog=1024)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    @classmethod
+    async def open_unix(cls, routes: Routes, limit: int, path: str) -> "Listener":
+        """Listen on a Unix socket, which `close` removes. Raises OSError."""
+        self = cls(routes, limit)
+        self._server = await self._loop.create_unix_server(self._make, path, backlog=1024)
+        self._socket_path = path
+        return self
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for connection in list(self._connections):
+            connection.sweep(now)
+        self._timer = self._loop.call_later(_SWEEP, self._sweep)
+
+    def stop_accepting(self) -> None:
+        """No new connections; those there are close after the answer they wait for."""
+        self._server.close()
+        for connection in list(self._connections):
+            connection.finish()
+
+    async def close(self) -> None:
+        """Close everything now."""
+        self._timer.cancel()
+        self.stop_accepting()
+        for connection in list(self._connections):
+            connection.close()
+        if self._socket_path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(self._socket_path)
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+

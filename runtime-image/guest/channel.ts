@@ -1,0 +1,124 @@
+/**
+ * The pipe to the supervisor: one end of a socket pair that this process inherited. Lines of UTF-8 go both ways.
+ * It is used through Deno's own pipe handle and not through a stream object, because streams hand every chunk to
+ * prototypes that a guest can replace, and because a handle writes at once: a line is out before `send` returns,
+ * so a reply leaves before the next eval starts, which may never end.
+ */
+import process from "node:process";
+import { Bytes, decode, lastByte, SafeObject, setBytes } from "./primordials.ts";
+
+const NEWLINE = 10;
+
+interface WriteRequest {
+  oncomplete: (status: number) => void;
+}
+interface PipeHandle {
+  open(fd: number): number;
+  readStart(): number;
+  writeUtf8String(request: WriteRequest, text: string): number;
+}
+interface Binding {
+  Pipe: new (type: number) => PipeHandle;
+  constants: { SOCKET: number };
+  WriteWrap: new () => WriteRequest;
+  streamBaseState: Int32Array;
+  kReadBytesOrError: number;
+  kLastWriteWasAsync: number;
+}
+
+const binding = (process as unknown as { binding(name: string): Binding }).binding;
+const { Pipe, constants } = binding("pipe_wrap");
+const { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = binding("stream_wrap");
+const define = SafeObject.defineProperty;
+
+export interface Channel {
+  /** Writes a line; `line` must end with a newline. */
+  send(line: string): void;
+  /** True while a line is not out yet: then no eval may start. */
+  blocked(): boolean;
+}
+
+/**
+ * Opens the inherited descriptor `fd`. `received` gets whole lines, possibly several at once, the last one with
+ * its newline; `drained` is called when the last blocked write is out; `closed` when the supervisor is gone.
+ */
+export function openChannel(
+  fd: number,
+  received: (lines: string) => void,
+  drained: () => void,
+  closed: () => void,
+): Channel {
+  const handle = new Pipe(constants.SOCKET);
+  const failure = handle.open(fd);
+  if (failure) throw new Error(`cannot open the supervisor's pipe: error ${failure}`);
+  let pending = new Bytes(0);
+  let held = 0;
+  let writing = 0;
+
+  function onread(buffer: ArrayBuffer): void {
+    const size = streamBaseState[kReadBytesOrError] as number;
+    if (size <= 0) return closed();
+    const chunk = new Bytes(buffer, 0, size);
+    const end = lastByte(chunk, NEWLINE) + 1;
+    if (held === 0 && end > 0) {
+      if (end < size) hold(new Bytes(buffer, end, size - end));
+      return received(decode(end === size ? chunk : new Bytes(buffer, 0, end)));
+    }
+    if (end === 0) return hold(chunk);
+    hold(new Bytes(buffer, 0, end));
+    const lines = decode(new Bytes(pending.buffer, 0, held));
+    held = 0;
+    if (end < size) hold(new Bytes(buffer, end, size - end));
+    else if (pending.length > 1 << 20) pending = new Bytes(0);
+    received(lines);
+  }
+
+  function hold(chunk: Uint8Array): void {
+    if (held + chunk.length > pending.length) {
+      const larger = new Bytes((held + chunk.length) * 2);
+      setBytes(larger, new Bytes(pending.buffer, 0, held), 0);
+      pending = larger;
+    }
+    setBytes(pending, chunk, held);
+    held += chunk.length;
+  }
+
+  function written(): void {
+    writing -= 1;
+    if (writing === 0) drained();
+  }
+
+  // Own properties, defined and not assigned: a setter on a prototype would see the functions.
+  define(handle, "onread", { __proto__: null, value: onread } as PropertyDescriptor);
+  const write = handle.writeUtf8String.bind(handle);
+  handle.readStart();
+  return {
+    send(line: string): void {
+      const request = new WriteWrap();
+      define(request, "oncomplete", { __proto__: null, value: written } as PropertyDescriptor);
+      write(request, line);
+      if (streamBaseState[kLastWriteWasAsync]) writing += 1;
+    },
+    blocked: () => writing > 0,
+  };
+}
+
+/** Takes from guests what could reach the pipe's descriptor, or Deno's own operations, behind our back. */
+export function closeBackDoors(): void {
+  const refuse = () => {
+    throw new Deno.errors.NotCapable("a file descriptor cannot be opened by its number here");
+  };
+  const handles: [string, string][] = [["pipe_wrap", "Pipe"], ["tcp_wrap", "TCP"], ["udp_wrap", "UDP"]];
+  for (const [module, name] of handles) {
+    const wrap = (binding(module) as unknown as Record<string, { prototype: object }>)[name] as {
+      prototype: object;
+    };
+    define(wrap.prototype, "open", { value: refuse, writable: false, configurable: false });
+  }
+  const deno = Deno as unknown as Record<PropertyKey, unknown>;
+  delete deno[deno.internal as symbol];
+  delete deno.internal;
+  delete (process as unknown as Record<string, unknown>).binding;
+  delete (process as unknown as Record<string, unknown>)._linkedBinding;
+  define(Deno, "args", { value: [], configurable: true });
+}

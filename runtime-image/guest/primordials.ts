@@ -1,0 +1,56 @@
+/**
+ * Everything of the language that our side needs, taken before guest code runs: a guest shares our globals and
+ * prototypes and may replace any of them, so code on our side looks nothing up later. Rules that follow from it:
+ * no method calls on strings, arrays or promises, no array writes (a setter on `Array.prototype` would see them),
+ * no iteration, objects with a null prototype, no `await` on promises of our own.
+ */
+const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <
+  This,
+  Args extends unknown[],
+  Result,
+>(
+  method: (this: This, ...args: Args) => Result,
+) => (self: This, ...args: Args) => Result;
+
+export const parseJson: (text: string) => unknown = JSON.parse;
+export const stringifyJson: (value: unknown) => string | undefined = JSON.stringify;
+/** An indirect eval: it runs the code as a script in the global scope. */
+export const evaluate: (code: string) => unknown = globalThis.eval;
+export const apply = Reflect.apply;
+export const toText = String;
+export const keysOf = Object.keys;
+export const SafePromise = Promise;
+export const SafeObject = Object;
+export const Bytes = Uint8Array;
+export const now: () => number = performance.now.bind(performance);
+
+export const indexOf = uncurry(String.prototype.indexOf);
+export const slice = uncurry(String.prototype.slice) as (self: string, from: number, to?: number) => string;
+export const codeAt = uncurry(String.prototype.charCodeAt);
+export const lastByte = uncurry(Uint8Array.prototype.lastIndexOf) as (
+  self: Uint8Array,
+  byte: number,
+) => number;
+export const setBytes = uncurry(Uint8Array.prototype.set) as (
+  self: Uint8Array,
+  from: Uint8Array,
+  at: number,
+) => void;
+
+const then = uncurry(Promise.prototype.then);
+/** `promise.then(ok, failed)` with the real `then`, whatever a guest put in its place. */
+export function whenSettled(
+  promise: Promise<unknown>,
+  ok: (value: unknown) => void,
+  failed: (reason: unknown) => void,
+): void {
+  then(promise as Promise<never>, ok as never, failed as never);
+}
+
+const decoder = new TextDecoder();
+const decodeWith = uncurry(TextDecoder.prototype.decode);
+export const decode = (bytes: Uint8Array<ArrayBuffer>): string => decodeWith(decoder, bytes);
+
+const encoder = new TextEncoder();
+const encodeWith = uncurry(TextEncoder.prototype.encode);
+export const encode = (text: string): Uint8Array => encodeWith(encoder, text);

@@ -1,0 +1,113 @@
+/** What an eval came to, as JSON for the reply: a result, or an error with its detail, value and stack. */
+import { types } from "node:util";
+import { encode, indexOf, keysOf, slice, stringifyJson, toText } from "./primordials.ts";
+
+const { isNativeError } = types;
+/** Stacks end where our frames begin. */
+const OUR_FRAMES = slice(import.meta.url, 0, import.meta.url.length - "result.ts".length);
+/** As in "at f (eval at start (…/isolate.ts:1:2), <anonymous>:1:7)", a frame of evaluated code. */
+const EVALUATED = ", <anonymous>:";
+const DETAIL_LENGTH = 8_192;
+const STACK_LENGTH = 16_384;
+const VALUE_LENGTH = 65_536;
+
+export type ErrorName =
+  | "execution_error"
+  | "promise_rejection"
+  | "conversion_error"
+  | "unknown_function";
+
+/** Its own fields only: `stringifyJson` must find nothing of the guest's. */
+interface Failure {
+  name: ErrorName;
+  detail: string;
+  value?: unknown;
+  stack?: string;
+}
+
+/** The result as JSON text, at most `limit` bytes; throws a text that says why it cannot be. */
+export function toJson(value: unknown, limit: number): string {
+  if (value === undefined) return "null";
+  let json: string | undefined;
+  try {
+    json = stringifyJson(value);
+  } catch (error) {
+    throw `the result cannot be JSON: ${describe(error)}`;
+  }
+  if (json === undefined) throw `the result cannot be JSON: it is a ${typeof value}`;
+  // A UTF-16 unit is at most three bytes: only results near the limit are measured exactly.
+  if (json.length * 3 > limit && (json.length > limit || encode(json).length > limit)) {
+    throw `the result is larger than limits.result (${limit} bytes)`;
+  }
+  return json;
+}
+
+/** The error reply for what a guest threw or rejected with. */
+export function failure(name: ErrorName, thrown: unknown): string {
+  const fields: Failure = { __proto__: null, name, detail: describe(thrown) } as unknown as Failure;
+  const value = jsonValue(thrown);
+  const stack = stackOf(thrown);
+  const head = stringifyJson(fields) as string;
+  const withValue = value === undefined ? "" : `,"value":${value}`;
+  const withStack = stack === undefined ? "" : `,"stack":${stringifyJson(stack)}`;
+  return slice(head, 0, head.length - 1) + withValue + withStack + "}";
+}
+
+/** An error reply of our own, with no value and no stack. */
+export function refusal(name: ErrorName, detail: string): string {
+  return stringifyJson({ __proto__: null, name, detail }) as string;
+}
+
+/** One line for a thrown value; guest code may run in it (getters, toString), and may throw again. */
+function describe(thrown: unknown): string {
+  try {
+    if (isNativeError(thrown)) return cut(toText(thrown), DETAIL_LENGTH);
+    if (typeof thrown === "object" && thrown !== null) {
+      return cut(stringifyJson(thrown) ?? toText(thrown), DETAIL_LENGTH);
+    }
+    return cut(toText(thrown), DETAIL_LENGTH);
+  } catch {
+    return "a thrown value that cannot be shown";
+  }
+}
+
+/** A thrown value as JSON; for an Error its own enumerable members, if it has any. */
+function jsonValue(thrown: unknown): string | undefined {
+  try {
+    if (isNativeError(thrown) && keysOf(thrown).length === 0) return undefined;
+    const json = stringifyJson(thrown);
+    return json === undefined || json.length > VALUE_LENGTH ? undefined : json;
+  } catch {
+    return undefined;
+  }
+}
+
+function stackOf(thrown: unknown): string | undefined {
+  try {
+    if (!isNativeError(thrown) || typeof thrown.stack !== "string") return undefined;
+    return cut(withoutOurFrames(thrown.stack), STACK_LENGTH);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Shortens the frames of evaluated code to the place inside it, and stops at the first frame that is ours. */
+function withoutOurFrames(stack: string): string {
+  let shown = "";
+  for (let from = 0; from <= stack.length;) {
+    const newline = indexOf(stack, "\n", from);
+    const end = newline < 0 ? stack.length : newline;
+    const line = slice(stack, from, end);
+    if (indexOf(line, OUR_FRAMES) < 0) shown += line + "\n";
+    else {
+      const inside = indexOf(line, EVALUATED);
+      if (inside < 0) break;
+      shown += slice(line, 0, indexOf(line, "eval at ")) + slice(line, inside + 2) + "\n";
+    }
+    from = end + 1;
+  }
+  return slice(shown, 0, shown.length - 1);
+}
+
+const cut = (text: string, length: number): string =>
+  text.length > length ? slice(text, 0, length) + "…" : text;

@@ -1,0 +1,195 @@
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tyrex_pool.dispatch.custom import check, close, explain, guard, load
+from tyrex_pool.dispatch.strategies import Runtime, make
+from tyrex_pool.model.errors import InvalidStrategy, StrategyError
+
+
+@dataclass
+class FakeRuntime:
+    name: str
+    index: int = 0
+    in_flight: int = 0
+    queued: int = 0
+    capacity: int = 1
+    epoch: int = 1
+
+
+POOL = (FakeRuntime("a"), FakeRuntime("b"))
+
+WEIGHTED = """
+from __future__ import annotations
+from dataclasses import dataclass
+
+@dataclass
+class State:  # dataclasses look up the module that they are in
+    at: int = 0
+
+class Weighted:
+    def __init__(self, options):
+        self.prefer = options["prefer"]
+        self.state = State()
+
+    def select(self, runtimes, key):
+        self.state.at += 1
+        return next((r for r in runtimes if r.name == self.prefer), None)
+"""
+
+
+def test_a_class_is_made_with_its_options() -> None:
+    select = guard(load(WEIGHTED, "Weighted", {"prefer": "b"}))
+    assert select(POOL, None) is POOL[1]
+    assert select(POOL[:1], None) is None, "None refuses the eval with no_runtime"
+
+
+CLASS = "class Weighted:\n"
+SELECT = "    def select(self, runtimes, key): return runtimes[0]\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        pytest.param("class Weighted(:\n", r"^mine.py:1: SyntaxError: ", id="syntax"),
+        pytest.param("x = 1\n\0", r"^mine.py.*: .*null bytes", id="null byte"),
+        pytest.param("\nimport no_such_thing", r"^mine.py:2: ModuleNotFoundError: ", id="import"),
+        pytest.param("import sys\nsys.exit('bye')", r"^mine.py:2: SystemExit: bye$", id="exit"),
+        pytest.param("def f(): f()\nf()", r"^mine.py:1: RecursionError", id="recursion"),
+        pytest.param("class Other: pass", r"define `class Weighted`.* it has Other$", id="other class"),
+        pytest.param("", r"define `class Weighted`.* it has no class$", id="empty"),
+        pytest.param("Weighted = 3", r"define `class Weighted`", id="not a class"),
+        pytest.param(CLASS + SELECT, r"write `def __init__\(self, options\)` in Weighted$", id="no init"),
+        pytest.param(
+            CLASS + "    def __init__(self, options):\n        options['size']\n" + SELECT,
+            r"^mine.py:3: Weighted\(options\) failed: KeyError: 'size'$",
+            id="init raises",
+        ),
+        pytest.param(
+            CLASS + "    def __init__(self, options): pass\n", r"has no method `select`", id="no select"
+        ),
+        pytest.param(
+            CLASS + "    def __init__(self, options): pass\n    async " + SELECT.lstrip(),
+            r"must not be async",
+            id="async select",
+        ),
+        pytest.param(
+            CLASS + "    def __init__(self, options): pass\n    def select(self, runtimes): pass\n",
+            r"write `def select\(self, runtimes, key\)`: too many",
+            id="select without a key",
+        ),
+    ],
+)
+def test_what_does_not_load_says_where_and_why(source: str, message: str) -> None:
+    with pytest.raises(InvalidStrategy, match=message) as failure:
+        load(source, "Weighted", {}, filename="mine.py")
+    assert "\n" not in str(failure.value)
+
+
+class Scripted:
+    """Returns or raises what it was given; `ends` is raised by close()."""
+
+    def __init__(self, what: object, ends: Exception | None = None) -> None:
+        self.what = what
+        self.ends = ends
+
+    def select(self, runtimes: Sequence[Runtime], key: str | None) -> Runtime | None:
+        if isinstance(self.what, BaseException):
+            raise self.what
+        return self.what  # type: ignore[return-value]
+
+    def close(self) -> None:
+        if self.ends:
+            raise self.ends
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise ValueError
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        pytest.param(ZeroDivisionError("oh"), r"at test_custom.py:\d+: ZeroDivisionError: oh$", id="raises"),
+        pytest.param(SystemExit(3), r"SystemExit: 3$", id="exits"),
+        pytest.param("a", r"must return one of the runtimes, and returned 'a'$", id="a name"),
+        pytest.param(FakeRuntime("a"), r"must return one of the runtimes", id="an equal copy"),
+        pytest.param(Unprintable(), r"returned a Unprintable$", id="unprintable"),
+        pytest.param(False, r"returned False$", id="false"),
+    ],
+)
+def test_a_failing_select_fails_that_eval_only(what: object, message: str) -> None:
+    select = guard(Scripted(what))
+    for _ in range(2):
+        with pytest.raises(StrategyError, match=message):
+            select(POOL, None)
+
+
+def test_ctrl_c_in_a_strategy_stays_ctrl_c() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        guard(Scripted(KeyboardInterrupt()))(POOL, None)
+
+
+def test_the_guard_follows_the_runtimes() -> None:
+    scripted = Scripted(POOL[1])
+    select = guard(scripted)
+    assert select(POOL, None) is POOL[1]
+    with pytest.raises(StrategyError):
+        select(POOL[:1], None)
+    changing = list(POOL)
+    assert select(changing, None) is POOL[1]
+    del changing[1]
+    with pytest.raises(StrategyError):
+        select(changing, None)
+
+
+def test_built_ins_need_no_guard() -> None:
+    strategy = make("RoundRobin", random.Random(1))
+    assert guard(strategy) == strategy.select
+
+
+@pytest.mark.parametrize(
+    ("strategy", "message"),
+    [
+        pytest.param(object(), "object: has no method `select`", id="no select"),
+        pytest.param(Scripted, "pass an object, not the class", id="class"),
+    ],
+)
+def test_check_refuses_what_is_no_strategy(strategy: object, message: str) -> None:
+    with pytest.raises(InvalidStrategy, match=message):
+        check(strategy)
+
+
+class Explaining(Scripted):
+    def explain(self, runtimes: Sequence[Runtime], key: str | None) -> tuple[Runtime | None, str]:
+        return self.select(runtimes, key), "because"
+
+
+@pytest.mark.parametrize(
+    ("strategy", "told", "why"),
+    [
+        pytest.param(Scripted(POOL[0]), None, "a custom strategy cannot be told beforehand", id="no explain"),
+        pytest.param(Explaining(POOL[0]), POOL[0], "because", id="explains"),
+        pytest.param(Explaining("a"), None, "because", id="nonsense"),
+        pytest.param(Explaining(ValueError("x")), None, "explain failed: at test_custom.py", id="raises"),
+        pytest.param(make("RoundRobin", random.Random(1)), POOL[0], "it is a's turn", id="built-in"),
+    ],
+)
+def test_explain(strategy: Scripted, told: Runtime | None, why: str) -> None:
+    runtime, said = explain(strategy, POOL, None)
+    assert runtime is told
+    assert why in said
+
+
+def test_close_is_optional_and_never_raises() -> None:
+    assert close(make("Hash", random.Random(1))) is None
+    assert close(Scripted(None)) is None
+    assert "Scripted.close() failed: at test_custom.py" in (close(Scripted(None, ValueError("x"))) or "")

@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tyrex_pool.dispatch.strategies import STRATEGIES, BuiltIn, Hash, LeastLoaded, Random, RoundRobin, make
+from tyrex_pool.model.errors import InvalidStrategy
+
+
+@dataclass
+class FakeRuntime:
+    name: str
+    index: int = 0
+    in_flight: int = 0
+    queued: int = 0
+    capacity: int = 1
+    epoch: int = 1
+
+
+def pool(loads: str) -> tuple[FakeRuntime, ...]:
+    """`"010"`: three runtimes a, b, c of capacity 1, the second of which has one eval."""
+    return tuple(FakeRuntime("abcdefghij"[i], i, in_flight=int(load)) for i, load in enumerate(loads))
+
+
+def picks(strategy: BuiltIn, runtimes: Sequence[FakeRuntime], count: int, key: str | None = None) -> str:
+    chosen = (strategy.select(runtimes, key) for _ in range(count))
+    return "".join(runtime.name if runtime else "-" for runtime in chosen)
+
+
+@pytest.mark.parametrize(
+    ("loads", "expected"),
+    [
+        pytest.param("0", "aaa", id="one"),
+        pytest.param("000", "abcabc", id="in turn, the first first"),
+        pytest.param("010", "acac", id="a saturated one is passed over"),
+        pytest.param("110", "cccc", id="all but one saturated"),
+        pytest.param("111", "abcabc", id="none free: in turn"),
+        pytest.param("", "--", id="none"),
+    ],
+)
+def test_round_robin(loads: str, expected: str) -> None:
+    assert picks(RoundRobin(), pool(loads), len(expected)) == expected
+
+
+ROTATIONS = [
+    pytest.param([("abc", "a"), ("abc", "b")], id="unchanged"),
+    pytest.param([("abc", "ab"), ("ac", "ca")], id="the last one chosen leaves"),
+    pytest.param([("abc", "ab"), ("bc", "cb")], id="an earlier one leaves"),
+    pytest.param([("abc", "a"), ("ac", "ca")], id="the next one leaves"),
+    pytest.param([("abc", "abc"), ("ab", "ab")], id="the end leaves after its turn"),
+    pytest.param([("ac", "a"), ("abc", "bca")], id="one joins at the turn"),
+    pytest.param([("bc", "b"), ("abc", "cab")], id="one joins before the turn"),
+    pytest.param([("ab", "ab"), ("abc", "cab")], id="one joins at the end"),
+    pytest.param([("abc", "ab"), ("def", "def")], id="all are new"),
+    pytest.param([("abc", "ab"), ("", "-"), ("abc", "ca")], id="all leave for a while"),
+]
+
+
+@pytest.mark.parametrize("kind", [RoundRobin, LeastLoaded])
+@pytest.mark.parametrize("transcript", ROTATIONS)
+def test_the_turn_survives_change(kind: type[BuiltIn], transcript: list[tuple[str, str]]) -> None:
+    strategy = kind()
+    for names, expected in transcript:
+        runtimes = tuple(FakeRuntime(name) for name in names)
+        assert picks(strategy, runtimes, len(expected)) == expected
+
+
+def test_a_list_that_changes_in_place_is_seen() -> None:
+    for name in STRATEGIES:
+        strategy = make(name, random.Random(1))
+        runtimes = list(pool("00"))
+        strategy.select(runtimes, "key")
+        runtimes[:] = [FakeRuntime("z")]
+        assert picks(strategy, runtimes, 2, "key") == "zz", name
+
+
+@given(st.integers(1, 20), st.integers(0, 40))
+def test_round_robin_is_fair_for_evals_one_after_another(size: int, before: int) -> None:
+    strategy, runtimes = RoundRobin(), tuple(FakeRuntime(str(i), i) for i in range(size))
+    for _ in range(before):
+        strategy.select(runtimes, None)
+    served = Counter(id(strategy.select(runtimes, None)) for _ in range(size))
+    assert set(served.values()) == {1}
+    assert len(served) == size
+
+
+@pytest.mark.parametrize(
+    ("loads", "expected"),
+    [
+        pytest.param("000", "abcabc", id="all idle: in turn"),
+        pytest.param("201", "bbb", id="one idle"),
+        pytest.param("312", "bbb", id="none idle"),
+        pytest.param("2122", "bbb", id="one least"),
+        pytest.param("2121", "bdbd", id="ties in turn"),
+        pytest.param("", "-", id="none"),
+    ],
+)
+def test_least_loaded(loads: str, expected: str) -> None:
+    assert picks(LeastLoaded(), pool(loads), len(expected)) == expected
+
+
+def test_least_loaded_counts_the_waiting() -> None:
+    waiting = FakeRuntime("waiting", in_flight=1, queued=2, capacity=9)
+    running = FakeRuntime("running", in_flight=2, queued=0, capacity=2)
+    assert LeastLoaded().select((waiting, running), None) is running
+
+
+@pytest.mark.parametrize(
+    ("loads", "among"),
+    [
+        pytest.param("0000000000", "abcdefghij", id="all free"),
+        pytest.param("0101010101", "acegi", id="half free"),
+        pytest.param("1111111001", "hi", id="few free"),
+        pytest.param("1111111111", "abcdefghij", id="none free"),
+    ],
+)
+def test_random_is_uniform(loads: str, among: str) -> None:
+    drawn = Counter(picks(Random(random.Random(7)), pool(loads), 10_000))
+    expected = 10_000 / len(among)
+    assert sorted(drawn) == list(among)
+    chi_square = sum((count - expected) ** 2 / expected for count in drawn.values())
+    assert chi_square < {2: 10.83, 5: 18.47, 10: 27.88}[len(among)], "p < 0.001"
+
+
+def test_random_repeats_with_its_seed() -> None:
+    assert picks(Random(random.Random(3)), pool("000"), 20) == picks(
+        Random(random.Random(3)), pool("000"), 20
+    )
+
+
+def test_hash_keeps_to_its_runtime() -> None:
+    strategy, runtimes = Hash(random.Random(1)), pool("0000")
+    first = strategy.select(runtimes, "user-1")
+    assert first is not None
+    busy = tuple(FakeRuntime(one.name, in_flight=9 if one.name == first.name else 0) for one in runtimes)
+    assert picks(strategy, busy, 3, "user-1") == first.name * 3, "busy or not"
+    others = tuple(one for one in runtimes if one is not first)
+    assert first.name not in picks(strategy, others, 3, "user-1"), "while it is away"
+    assert strategy.select(runtimes[::-1], "user-1") is first, "when it is back, in any order"
+
+
+def test_hash_without_a_key_draws() -> None:
+    assert set(picks(Hash(random.Random(1)), pool("00100"), 100)) == set("abde")
+
+
+@pytest.mark.parametrize("size", [4, 100])
+def test_hash_moves_few_keys_when_one_joins(size: int) -> None:
+    strategy = Hash(random.Random(1))
+    before = tuple(FakeRuntime(f"r-{number}") for number in range(size - 1))
+    after = (*before, FakeRuntime("r-new"))
+    keys = [str(number) for number in range(2000)]
+    old = [strategy.select(before, key) for key in keys]
+    new = [strategy.select(after, key) for key in keys]
+    moved = [now for was, now in zip(old, new, strict=True) if was is not now]
+    assert 0 < len(moved) <= 2 * len(keys) / size
+    assert {runtime.name for runtime in moved if runtime} == {"r-new"}
+
+
+def runtimes_strategy() -> st.SearchStrategy[list[FakeRuntime]]:
+    one = st.builds(
+        FakeRuntime,
+        name=st.sampled_from([str(number) for number in range(20)]),
+        in_flight=st.integers(0, 3),
+        queued=st.integers(0, 3),
+        capacity=st.integers(1, 3),
+    )
+    return st.lists(one, max_size=8, unique_by=lambda runtime: runtime.name)
+
+
+@pytest.mark.parametrize("type_name", STRATEGIES)
+@given(sequences=st.lists(runtimes_strategy(), max_size=6), key=st.none() | st.text())
+def test_every_built_in_returns_one_of_the_runtimes(
+    type_name: str, sequences: list[list[FakeRuntime]], key: str | None
+) -> None:
+    strategy = make(type_name, random.Random(1))
+    for sequence in sequences:
+        runtimes = tuple(sequence)
+        for _ in range(3):
+            told, why = strategy.explain(runtimes, key)
+            assert strategy.explain(runtimes, key) == (told, why)
+            assert why.endswith(".")
+            chosen = strategy.select(runtimes, key)
+            assert any(chosen is one for one in runtimes) if runtimes else chosen is None
+            assert told is None or told is chosen
+            somebody_free = any(one.in_flight + one.queued < one.capacity for one in runtimes)
+            if (
+                chosen
+                and somebody_free
+                and (type_name != "Hash" or key is None)
+                and type_name != "LeastLoaded"
+            ):
+                assert chosen.in_flight + chosen.queued < chosen.capacity
+
+
+@pytest.mark.parametrize(
+    ("type_name", "key", "told", "why"),
+    [
+        ("RoundRobin", None, "c", "RoundRobin: it was b's turn, which is saturated; c is free."),
+        ("Random", None, None, "Random: it cannot be told beforehand; each eval draws from the 2 free of 3."),
+        ("LeastLoaded", None, "c", "LeastLoaded: c has 0 in flight and waiting; no other has fewer."),
+    ],
+)
+def test_explain(type_name: str, key: str | None, told: str | None, why: str) -> None:
+    strategy, runtimes = make(type_name, random.Random(1)), pool("000")
+    if type_name != "Random":
+        strategy.select(runtimes, None)
+    runtimes[1].in_flight = 1
+    runtime, said = strategy.explain(runtimes, key)
+    assert (runtime.name if runtime else None, said) == (told, why)
+
+
+def test_an_unknown_type_is_refused() -> None:
+    with pytest.raises(InvalidStrategy, match=r"write one of RoundRobin, Random, .*; got 'round_robin'"):
+        make("round_robin", random.Random(1))

@@ -1,0 +1,81 @@
+"""The project's own files: pins, what the wheel carries, and no trace of the machine that wrote them."""
+
+import re
+import subprocess
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hatchling.builders.wheel import WheelBuilder
+
+REGISTRY = re.compile(
+    r"pypi\.org|pythonhosted\.org|registry\.npmjs|npmjs\.com|static\.crates|proxy\.golang|deb\.debian|repo1?\.maven"
+)
+MACHINE = re.compile(r"(?<![\w.])/(?:root|work/(?:main|shared|\.library)|tmp/lab)\b")
+
+
+def files(root: Path) -> Iterator[Path]:
+    """The files that are committed or would be."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=root, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    return (root / name for name in listing.split("\0") if name and (root / name).is_file())
+
+
+@pytest.mark.parametrize(
+    "pattern", [pytest.param(REGISTRY, id="package-registry"), pytest.param(MACHINE, id="machine-path")]
+)
+def test_no_file_names(root: Path, pattern: re.Pattern[str]) -> None:
+    found = [
+        f"{path.relative_to(root)}:{number}: {line.strip()[:100]}"
+        for path in files(root)
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert not found
+
+
+def test_runtime_requirements_are_the_package_s(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    lines = (root / "requirements/runtime.in").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == [
+        dependency.replace("'", '"') for dependency in project["project"]["dependencies"]
+    ]
+    build = (root / "requirements/build.in").read_text().splitlines()
+    assert [line for line in build if not line.startswith("#")] == project["build-system"]["requires"]
+
+
+@pytest.mark.parametrize("part", ["runtime", "build", "dev", "bench"])
+def test_every_requirement_is_pinned_with_a_hash(root: Path, part: str) -> None:
+    text = re.sub(r"^#.*\n", "", (root / f"requirements/{part}.txt").read_text(), flags=re.MULTILINE)
+    entries = text.replace("\\\n", " ").splitlines()
+    assert entries
+    assert [e for e in entries if not re.match(r"[\w.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", e)] == []
+
+
+def test_shared_requirements_have_one_version(root: Path) -> None:
+    def pins(part: str) -> dict[str, str]:
+        text = (root / f"requirements/{part}.txt").read_text()
+        return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+
+    dev = pins("dev")
+    for part in ("runtime", "build", "bench"):
+        assert {name: pin for name, pin in pins(part).items() if dev.get(name, pin) != pin} == {}
+
+
+def test_the_wheel_carries_the_guest_and_the_crd(root: Path, tmp_path: Path) -> None:
+    wheel = next(WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"]))
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        crd = archive.read("tyrex_pool/_crds/tyrexpool.yaml")
+    guest = {path.name for path in (root / "runtime-image/guest").glob("*.ts")}
+    assert {Path(name).name for name in names if name.startswith("tyrex_pool/_guest/")} == {
+        name for name in guest if not name.endswith("_test.ts")
+    }
+    assert crd == (root / "crds/tyrexpool.yaml").read_bytes()
+    package = root / "operator/tyrex_pool"
+    assert {str(p.relative_to(package.parent)) for p in package.rglob("*.py")} <= names
+    assert "tyrex_pool/py.typed" in names
