@@ -1,0 +1,71 @@
+"""Pools of Deno runtimes that evaluate JavaScript and TypeScript.
+
+    async with LocalPool(size=4) as pool:            # in this process
+        await pool.eval("1 + 2")
+    Client("http://render.web.svc").eval("1 + 2")    # through a pool's HTTP interface
+
+Everything here is imported when it is first used: an agent in a pod pays for no client.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tyrex_pool.client import AsyncClient, Client
+    from tyrex_pool.local.pool import LocalPool
+    from tyrex_pool.model.errors import (
+        ConversionError,
+        DeadRuntimeError,
+        EvalTimeout,
+        ExecutionError,
+        Forbidden,
+        HeapLimitError,
+        InvalidRequest,
+        InvalidSpec,
+        InvalidStrategy,
+        NoRuntime,
+        Overloaded,
+        PayloadTooLarge,
+        PromiseRejection,
+        QueueTimeout,
+        StrategyError,
+        TyrexError,
+        Unauthenticated,
+        UnknownFunction,
+    )
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "ConversionError",
+    "DeadRuntimeError",
+    "EvalTimeout",
+    "ExecutionError",
+    "Forbidden",
+    "HeapLimitError",
+    "InvalidRequest",
+    "InvalidSpec",
+    "InvalidStrategy",
+    "LocalPool",
+    "NoRuntime",
+    "Overloaded",
+    "PayloadTooLarge",
+    "PromiseRejection",
+    "QueueTimeout",
+    "StrategyError",
+    "TyrexError",
+    "Unauthenticated",
+    "UnknownFunction",
+]
+
+_ELSEWHERE = {
+    "AsyncClient": "tyrex_pool.client",
+    "Client": "tyrex_pool.client",
+    "LocalPool": "tyrex_pool.local.pool",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_ELSEWHERE.get(name, "tyrex_pool.model.errors")), name)

@@ -1,4 +1,4 @@
-"""Files that travel with the package: in the wheel beside this module, in a checkout where they are edited."""
+"""Files that travel with the package: in the wheel beside this module, in a checkout in their own folders."""
 
 from pathlib import Path
 

@@ -30,7 +30,10 @@ class CommandModule(Protocol):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it; returns the exit code. May raise BadInput, InvalidSpec, InvalidStrategy, TyrexError, OSError."""
+        """Do it; returns the exit code.
+
+        May raise BadInput, InvalidSpec, InvalidStrategy, TyrexError and OSError.
+        """
         ...
 
 

@@ -9,10 +9,11 @@ import msgspec
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.wire import encode_json
 
-FAULTS = {
-    "guest": "the evaluated code",
-    "caller": "the request",
-    "platform": "the pool",
+FAULTS = {"guest": "the evaluated code", "caller": "the request", "platform": "the pool"}
+RETRIES = {
+    "guest": "not safe, the code has run",
+    "caller": "of no use until the request is changed",
+    "platform": "not safe, the code may have run",
 }
 
 
@@ -24,16 +25,16 @@ def json_text(value: Any, *, pretty: bool | None = None) -> str:
     """`value` as JSON: indented for a terminal (or if `pretty`), else in one line."""
     text = encode_json(value)
     if sys.stdout.isatty() if pretty is None else pretty:
-        text = msgspec.json.format(text, indent=2)
+        return printable(msgspec.json.format(text, indent=2).decode())
     return text.decode()
 
 
 def error_text(error: TyrexError) -> str:
-    """`error` for a person: what, whose fault, whether it may be repeated, and the guest's value and stack."""
+    """`error` for a person: what, whose fault, if it may be repeated, and the guest's value and stack."""
     lines = [
         f"{error.name}: {error.detail}",
         f"  fault: {FAULTS[error.fault]}",
-        f"  retry: {'safe, it never started' if error.retryable else 'not safe, it may have run'}",
+        f"  retry: {'safe, the code never started' if error.retryable else RETRIES[error.fault]}",
     ]
     if error.has_value:
         lines.append(f"  value: {json_text(error.value, pretty=False)}")
@@ -55,4 +56,8 @@ def table(rows: Sequence[Sequence[object]]) -> str:
 
 def printable(text: str) -> str:
     """`text` with control characters (but newline and tab) and lone surrogates escaped: guests write it."""
-    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else ascii(char)[1:-1]

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -87,7 +88,9 @@ class LocalPool:
             raise InvalidRequest(f"language: write javascript or typescript; got {language!r}")
         return await self._run(EvalRequest(code, language=language), key, timeout)  # type: ignore[arg-type]
 
-    async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+    async def call(
+        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None
+    ) -> Any:
         """The result of a global function, by its (dotted) name, with JSON arguments. Raises a TyrexError."""
         return await self._run(CallRequest(function, list(args)), key, timeout)
 
@@ -110,8 +113,10 @@ class LocalPool:
         seconds = timeouts.eval if timeout is None else timeout
         if not 0 < seconds <= timeouts.max_eval:
             limit = format_duration(timeouts.max_eval)
-            raise InvalidRequest(f"timeout: write seconds above 0 and up to timeouts.maxEval ({limit}); got {seconds}")
-        now = self._loop.time()
+            raise InvalidRequest(
+                f"timeout: write seconds above 0 and up to timeouts.maxEval ({limit}); got {seconds}"
+            )
+        now = monotonic()
         future: asyncio.Future[bytes] = self._loop.create_future()
         ticket = Ticket(work, key, now, now + seconds, _deliver)
         ticket.waiter = future

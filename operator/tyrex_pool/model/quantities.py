@@ -5,7 +5,7 @@ import re
 from decimal import Decimal
 from typing import Final
 
-PATTERN: Final = r"^[0-9]{1,15}(\.[0-9]{1,9})?(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E|[eE][0-9]{1,2})?\Z"
+PATTERN: Final = r"^[0-9]{1,19}(\.[0-9]{1,9})?(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E|[eE][0-9]{1,2})?\Z"
 """Kubernetes' quantities without a sign or parts of a byte (`m`, `u`, `n`); the CRD has the same."""
 MAX_BYTES: Final = 2**63 - 1
 

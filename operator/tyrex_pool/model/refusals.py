@@ -27,7 +27,7 @@ _WORDS: Final = {
 def explain(error: msgspec.ValidationError, raw: object, kind: type, root: str) -> InvalidSpec:
     """Why `raw` is no `kind`. The error's path is `root` and the field's below it.
 
-    An InvalidSpec that was raised inside (by a `__post_init__`, or for one value) has a path relative to there.
+    An InvalidSpec that was raised inside (a `__post_init__`, one value) has a path relative to there.
     """
     located = _LOCATED.match(str(error))
     assert located is not None  # every part of the pattern is optional

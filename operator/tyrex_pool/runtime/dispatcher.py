@@ -1,6 +1,7 @@
 """The balancer in an event loop: evals come in, a driver sends them to runtimes, deadlines are kept."""
 
 import asyncio
+from time import monotonic
 from typing import Any, Protocol
 
 from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
@@ -51,7 +52,7 @@ class Dispatcher:
     def _tick(self) -> None:
         deadlines = self.balancer.deadlines
         self._timer = self._loop.call_later(TICK, self._tick) if deadlines else None
-        for ticket in self.balancer.overdue(self._loop.time()):
+        for ticket in self.balancer.overdue(monotonic()):
             if ticket.state is State.DONE:
                 answer(ticket, QueueTimeout("the deadline passed while the eval waited for its turn"))
             else:

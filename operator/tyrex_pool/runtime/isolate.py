@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 from enum import Enum
+from time import monotonic
 from typing import Protocol
 
 from tyrex_pool.dispatch.balancer import Ticket
@@ -170,7 +171,7 @@ class Isolate:
             raise ProtocolError("an unknown report")
 
     def _began_at(self, clock_ms: float) -> float:
-        return self._loop.time() - clock_ms / 1000
+        return monotonic() - clock_ms / 1000
 
     def _only_eval(self) -> str | None:
         running = [ticket for ticket in self._tickets.values() if ticket.state.name == "RUNNING"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -33,15 +34,22 @@ def strategy_of(spec: StrategySpec, sources: Sources) -> Strategy:
 class Pool:
     """Isolates behind slots, ready to take tickets. Make it in a running loop; end it with `close`."""
 
-    def __init__(self, name: str, spec: PoolSpec, sources: Sources, strategy: Strategy | None = None) -> None:
-        """Raises InvalidSpec and InvalidStrategy."""
+    def __init__(
+        self,
+        name: str,
+        spec: PoolSpec,
+        sources: Sources,
+        strategy: Strategy | None = None,
+        runtime_names: Sequence[str] = (),
+    ) -> None:
+        """`runtime_names` are the pool's name and a number unless given. Raises InvalidSpec and InvalidStrategy."""
         self.name = name
         self.spec = spec
         self._strategy = strategy or strategy_of(spec.strategy, sources)
         self._workspace = Workspace(spec, sources)
         slots = [
-            Slot(names.runtime_name(name, i), i, spec.concurrency, spec.queue.length, AHEAD)
-            for i in range(spec.size)
+            Slot(runtime, index, spec.concurrency, spec.queue.length, AHEAD)
+            for index, runtime in enumerate(runtime_names or _runtime_names(name, spec.size))
         ]
         self._balancer = Balancer(self._strategy)
         self._changed = asyncio.Event()
@@ -97,6 +105,10 @@ class Pool:
         finally:
             self._workspace.close()
             custom.close(self._strategy)
+
+
+def _runtime_names(pool: str, size: int) -> list[str]:
+    return [names.runtime_name(pool, index) for index in range(size)]
 
 
 def describe(

@@ -51,7 +51,7 @@ class Process:
                 stderr=log_end,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
-                preexec_fn=_in_child(os.getpid()),  # noqa: PLW1509 - two system calls, no locks
+                preexec_fn=_in_child(os.getpid()),
             )
         except BaseException:
             self.close()

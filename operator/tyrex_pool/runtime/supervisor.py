@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from time import monotonic
 from typing import Any
 
 from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
@@ -80,8 +81,8 @@ class Supervisor:
 
     async def stop(self, drain: float) -> None:
         """Let what runs and waits end, for at most `drain` seconds, then end every isolate."""
-        end = self._loop.time() + drain
-        while any(seat.slot.own for seat in self.seats) and self._loop.time() < end:
+        end = monotonic() + drain
+        while any(seat.slot.own for seat in self.seats) and monotonic() < end:
             await asyncio.sleep(0.01)
         self._stopping = True
         for timer in (self._retry, self._watch):
@@ -134,7 +135,11 @@ class Supervisor:
         self.changed()
 
     def _note(self, name: str, detail: str) -> None:
-        self.last_error = {"name": name, "detail": detail, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        self.last_error = {
+            "name": name,
+            "detail": detail,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
 
     # What isolates tell
 
@@ -164,7 +169,7 @@ class Supervisor:
     def isolate_replied(self, isolate: Isolate, ticket: Ticket, reply: Reply) -> None:
         if ticket.state is State.DONE:
             return
-        now = self._loop.time()
+        now = monotonic()
         status = reply.status
         if status == b"declined":
             self._balancer.decline(ticket, now)
@@ -181,7 +186,7 @@ class Supervisor:
 
     def _end_eval(self, ticket: Ticket, error: TyrexError, isolate: Isolate, cause: causes.Cause) -> None:
         """Answer `ticket` with an error of its own, and replace the isolate that it spoiled."""
-        ticket.finished = self._loop.time()
+        ticket.finished = monotonic()
         self._note(error.name, error.detail)
         answer(ticket, error)
         isolate.end(cause)
@@ -214,7 +219,7 @@ class Supervisor:
             error = cause.error(alone=len(lost) == 1)
             if ticket.deliver is not None:
                 self._note(error.name, error.detail)
-            ticket.finished = self._loop.time()
+            ticket.finished = monotonic()
             answer(ticket, error)
         if not self._stopping:
             self.spare_hits += bool(self._spares)
@@ -230,7 +235,7 @@ class Supervisor:
         isolate = self._by_slot[slot].isolate
         if isolate is None:
             return
-        now = self._loop.time()
+        now = monotonic()
         take = self._balancer.take
         waits = False
         while (ticket := take(slot, now)) is not None:
@@ -261,7 +266,7 @@ class Supervisor:
         if seat is None or seat.isolate is None:
             return
         seat.isolate.receive()  # what it did before the deadline is in the pipe: now nothing is uncertain
-        now = self._loop.time()
+        now = monotonic()
         if ticket.state is State.WAITING:
             self._balancer.cancel(ticket)
         if ticket.state is State.RUNNING and ticket.lease and now - ticket.started < GRACE:

@@ -41,9 +41,7 @@ class Relayed:
 Outcome = bytes | TyrexError | Relayed
 OK = "ok"
 _JSON_HEAD = head(200, names.TYPE_JSON)
-_TYPES = {
-    kind.encode(): language for kind, language in names.LANGUAGES.items()
-}
+_TYPES = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
 
 
 class Exchange:
@@ -157,7 +155,9 @@ class Api:
         seconds = timeout_ms / 1000
         if seconds > timeouts.max_eval:
             limit = format_duration(timeouts.max_eval)
-            raise InvalidRequest(f"timeoutMs: write at most {timeouts.max_eval * 1000:.0f} (timeouts.maxEval is {limit})")
+            raise InvalidRequest(
+                f"timeoutMs: write at most {timeouts.max_eval * 1000:.0f} (timeouts.maxEval is {limit})"
+            )
         return seconds
 
     def _pool(self, connection: Connection, request: Request) -> None:
@@ -177,5 +177,7 @@ def _text(raw: bytes, where: str) -> str:
 
 def _number(raw: bytes) -> int:
     if not raw.isdigit() or len(raw) > 12 or int(raw) < 1:
-        raise InvalidRequest(f"{names.HEADER_TIMEOUT}: write a whole number of ms from 1; got {raw.decode('latin-1')!r}")
+        raise InvalidRequest(
+            f"{names.HEADER_TIMEOUT}: write a whole number of ms from 1; got {raw.decode('latin-1')!r}"
+        )
     return int(raw)

@@ -7,6 +7,7 @@ pipelined ones wait for their turn, and reading pauses when too many do or when 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
+from time import monotonic
 from typing import Any, Protocol
 
 import httptools
@@ -70,7 +71,11 @@ _HEADERS = {
 
 def head(status: int, content_type: str) -> bytes:
     """The start of an answer; more header lines may follow it."""
-    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n" % (status, _REASONS.get(status, b"Status"), content_type.encode())
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n" % (
+        status,
+        _REASONS.get(status, b"Status"),
+        content_type.encode(),
+    )
 
 
 def error_answer(error: TyrexError, extra: bytes = b"") -> tuple[bytes, bytes]:
@@ -107,7 +112,7 @@ class Connection(asyncio.Protocol):
         self._slow_reader = False
         self._refused = False
         self._closing = False
-        self._since = loop.time()
+        self._since = monotonic()
         self._begin()
 
     # The transport's side
@@ -137,7 +142,7 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._slow_reader = True
-        self._since = self._loop.time()
+        self._since = monotonic()
 
     def resume_writing(self) -> None:
         self._slow_reader = False
@@ -155,7 +160,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._begin()
-        self._since = self._loop.time()
+        self._since = monotonic()
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -200,7 +205,7 @@ class Connection(asyncio.Protocol):
         request.method = self._parser.get_method()
         request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks = []
-        request.arrived = self._loop.time()
+        request.arrived = monotonic()
         self._waiting.append((request, self._parser.should_keep_alive()))
         if self._busy or self._slow_reader:
             if len(self._waiting) >= PIPELINED:
@@ -253,9 +258,11 @@ class Connection(asyncio.Protocol):
             if self._waiting:
                 self._loop.call_soon(self._next)
             else:
-                self._since = self._loop.time()
+                self._since = monotonic()
         else:
-            self._transport.write(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body))
+            self._transport.write(
+                b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body)
+            )
             self.close()
 
     def _refuse(self, start: bytes, body: bytes) -> None:
@@ -266,7 +273,9 @@ class Connection(asyncio.Protocol):
         if self._busy or self._waiting:
             self.close()
             return
-        self._transport.write(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body))
+        self._transport.write(
+            b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body)
+        )
         self._loop.call_later(LINGER, self.close)
 
     def close(self) -> None:
@@ -290,5 +299,3 @@ class Connection(asyncio.Protocol):
             reading = bool(self._url or self._chunks)
             if now - self._since > (STALLED if reading else IDLE):
                 self.close()
-
-

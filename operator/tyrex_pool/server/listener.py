@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 from functools import partial
+from time import monotonic
 
 from tyrex_pool.server.http import Connection, Routes
 
@@ -39,7 +40,7 @@ class Listener:
         return self
 
     def _sweep(self) -> None:
-        now = self._loop.time()
+        now = monotonic()
         for connection in list(self._connections):
             connection.sweep(now)
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
@@ -62,5 +63,3 @@ class Listener:
 
     def __len__(self) -> int:
         return len(self._connections)
-
-

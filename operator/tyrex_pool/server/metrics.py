@@ -9,7 +9,26 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from tyrex_pool.dispatch.balancer import Ticket
 
-BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+BOUNDS = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)
 """Seconds, upper ends of the histograms' buckets."""
 
 
@@ -63,12 +82,16 @@ class Metrics:
         for outcome, count in sorted(self._outcomes.items()):
             evals.add_metric([outcome], count)
         yield evals
-        replaced = CounterMetricFamily("tyrex_isolate_replacements", "Isolates replaced, by cause", labels=["cause"])
+        replaced = CounterMetricFamily(
+            "tyrex_isolate_replacements", "Isolates replaced, by cause", labels=["cause"]
+        )
         for cause, count in sorted(self._replacements.items()):
             replaced.add_metric([cause], count)
         yield replaced
         yield GaugeMetricFamily("tyrex_runtimes", "Runtimes the pool should have", value=pool["size"])
-        yield GaugeMetricFamily("tyrex_runtimes_ready", "Runtimes that take evals", value=pool["readyRuntimes"])
+        yield GaugeMetricFamily(
+            "tyrex_runtimes_ready", "Runtimes that take evals", value=pool["readyRuntimes"]
+        )
         yield GaugeMetricFamily("tyrex_evals_in_flight", "Evals that run now", value=pool["inFlight"])
         yield GaugeMetricFamily("tyrex_evals_queued", "Evals that wait now", value=pool["queued"])
         yield self._queue.family("tyrex_eval_queue_seconds", "Time from the request to the start")

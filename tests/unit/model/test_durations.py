@@ -47,7 +47,7 @@ def test_reads(text: str, seconds: float) -> None:
     ],
 )
 def test_refuses_and_says_what_to_write(raw: object) -> None:
-    with pytest.raises(ValueError, match="^write a duration such as 5s, 500ms or 1h30m"):
+    with pytest.raises(ValueError, match=r"^write a duration such as 5s, 500ms or 1h30m"):
         parse_duration(raw)
 
 

@@ -1,7 +1,7 @@
 from typing import Annotated, Any, Literal
 
 import pytest
-from msgspec import Meta
+from msgspec import Meta, field
 
 from tyrex_pool.model.durations import Seconds
 from tyrex_pool.model.errors import InvalidSpec
@@ -27,7 +27,7 @@ class Outer(Schema, frozen=True):
     many: Annotated[tuple[Inner, ...], Meta(max_length=1)] = ()
     wait: Seconds = Seconds(1)
     heap: Bytes = Bytes(1)
-    free: dict[str, Any] = {}
+    free: dict[str, Any] = field(default_factory=dict)
 
 
 @pytest.mark.parametrize(

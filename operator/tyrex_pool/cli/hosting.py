@@ -1,0 +1,128 @@
+"""What `serve`, `agent` and `proxy` share: the event loop, signals, logs, and telling people how the start goes."""
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tyrex_pool.cli.output import BadInput
+from tyrex_pool.model import names
+from tyrex_pool.model.manifest import Manifest
+from tyrex_pool.server.service import Address
+
+_LOGGER = "tyrex_pool"
+log = logging.getLogger(_LOGGER)
+
+
+def add_address(parser: argparse.ArgumentParser, host: str) -> None:
+    """The options that say where to listen."""
+    parser.add_argument("--host", default=host, help=f"address to listen on (default {host})")
+    parser.add_argument(
+        "--port", type=_port, help=f"port of the HTTP interface (default {names.SERVE_PORT}, 0: any)"
+    )
+    parser.add_argument(
+        "--admin-port", type=_port, help=f"port of health and metrics (default {names.ADMIN_PORT})"
+    )
+    parser.add_argument("--socket", metavar="PATH", help="listen on this Unix socket instead of a port")
+
+
+def address(args: argparse.Namespace, flexible: bool) -> Address:
+    """`flexible`: a default port that is in use is replaced by a free one; one that was asked for never is."""
+    return Address(
+        args.host,
+        names.SERVE_PORT if args.port is None else args.port,
+        names.ADMIN_PORT if args.admin_port is None else args.admin_port,
+        flexible and args.port is None,
+        flexible and args.admin_port is None,
+        args.socket,
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"write a port from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def read_manifest(file: str) -> Manifest:
+    """Raises BadInput and InvalidSpec."""
+    try:
+        manifest = Manifest.load(Path(file).read_text())
+    except UnicodeDecodeError as exc:
+        raise BadInput(f"{file}: write UTF-8") from exc
+    for other in manifest.ignored:
+        log.info("not used here: %s", other)
+    return manifest
+
+
+def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+    """Run `main(stop)` on uvloop where there is one; SIGINT and SIGTERM set `stop`, a second one ends at once."""
+    configure_logs()
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(_with_signals(main))
+    return uvloop.run(_with_signals(main))
+
+
+async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(main(stop))
+
+    def stopped() -> None:
+        if stop.is_set():
+            task.cancel()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 130
+
+
+def configure_logs() -> None:
+    """JSON lines on stderr, or text when a person looks at it."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Readable() if sys.stderr.isatty() else _Json())
+    logger = logging.getLogger(_LOGGER)
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        for extra in ("runtime", "eval"):
+            if hasattr(record, extra):
+                fields[extra] = getattr(record, extra)
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+class _Readable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        who = getattr(record, "eval", None) or getattr(record, "runtime", None) or ""
+        return f"{time} {record.levelname.lower():7} {who + ' ' if who else ''}{record.getMessage()}"
+
+
+def progress(text: str) -> None:
+    """Show `text` as the line in progress on a terminal; nothing elsewhere. An empty text removes the line."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[2K{text}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,130 @@
+"""`tyrex-pool serve FILE`: the pool of a manifest on this machine, without a cluster."""
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from tyrex_pool.cli.hosting import add_address, address, log, progress, read_manifest
+from tyrex_pool.cli.hosting import run as host
+from tyrex_pool.client import AsyncClient
+from tyrex_pool.model.errors import NoRuntime, TyrexError
+from tyrex_pool.model.manifest import Manifest
+from tyrex_pool.runtime.launch import Sources
+from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.server.admin import Admin
+from tyrex_pool.server.api import Api
+from tyrex_pool.server.metrics import Metrics
+from tyrex_pool.server.service import Service
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", help="a manifest with one TyrexPool, and the ConfigMaps it uses"
+    )
+    add_address(parser, "127.0.0.1")
+    parser.add_argument(
+        "--try",
+        dest="trial",
+        metavar="CODE",
+        help="evaluate CODE once it runs and show how to go on; ends off a terminal",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    manifest = read_manifest(args.file)
+    return host(lambda stop: _serve(args, manifest, stop))
+
+
+async def _serve(args: argparse.Namespace, manifest: Manifest, stop: asyncio.Event) -> int:
+    sources = Sources(Path(args.file).resolve().parent, manifest.config_maps)
+    pool = Pool(manifest.name, manifest.spec, sources)
+    try:
+        return await serve_pool(pool, args, stop, flexible=True)
+    finally:
+        await pool.close()
+
+
+async def serve_pool(pool: Pool, args: argparse.Namespace, stop: asyncio.Event, flexible: bool) -> int:
+    """Serve `pool` until `stop`, then drain. Raises OSError when the address cannot be had."""
+    metrics = Metrics(pool.describe, pool.supervisor.replacements)
+    service = await Service.open(Api(pool.spec, pool, metrics), Admin(pool, metrics), address(args, flexible))
+    try:
+        pool.start()
+        ready = await _show_start(pool, stop)
+        url = f"unix:{args.socket}" if args.socket else f"http://{_host(args.host)}:{service.public.port}"
+        if not stop.is_set():
+            _announce(pool, url, f"http://{_host(args.host)}:{service.private.port}")
+        if getattr(args, "trial", None) is not None and not stop.is_set():
+            code = await _try(url, args.trial)
+            if code or not ready or not sys.stdout.isatty():
+                return code
+        await stop.wait()
+        progress("stopping: waiting for evals in flight\n")
+        await service.drain(float(pool.spec.timeouts.drain))
+        return 0
+    finally:
+        await service.close()
+
+
+async def _show_start(pool: Pool, stop: asyncio.Event) -> bool:
+    """Show how many runtimes are up until all are, or one cannot start; returns whether the pool is ready."""
+    stopping = asyncio.ensure_future(stop.wait())
+    waiting = asyncio.ensure_future(pool.wait_ready())
+    try:
+        while not (waiting.done() or stopping.done()):
+            status = pool.describe()
+            progress(
+                f"starting the runtimes of {pool.name}: {status['readyRuntimes']} of {status['size']} ready"
+            )
+            await asyncio.wait([waiting, stopping], timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
+        progress("")
+        if waiting.done():
+            waiting.result()
+        return waiting.done()
+    except NoRuntime as error:
+        log.error("the pool is not ready: %s", error.detail)
+        return False
+    finally:
+        stopping.cancel()
+        waiting.cancel()
+
+
+def _announce(pool: Pool, url: str, admin: str) -> None:
+    status = pool.describe()
+    if sys.stdout.isatty():
+        print(
+            f"{pool.name}: {status['readyRuntimes']} of {status['size']} runtimes ready, {status['strategy']['type']}"
+        )
+        print(f"  evals  {url}/v1/eval\n  admin  {admin}/metrics", flush=True)
+    else:
+        facts = {
+            "url": url,
+            "admin": admin,
+            "pool": pool.name,
+            "ready": status["ready"],
+            "size": status["size"],
+        }
+        print(json.dumps(facts), flush=True)
+
+
+async def _try(url: str, code: str) -> int:
+    """Evaluate `code` as a caller would, and tell how to go on."""
+    async with AsyncClient(url) as client:
+        try:
+            result = await client.eval(code)
+        except TyrexError as error:
+            print(f"{code}\n  failed: {error.name}: {error.detail}", file=sys.stderr)
+            return 1
+    body = json.dumps({"code": code})
+    print(f"\n  {code}\n  = {json.dumps(result, ensure_ascii=False)}\n")
+    print("Go on, from another terminal:")
+    print(f"  tyrex-pool eval --url {url} '{code}'")
+    print(f"  curl {url}/v1/eval -H 'Content-Type: application/json' -d '{body}'", flush=True)
+    return 0
+
+
+def _host(host: str) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    return f"[{shown}]" if ":" in shown and not shown.startswith("[") else shown

@@ -1,0 +1,75 @@
+"""A running server: the public and the admin listener over one backend, from the first request to the last."""
+
+import asyncio
+import errno
+from dataclasses import dataclass
+
+from tyrex_pool.server.admin import BODY_LIMIT, Admin
+from tyrex_pool.server.api import Api
+from tyrex_pool.server.http import Routes
+from tyrex_pool.server.listener import Listener
+
+_POLL = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: `port` 0 takes any free one; `flexible` takes a free one when `port` is in use.
+
+    With `socket` (a path) the public side listens there, and not on TCP.
+    """
+
+    host: str
+    port: int
+    admin_port: int
+    flexible: bool = False
+    admin_flexible: bool = False
+    socket: str | None = None
+
+
+class Service:
+    """Made with `await Service.open(...)`. Raises OSError when an address cannot be had."""
+
+    def __init__(self, public: Listener, private: Listener, api: Api, admin: Admin) -> None:
+        self.public = public
+        self.private = private
+        self._api = api
+        self._admin = admin
+
+    @classmethod
+    async def open(cls, api: Api, admin: Admin, address: Address) -> "Service":
+        limit = int(api.spec.limits.request)
+        if address.socket is not None:
+            public = await Listener.open_unix(api.routes, limit, address.socket)
+        else:
+            public = await _listen(api.routes, limit, address.host, address.port, address.flexible)
+        try:
+            private = await _listen(
+                admin.routes, BODY_LIMIT, address.host, address.admin_port, address.admin_flexible
+            )
+        except BaseException:
+            await public.close()
+            raise
+        return cls(public, private, api, admin)
+
+    async def drain(self, seconds: float) -> None:
+        """Take no more; let every request that has come be answered, for at most `seconds`."""
+        self._admin.draining = True
+        self.public.stop_accepting()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while len(self.public) and loop.time() < end:
+            await asyncio.sleep(_POLL)
+
+    async def close(self) -> None:
+        await self.public.close()
+        await self.private.close()
+
+
+async def _listen(routes: Routes, limit: int, host: str, port: int, flexible: bool) -> Listener:
+    try:
+        return await Listener.open(routes, limit, host, port)
+    except OSError as error:
+        if not flexible or error.errno != errno.EADDRINUSE:
+            raise
+        return await Listener.open(routes, limit, host, 0)

@@ -1,0 +1,253 @@
+import json
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tyrex_pool.model.errors import (
+    ERRORS,
+    DeadRuntimeError,
+    ExecutionError,
+    InvalidRequest,
+    Overloaded,
+    TyrexError,
+)
+from tyrex_pool.model.wire import (
+    CallRequest,
+    EvalRequest,
+    decode_call,
+    decode_eval,
+    decode_json,
+    encode_json,
+    from_problem,
+    problem,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "request_"),
+    [
+        pytest.param(b'{"code":"1"}', EvalRequest("1"), id="smallest"),
+        pytest.param(b'{"code":""}', EvalRequest(""), id="empty-code"),
+        pytest.param(
+            b'{"code":"1","key":"k","timeoutMs":2000,"language":"typescript"}',
+            EvalRequest("1", "k", 2000, "typescript"),
+            id="all",
+        ),
+        pytest.param(b'{"code":"1","key":null,"timeoutMs":null}', EvalRequest("1"), id="null-is-absent"),
+        pytest.param('{"code":"\'ü\u2028😀\'"}'.encode(), EvalRequest("'ü\u2028😀'"), id="unicode"),
+        pytest.param(b'{"code":"\\ud83d\\ude00"}', EvalRequest("😀"), id="surrogate-pair"),
+        pytest.param(b' {"code" : "1"}\n', EvalRequest("1"), id="white-space"),
+    ],
+)
+def test_reads_an_eval(body: bytes, request_: EvalRequest) -> None:
+    assert decode_eval(body) == request_
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        pytest.param(b"", "the body is not JSON", id="empty"),
+        pytest.param(b"{", "the body is not JSON", id="cut"),
+        pytest.param(b'{"code":"1"} x', "the body is not JSON", id="tail"),
+        pytest.param(b'{"code":"\xff"}', "the body is not JSON", id="not-utf-8"),
+        pytest.param('{"code":"1"}'.encode("utf-16"), "the body is not JSON", id="utf-16"),
+        pytest.param(b'{"code":' + b"[" * 100_000, "nested too deeply", id="too-deep"),
+        pytest.param(b"[]", "body: write a mapping, not []", id="a-list"),
+        pytest.param(b"null", "body: write a mapping, not null", id="null"),
+        pytest.param(b"{}", "body.code: is missing", id="no-code"),
+        pytest.param(b'{"code":null}', "body.code: write a string, not null", id="code-null"),
+        pytest.param(b'{"code":1}', "body.code: write a string, not 1", id="code-number"),
+        pytest.param(b'{"code":"\\ud800"}', "body.code: write it without lone", id="code-surrogate"),
+        pytest.param(b'{"code":"1","key":"\\ud800"}', "body.key: write it without lone", id="key-surrogate"),
+        pytest.param(b'{"code":"1","key":7}', "body.key: write a string, not 7", id="key-number"),
+        pytest.param(b'{"code":"1","x":1}', "body.x: unknown field", id="unknown"),
+        pytest.param(b'{"code":"1","timeout_ms":1}', "did you mean timeoutMs?", id="snake-case"),
+        pytest.param(b'{"code":"1","timeoutMs":0}', "body.timeoutMs: write at least 1", id="timeout-zero"),
+        pytest.param(b'{"code":"1","timeoutMs":-5}', "body.timeoutMs: write at least 1", id="negative"),
+        pytest.param(b'{"code":"1","timeoutMs":1.5}', "body.timeoutMs: write a whole number", id="fraction"),
+        pytest.param(b'{"code":"1","timeoutMs":"2s"}', "body.timeoutMs: write a whole", id="timeout-string"),
+        pytest.param(b'{"code":"1","timeoutMs":true}', "body.timeoutMs: write a whole", id="timeout-bool"),
+        pytest.param(
+            b'{"code":"1","language":"python"}', "body.language: write one of javascript", id="language"
+        ),
+        pytest.param(b'{"code":"1","language":null}', "body.language: write one of", id="language-null"),
+    ],
+)
+def test_refuses_an_eval_and_names_the_member(body: bytes, detail: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        decode_eval(body)
+    assert detail in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("body", "request_"),
+    [
+        pytest.param(b'{"function":"add"}', CallRequest("add"), id="smallest"),
+        pytest.param(
+            b'{"function":"a.b","args":[1,null,{"c":[]}],"key":"k","timeoutMs":1}',
+            CallRequest("a.b", [1, None, {"c": []}], "k", 1),
+            id="all",
+        ),
+        pytest.param(
+            b'{"function":"f","args":["\\ud800"]}', CallRequest("f", ["\ud800"]), id="surrogate-in-data"
+        ),
+        pytest.param(
+            b'{"function":"f","args":[123456789012345678901234567890]}',
+            CallRequest("f", [123456789012345678901234567890]),
+            id="long-number",
+        ),
+    ],
+)
+def test_reads_a_call(body: bytes, request_: CallRequest) -> None:
+    assert decode_call(body) == request_
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        pytest.param(b"{}", "body.function: is missing", id="no-function"),
+        pytest.param(b'{"function":"f","args":{}}', "body.args: write a list", id="args-mapping"),
+        pytest.param(b'{"function":"f","args":null}', "body.args: write a list", id="args-null"),
+        pytest.param(b'{"function":"f","code":"1"}', "body.code: unknown field", id="unknown"),
+        pytest.param(b'{"function":"\\udc00"}', "body.function: write it without lone", id="surrogate"),
+        pytest.param(b'{"function":"f","args":[NaN]}', "NaN is not JSON", id="nan"),
+        pytest.param(b'{"function":"f","args":[1e400]}', "1e400 is out of range", id="infinite"),
+    ],
+)
+def test_refuses_a_call_and_names_the_member(body: bytes, detail: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        decode_call(body)
+    assert detail in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("error", "members"),
+    [
+        pytest.param(
+            Overloaded(),
+            {
+                "type": "urn:tyrex:error:overloaded",
+                "title": "The queue is full",
+                "status": 503,
+                "detail": "The queue is full",
+                "name": "overloaded",
+                "fault": "platform",
+                "retryable": True,
+            },
+            id="no-value",
+        ),
+        pytest.param(
+            ExecutionError("Error: boom", value=None, stack="Error: boom\n    at <eval>:1"),
+            {
+                "type": "urn:tyrex:error:execution_error",
+                "title": "The code threw",
+                "status": 422,
+                "detail": "Error: boom",
+                "name": "execution_error",
+                "fault": "guest",
+                "retryable": False,
+                "value": None,
+                "stack": "Error: boom\n    at <eval>:1",
+            },
+            id="null-thrown",
+        ),
+    ],
+)
+def test_a_problem_document(error: TyrexError, members: dict[str, Any]) -> None:
+    assert json.loads(problem(error)) == members
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        *(pytest.param(kind("so it went"), id=name) for name, kind in ERRORS.items()),
+        pytest.param(DeadRuntimeError("exit", fault="guest"), id="the-guest-ended-itself"),
+        pytest.param(ExecutionError("x", value=None), id="value-null"),
+        pytest.param(ExecutionError("x", value={"a": [1]}, stack="at"), id="value-and-stack"),
+        pytest.param(ExecutionError("\ud800", value="\ud800"), id="surrogates"),
+    ],
+)
+def test_a_client_reads_what_was_told(error: TyrexError) -> None:
+    read = from_problem(error.status, problem(error))
+    assert type(read) is type(error)
+    assert vars(read) | {"fault": read.fault} == vars(error) | {"fault": error.fault}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html>Bad Gateway</html>", id="html"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"{}", id="no-name"),
+        pytest.param(b'{"name":"nonsense"}', id="unknown-name"),
+        pytest.param(b'{"name":7}', id="name-number"),
+        pytest.param(b'{"name":"timeout","fault":"nobody"}', id="unknown-fault"),
+        pytest.param(b'{"name":"timeout","stack":7}', id="stack-number"),
+        pytest.param(b"\xff" * 1000, id="binary"),
+    ],
+)
+def test_another_answer_is_a_plain_error(body: bytes) -> None:
+    error = from_problem(502, body)
+    assert type(error) is TyrexError
+    assert error.detail.startswith("HTTP 502 without a problem document")
+    assert not error.retryable
+
+
+@given(JSON)
+def test_json_comes_back_as_it_went(value: object) -> None:
+    assert decode_json(encode_json(value)) == value
+
+
+@given(st.text(st.characters()))
+def test_any_string_of_javascript_travels(text: str) -> None:
+    assert decode_json(encode_json([text])) == [text]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        pytest.param(math.nan, b"null", id="nan"),
+        pytest.param("\ud800", b'"\\ud800"', id="surrogate"),
+        pytest.param({"\udfff": [2**70]}, b'{"\\udfff":[1180591620717411303424]}', id="surrogate-key"),
+    ],
+)
+def test_encodes_as_javascript_does(value: object, text: bytes) -> None:
+    assert encode_json(value) == text
+
+
+def test_a_cycle_is_no_json() -> None:
+    cycle: list[object] = []
+    cycle.append(cycle)
+    with pytest.raises(ValueError, match="cyclic"):
+        encode_json(cycle)
+
+
+def test_a_type_that_json_has_not() -> None:
+    with pytest.raises(TypeError):
+        encode_json(object())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"[1,]", id="comma"),
+        pytest.param(b"Infinity", id="infinity"),
+        pytest.param(b"-1e999", id="out-of-range"),
+        pytest.param(b"\xef\xbb\xbf1", id="byte-order-mark"),
+        pytest.param(b'"\xff"', id="not-utf-8"),
+        pytest.param(b"[" * 100_000, id="too-deep"),
+    ],
+)
+def test_what_is_no_json(text: bytes) -> None:
+    with pytest.raises(ValueError):
+        decode_json(text)
