@@ -85,9 +85,7 @@ def main() -> None:
     asked = arguments()
     load.require_wrk()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    targets, variants = (
-        [name for name in names.split(",") if name] for names in (asked.targets, asked.variants)
-    )
+    targets, variants = ([name for name in names.split(",") if name] for names in (asked.targets, asked.variants))
     rounds, seconds = (2, 1) if asked.quick else (5, 3)
     progress = Progress(rounds * (len(targets) * len(CONNECTIONS) + len(variants)))
     results = report.Results(

@@ -48,9 +48,7 @@ class Results:
 
 def _beside(series: Series, path: str, callers: int) -> Spread | None:
     """Throughput beside the path's reference, or None where there is none at this number of callers."""
-    reference = series.get((REFERENCE.get(path, ""), callers)) or series.get(
-        (f"{REFERENCE.get(path)}-async", callers)
-    )
+    reference = series.get((REFERENCE.get(path, ""), callers)) or series.get((f"{REFERENCE.get(path)}-async", callers))
     return ratio(series[path, callers], reference) if reference else None
 
 
@@ -95,14 +93,10 @@ def aims(results: Results) -> list[str]:
     if samples := results.http.get(("serve", 32)):
         rate = spread(samples, lambda sample: sample.rate)
         lines.append(
-            _aim(
-                "`serve`, 32 connections: at least 30,000 evals per second", rate.middle, 30_000, rate.text()
-            )
+            _aim("`serve`, 32 connections: at least 30,000 evals per second", rate.middle, 30_000, rate.text())
         )
     for loop in ("uvloop", "asyncio"):
-        if (f"local-{loop}", 1) in results.inprocess and (
-            beside := _beside(results.inprocess, f"local-{loop}", 1)
-        ):
+        if (f"local-{loop}", 1) in results.inprocess and (beside := _beside(results.inprocess, f"local-{loop}", 1)):
             what = f"`LocalPool` on {loop}, one eval after another: at least 1.0 times denobox"
             lines.append(_aim(what, beside.middle, 1.0, f"{beside.text(2)} times"))
     return lines

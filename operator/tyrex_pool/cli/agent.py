@@ -23,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file", metavar="FILE", help="the manifest of the pool; its size and strategy are the proxy's matter"
     )
-    parser.add_argument(
-        "--name", help=f"name of this runtime (default ${NAME_VARIABLE}, or the pool's name and -0)"
-    )
+    parser.add_argument("--name", help=f"name of this runtime (default ${NAME_VARIABLE}, or the pool's name and -0)")
     add_address(parser, "0.0.0.0")  # noqa: S104 - a pod is reached from outside it
 
 

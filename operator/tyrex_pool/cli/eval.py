@@ -15,19 +15,11 @@ from tyrex_pool.model.wire import decode_json, problem
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     target.add_arguments(parser)
     parser.add_argument("code", metavar="CODE", help="what to evaluate; - reads it from standard input")
-    parser.add_argument(
-        "--key", help="for the pool's strategy: with Hash, the same key meets the same runtime"
-    )
-    parser.add_argument(
-        "--timeout", type=timeout, metavar="2s", help="from the pool's receipt of the eval on"
-    )
+    parser.add_argument("--key", help="for the pool's strategy: with Hash, the same key meets the same runtime")
+    parser.add_argument("--timeout", type=timeout, metavar="2s", help="from the pool's receipt of the eval on")
     parser.add_argument("--language", choices=("javascript", "typescript"), default="javascript")
-    parser.add_argument(
-        "--call", metavar="ARGS", help="CODE names a global function: call it with this JSON array"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print result and runtime, or the problem, as JSON"
-    )
+    parser.add_argument("--call", metavar="ARGS", help="CODE names a global function: call it with this JSON array")
+    parser.add_argument("--json", action="store_true", help="print result and runtime, or the problem, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -23,12 +23,8 @@ log = logging.getLogger(_LOGGER)
 def add_address(parser: argparse.ArgumentParser, host: str) -> None:
     """The options that say where to listen."""
     parser.add_argument("--host", default=host, help=f"address to listen on (default {host})")
-    parser.add_argument(
-        "--port", type=_port, help=f"port of the HTTP interface (default {names.SERVE_PORT}, 0: any)"
-    )
-    parser.add_argument(
-        "--admin-port", type=_port, help=f"port of health and metrics (default {names.ADMIN_PORT})"
-    )
+    parser.add_argument("--port", type=_port, help=f"port of the HTTP interface (default {names.SERVE_PORT}, 0: any)")
+    parser.add_argument("--admin-port", type=_port, help=f"port of health and metrics (default {names.ADMIN_PORT})")
     parser.add_argument("--socket", metavar="PATH", help="listen on this Unix socket instead of a port")
 
 

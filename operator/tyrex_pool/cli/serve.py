@@ -20,9 +20,7 @@ from tyrex_pool.server.service import Service
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "file", metavar="FILE", help="a manifest with one TyrexPool, and the ConfigMaps it uses"
-    )
+    parser.add_argument("file", metavar="FILE", help="a manifest with one TyrexPool, and the ConfigMaps it uses")
     add_address(parser, "127.0.0.1")
     parser.add_argument(
         "--try",
@@ -75,9 +73,7 @@ async def _show_start(pool: Pool, stop: asyncio.Event) -> bool:
     try:
         while not (waiting.done() or stopping.done()):
             status = pool.describe()
-            progress(
-                f"starting the runtimes of {pool.name}: {status['readyRuntimes']} of {status['size']} ready"
-            )
+            progress(f"starting the runtimes of {pool.name}: {status['readyRuntimes']} of {status['size']} ready")
             await asyncio.wait([waiting, stopping], timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
         progress("")
         if waiting.done():

@@ -81,9 +81,7 @@ def summary(pool: Pool) -> str:
 
 def runtimes(pool: Pool) -> str:
     """A line for each runtime."""
-    rows: list[tuple[object, ...]] = [
-        ("RUNTIME", "STATE", "IN FLIGHT", "WAITING", "CAPACITY", "EPOCH", "REASON")
-    ]
+    rows: list[tuple[object, ...]] = [("RUNTIME", "STATE", "IN FLIGHT", "WAITING", "CAPACITY", "EPOCH", "REASON")]
     rows += [
         (one.name, one.state, one.in_flight, one.queued, one.capacity, one.epoch, _line(one.reason))
         for one in pool.runtimes

@@ -32,9 +32,7 @@ class AsyncClient:
         """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval."""
         return (await self.eval_response(code, key=key, timeout=timeout, language=language)).result
 
-    async def call(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None
-    ) -> Any:
+    async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
         """The value of the global `function` (a dotted name) called with `args`, which travel as JSON."""
         return (await self.call_response(function, *args, key=key, timeout=timeout)).result
 

@@ -53,9 +53,7 @@ class Client:
         """As `eval`, with the runtime and its epoch."""
         return self._send(exchange.eval_request(code, key, timeout, language), exchange.evaluated)
 
-    def call_response(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None
-    ) -> Answer:
+    def call_response(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Answer:
         """As `call`, with the runtime and its epoch."""
         return self._send(exchange.call_request(function, args, key, timeout), exchange.evaluated)
 

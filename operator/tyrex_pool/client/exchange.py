@@ -176,8 +176,4 @@ def _post(path: str, body: dict[str, Any], key: str | None, timeout: float | Non
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    return (
-        float(retry_after)
-        if retry_after is not None and retry_after.isascii() and retry_after.isdigit()
-        else None
-    )
+    return float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else None

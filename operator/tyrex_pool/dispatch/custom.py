@@ -119,9 +119,7 @@ class _Guard:
             self._seen = runtimes if isinstance(runtimes, tuple) else None
         if chosen is None or id(chosen) in self._ids:
             return chosen
-        raise StrategyError(
-            f"fix {name}.select: it must return one of the runtimes, and returned {_show(chosen)}"
-        )
+        raise StrategyError(f"fix {name}.select: it must return one of the runtimes, and returned {_show(chosen)}")
 
 
 def _run(source: str, filename: str) -> ModuleType:
@@ -141,9 +139,7 @@ def _run(source: str, filename: str) -> ModuleType:
 
 
 def _missing_class(module: ModuleType, class_name: str) -> str:
-    has = [
-        name for name, value in vars(module).items() if isinstance(value, type) and value.__module__ == MODULE
-    ]
+    has = [name for name, value in vars(module).items() if isinstance(value, type) and value.__module__ == MODULE]
     found = f"it has {', '.join(has)}" if has else "it has no class"
     return f"define `class {class_name}`, or name another in `class`; {found}"
 

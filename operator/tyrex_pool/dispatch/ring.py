@@ -45,11 +45,13 @@ class Ring:
         new = wanted - self._names
         if not new:
             return
-        # Sorted, so that should two names ever share a point (1 in 10**10), a fresh ring settles it alike.
+        # Sorted, so that should two names ever share a point (1 in 10**10), fresh rings settle it alike.
         for name in sorted(new):
-            self._owner.update(dict.fromkeys(points(name), name))
+            fresh = points(name)
+            self._owner.update(dict.fromkeys(fresh, name))
+            self._points += fresh
+        self._points.sort()
         self._names |= new
-        self._points = sorted(self._owner)
 
     def find(self, key: str, ready: Mapping[str, T]) -> T | None:
         """The value of the ready name that `key` belongs to; None when no name on the ring is ready."""

@@ -88,9 +88,7 @@ class LocalPool:
             raise InvalidRequest(f"language: write javascript or typescript; got {language!r}")
         return await self._run(EvalRequest(code, language=language), key, timeout)  # type: ignore[arg-type]
 
-    async def call(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None
-    ) -> Any:
+    async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
         """The result of a global function, by its (dotted) name, with JSON arguments. Raises a TyrexError."""
         return await self._run(CallRequest(function, list(args)), key, timeout)
 
@@ -113,9 +111,7 @@ class LocalPool:
         seconds = timeouts.eval if timeout is None else timeout
         if not 0 < seconds <= timeouts.max_eval:
             limit = format_duration(timeouts.max_eval)
-            raise InvalidRequest(
-                f"timeout: write seconds above 0 and up to timeouts.maxEval ({limit}); got {seconds}"
-            )
+            raise InvalidRequest(f"timeout: write seconds above 0 and up to timeouts.maxEval ({limit}); got {seconds}")
         now = monotonic()
         future: asyncio.Future[bytes] = self._loop.create_future()
         ticket = Ticket(work, key, now, now + seconds, _deliver)

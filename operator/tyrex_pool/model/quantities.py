@@ -11,9 +11,7 @@ MAX_BYTES: Final = 2**63 - 1
 
 _GRAMMAR: Final = re.compile(r"([0-9.]+)(.*)\Z")
 _WHOLE: Final = re.compile(PATTERN)
-_BINARY: Final = {
-    unit: 1024**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)
-}
+_BINARY: Final = {unit: 1024**power for power, unit in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
 _DECIMAL: Final = {unit: 1000**power for power, unit in enumerate(("", "k", "M", "G", "T", "P", "E"))}
 _UNITS: Final = _BINARY | _DECIMAL
 

@@ -18,12 +18,8 @@ MIN_HEAP: Final = Bytes(32 << 20)
 StrategyType = Literal["RoundRobin", "Random", "Hash", "LeastLoaded", "Custom"]
 PullPolicy = Literal["Always", "IfNotPresent", "Never"]
 
-ConfigMapName = Annotated[
-    str, Meta(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?\Z")
-]
-ConfigMapKeyName = Annotated[
-    str, Meta(min_length=1, max_length=253, pattern=r"^[-_a-zA-Z0-9][-._a-zA-Z0-9]*\Z")
-]
+ConfigMapName = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?\Z")]
+ConfigMapKeyName = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[-_a-zA-Z0-9][-._a-zA-Z0-9]*\Z")]
 ClassName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z")]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 Inline = Annotated[str, Meta(min_length=1, max_length=524_288)]

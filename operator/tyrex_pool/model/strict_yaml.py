@@ -33,8 +33,7 @@ class _Loader(yaml.SafeLoader):
     """Builds every node at once (`deep`): an alias to a node around itself is an error then, not a cycle."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {
-        _TAG + kind: yaml.SafeLoader.yaml_constructors[_TAG + kind]
-        for kind in ("null", "bool", "int", "float", "str")
+        _TAG + kind: yaml.SafeLoader.yaml_constructors[_TAG + kind] for kind in ("null", "bool", "int", "float", "str")
     }
     yaml_implicit_resolvers = {  # noqa: RUF012 -- the type stubs have it as an instance's
         first: [(tag, pattern) for tag, pattern in resolvers if tag != _TAG + "timestamp"]
@@ -66,9 +65,7 @@ def _refuse_bad_keys(node: yaml.MappingNode) -> None:
             continue
         if not isinstance(key, yaml.ScalarNode) or key.tag != _TAG + "str":
             written = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
-            raise ConstructorError(
-                None, None, f"write the key as a string, in quotes, not {written}", key.start_mark
-            )
+            raise ConstructorError(None, None, f"write the key as a string, in quotes, not {written}", key.start_mark)
         if key.value in seen:
             raise ConstructorError(
                 None, None, f"the key {quote(key.value)} stands twice; write it once", key.start_mark

@@ -28,9 +28,7 @@ _KEPT: Final = frozenset({"DENO_DIR", "DENO_CERT", "DENO_TLS_CA_STORE"})
 # DENO_V8_FLAGS precedes our heap limit, DENO_AUTH_TOKENS and DENO_KV_ACCESS_TOKEN are the platform's secrets.
 _REMOVED_PREFIXES: Final = ("DENO_", "OTEL_DENO")
 # Node's way to load code, to write files, and to speak to a parent; and one that writes TLS keys to a file.
-_REMOVED: Final = frozenset(
-    {"NODE_CHANNEL_FD", "NODE_OPTIONS", "NODE_UNIQUE_ID", "NODE_V8_COVERAGE", "SSLKEYLOGFILE"}
-)
+_REMOVED: Final = frozenset({"NODE_CHANNEL_FD", "NODE_OPTIONS", "NODE_UNIQUE_ID", "NODE_V8_COVERAGE", "SSLKEYLOGFILE"})
 
 
 class ModuleNeeds(msgspec.Struct, frozen=True):

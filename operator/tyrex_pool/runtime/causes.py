@@ -23,9 +23,7 @@ class Cause:
         return DeadRuntimeError(self.detail, fault="guest" if self.by_itself and alone else "platform")
 
 
-DEADLINE = Cause(
-    "deadline", "another eval in this runtime went over its deadline, and the isolate was replaced"
-)
+DEADLINE = Cause("deadline", "another eval in this runtime went over its deadline, and the isolate was replaced")
 STOPPED = Cause("stopped", "the pool was stopped")
 OVER_MEMORY = Cause("heap_limit", "the isolate held more memory than limits.heap allows")
 OVERFULL = Cause("heap_limit", "buffers outside the heap held more than limits.heap")

@@ -71,9 +71,7 @@ def _main_module(spec: PoolSpec, sources: Sources, workspace: Path) -> Path | No
     if module.path is not None:
         path = sources.directory / module.path
         if not path.is_file():
-            raise InvalidSpec(
-                "spec.mainModule.path", f"there is no file {module.path!r} in {sources.directory}"
-            )
+            raise InvalidSpec("spec.mainModule.path", f"there is no file {module.path!r} in {sources.directory}")
         return path
     if module.config_map is not None:
         return _write_files(module.config_map.name, module.config_map.entrypoint, sources, workspace)

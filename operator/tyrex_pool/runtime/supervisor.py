@@ -50,9 +50,7 @@ class Seat:
 class Supervisor:
     """Keeps `slots` supplied with isolates. Call `start`, then wait for `changed`; end with `stop`."""
 
-    def __init__(
-        self, launch: Launch, balancer: Balancer, slots: list[Slot], loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, launch: Launch, balancer: Balancer, slots: list[Slot], loop: asyncio.AbstractEventLoop) -> None:
         self.seats = [Seat(slot) for slot in slots]
         self.dispatcher = Dispatcher(balancer, self, loop)
         self.changed: Callable[[], None] = lambda: None

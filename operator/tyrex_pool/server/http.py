@@ -260,9 +260,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._since = monotonic()
         else:
-            self._transport.write(
-                b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body)
-            )
+            self._transport.write(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body))
             self.close()
 
     def _refuse(self, start: bytes, body: bytes) -> None:
@@ -273,9 +271,7 @@ class Connection(asyncio.Protocol):
         if self._busy or self._waiting:
             self.close()
             return
-        self._transport.write(
-            b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body)
-        )
+        self._transport.write(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body))
         self._loop.call_later(LINGER, self.close)
 
     def close(self) -> None:

@@ -54,9 +54,7 @@ class Histogram:
 class Metrics:
     """`describe` gives the pool as `GET /v1/pool` does, `counters` what the supervisor counts."""
 
-    def __init__(
-        self, describe: Callable[[], dict[str, Any]], replacements: dict[str, int] | None = None
-    ) -> None:
+    def __init__(self, describe: Callable[[], dict[str, Any]], replacements: dict[str, int] | None = None) -> None:
         self._describe = describe
         self._replacements = {} if replacements is None else replacements
         self._outcomes: dict[str, int] = {}
@@ -82,16 +80,12 @@ class Metrics:
         for outcome, count in sorted(self._outcomes.items()):
             evals.add_metric([outcome], count)
         yield evals
-        replaced = CounterMetricFamily(
-            "tyrex_isolate_replacements", "Isolates replaced, by cause", labels=["cause"]
-        )
+        replaced = CounterMetricFamily("tyrex_isolate_replacements", "Isolates replaced, by cause", labels=["cause"])
         for cause, count in sorted(self._replacements.items()):
             replaced.add_metric([cause], count)
         yield replaced
         yield GaugeMetricFamily("tyrex_runtimes", "Runtimes the pool should have", value=pool["size"])
-        yield GaugeMetricFamily(
-            "tyrex_runtimes_ready", "Runtimes that take evals", value=pool["readyRuntimes"]
-        )
+        yield GaugeMetricFamily("tyrex_runtimes_ready", "Runtimes that take evals", value=pool["readyRuntimes"])
         yield GaugeMetricFamily("tyrex_evals_in_flight", "Evals that run now", value=pool["inFlight"])
         yield GaugeMetricFamily("tyrex_evals_queued", "Evals that wait now", value=pool["queued"])
         yield self._queue.family("tyrex_eval_queue_seconds", "Time from the request to the start")

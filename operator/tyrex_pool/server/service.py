@@ -44,9 +44,7 @@ class Service:
         else:
             public = await _listen(api.routes, limit, address.host, address.port, address.flexible)
         try:
-            private = await _listen(
-                admin.routes, BODY_LIMIT, address.host, address.admin_port, address.admin_flexible
-            )
+            private = await _listen(admin.routes, BODY_LIMIT, address.host, address.admin_port, address.admin_flexible)
         except BaseException:
             await public.close()
             raise

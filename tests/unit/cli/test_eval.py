@@ -20,7 +20,7 @@ NESTED = Reply(200, b'{"result":{"a":[1,"\\u009b"]}}', {"Tyrex-Runtime": "render
         pytest.param(["render", "--url", "URL", "x"], "/v1/eval", {"code": "x"}, id="options between"),
         pytest.param(["-", "--url", "URL"], "/v1/eval", {"code": "stdin()"}, id="from standard input"),
         pytest.param(
-            ["render", "x", "-n=web", "--key=k", "--timeout=1m500ms", "--language=typescript", "--url", "URL"],
+            ["render", "x", "-n=web", "--key=k", "--timeout=1m500ms", "--language=typescript", "--url=URL"],
             "/v1/eval",
             {"code": "x", "key": "k", "timeoutMs": 60_500, "language": "typescript"},
             id="all",
@@ -38,7 +38,7 @@ def test_what_is_sent(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("stdin()"))
     pool.script = [Reply(200, b'{"result":3}')]
-    assert main(["eval", *(pool.url if word == "URL" else word for word in words)]) == 0
+    assert main(["eval", *(word.replace("URL", pool.url) for word in words)]) == 0
     (seen,) = pool.seen
     assert (seen.path, seen.body) == (path, body)
 
@@ -74,9 +74,7 @@ def test_what_is_printed(
     ("reply", "expected"),
     [
         pytest.param(
-            Reply(
-                422, problem(ExecutionError("Error: boom", value=None, stack="Error: boom\n    at f (x:1:2)"))
-            ),
+            Reply(422, problem(ExecutionError("Error: boom", value=None, stack="Error: boom\n    at f (x:1:2)"))),
             "error: execution_error: Error: boom\n"
             "  fault: the evaluated code\n"
             "  retry: not safe, the code has run\n"

@@ -26,9 +26,7 @@ class Raises:
     ("what", "code", "said"),
     [
         pytest.param(BadInput("pass --url"), 2, "error: pass --url\n", id="bad input"),
-        pytest.param(
-            InvalidSpec("spec.size", "write 0..1000"), 2, "error: spec.size: write 0..1000\n", id="spec"
-        ),
+        pytest.param(InvalidSpec("spec.size", "write 0..1000"), 2, "error: spec.size: write 0..1000\n", id="spec"),
         pytest.param(
             FileNotFoundError(2, "No such file", "pool.yaml"),
             2,
@@ -46,9 +44,7 @@ class Raises:
         pytest.param(BadInput("a\x1b[2Jb"), 2, "error: a\\u001b[2Jb\n", id="escape sequence"),
     ],
 )
-def test_errors_are_for_people(
-    capsys: pytest.CaptureFixture[str], what: BaseException, code: int, said: str
-) -> None:
+def test_errors_are_for_people(capsys: pytest.CaptureFixture[str], what: BaseException, code: int, said: str) -> None:
     assert guarded(Raises(what), Namespace()) == code
     assert capsys.readouterr() == ("", said)
 
@@ -67,15 +63,11 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str], words: lis
     [
         pytest.param(["evil"], "invalid choice: 'evil'", id="command"),
         pytest.param(["--evil"], "tyrex-pool: error", id="option"),
-        pytest.param(
-            ["crd", "--evil"], "tyrex-pool crd: error: unrecognized arguments: --evil", id="its option"
-        ),
+        pytest.param(["crd", "--evil"], "tyrex-pool crd: error: unrecognized arguments: --evil", id="its option"),
         pytest.param(["eval"], "the following arguments are required: CODE", id="no code"),
     ],
 )
-def test_a_wrong_command_line_ends_with_2(
-    capsys: pytest.CaptureFixture[str], words: list[str], said: str
-) -> None:
+def test_a_wrong_command_line_ends_with_2(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
     with pytest.raises(SystemExit) as end:
         main(words)
     assert end.value.code == 2

@@ -113,9 +113,7 @@ async def test_every_problem_comes_as_its_class(pool: ScriptedPool, ask: Ask, ki
         pytest.param(Reply(503, b'{"name":"whatever"}'), id="unknown name"),
     ],
 )
-async def test_what_is_no_pool_is_an_error_and_not_tried_again(
-    pool: ScriptedPool, ask: Ask, reply: Reply
-) -> None:
+async def test_what_is_no_pool_is_an_error_and_not_tried_again(pool: ScriptedPool, ask: Ask, reply: Reply) -> None:
     pool.script = [reply, THREE]
     with pytest.raises(TyrexError, match=f"HTTP {reply.status}") as failure:
         await ask(pool.url, "eval", "1", retries=1)
@@ -138,9 +136,7 @@ async def test_broken_after_sending_is_not(pool: ScriptedPool, ask: Ask) -> None
     assert len(pool.seen) == 1
 
 
-async def test_a_server_that_never_answers(
-    pool: ScriptedPool, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_that_never_answers(pool: ScriptedPool, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "MARGIN", 0.05)
     pool.script = [Reply(-1)]
     with pytest.raises(DeadRuntimeError, match="did not answer in time"):
@@ -173,9 +169,7 @@ async def test_retries_end(pool: ScriptedPool, ask: Ask) -> None:
         pytest.param("call", ["f", object()], {}, "cannot travel as JSON", id="object"),
     ],
 )
-async def test_what_cannot_be_sent(
-    ask: Ask, method: str, args: list[Any], options: Any, message: str
-) -> None:
+async def test_what_cannot_be_sent(ask: Ask, method: str, args: list[Any], options: Any, message: str) -> None:
     with pytest.raises(InvalidRequest, match=message):
         await ask("http://unused.invalid", method, *args, **options)
 

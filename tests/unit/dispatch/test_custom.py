@@ -67,9 +67,7 @@ SELECT = "    def select(self, runtimes, key): return runtimes[0]\n"
             r"^mine.py:3: Weighted\(options\) failed: KeyError: 'size'$",
             id="init raises",
         ),
-        pytest.param(
-            CLASS + "    def __init__(self, options): pass\n", r"has no method `select`", id="no select"
-        ),
+        pytest.param(CLASS + "    def __init__(self, options): pass\n", r"has no method `select`", id="no select"),
         pytest.param(
             CLASS + "    def __init__(self, options): pass\n    async " + SELECT.lstrip(),
             r"must not be async",

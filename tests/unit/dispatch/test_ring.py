@@ -61,9 +61,7 @@ def test_the_keys_are_spread_evenly(count: int) -> None:
     assert min(loads) > 0.5 * len(KEYS) / count
 
 
-@pytest.mark.parametrize(
-    "key", ["", "ключ", "\ud800", "a" * 100_000], ids=["empty", "word", "surrogate", "long"]
-)
+@pytest.mark.parametrize("key", ["", "ключ", "\ud800", "a" * 100_000], ids=["empty", "word", "surrogate", "long"])
 def test_any_string_is_a_key(key: str) -> None:
     assert ring_of(["a"]).find(key, {"a": 1}) == 1
 

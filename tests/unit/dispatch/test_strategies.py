@@ -129,9 +129,7 @@ def test_random_is_uniform(loads: str, among: str) -> None:
 
 
 def test_random_repeats_with_its_seed() -> None:
-    assert picks(Random(random.Random(3)), pool("000"), 20) == picks(
-        Random(random.Random(3)), pool("000"), 20
-    )
+    assert picks(Random(random.Random(3)), pool("000"), 20) == picks(Random(random.Random(3)), pool("000"), 20)
 
 
 def test_hash_keeps_to_its_runtime() -> None:
@@ -189,12 +187,7 @@ def test_every_built_in_returns_one_of_the_runtimes(
             assert any(chosen is one for one in runtimes) if runtimes else chosen is None
             assert told is None or told is chosen
             somebody_free = any(one.in_flight + one.queued < one.capacity for one in runtimes)
-            if (
-                chosen
-                and somebody_free
-                and (type_name != "Hash" or key is None)
-                and type_name != "LeastLoaded"
-            ):
+            if chosen and somebody_free and (type_name != "Hash" or key is None) and type_name != "LeastLoaded":
                 assert chosen.in_flight + chosen.queued < chosen.capacity
 
 

@@ -32,9 +32,7 @@ def test_what_a_cluster_wrote_is_read_too() -> None:
         pytest.param("kind: Namespace\nmetadata: {name: web}", "Namespace/web", id="other-kind"),
         pytest.param("kind: List\nitems: []", "List/None", id="no-metadata"),
         pytest.param("just: data", "None/None", id="no-kind"),
-        pytest.param(
-            "kind: ConfigMap\nmetadata: {name: src, namespace: web}", "ConfigMap/src", id="elsewhere"
-        ),
+        pytest.param("kind: ConfigMap\nmetadata: {name: src, namespace: web}", "ConfigMap/src", id="elsewhere"),
     ],
 )
 def test_other_objects_are_left_alone_and_told_of(document: str, ignored: str) -> None:
@@ -87,9 +85,7 @@ def test_names(name: str) -> None:
             "write a name",
             id="config-map-nameless",
         ),
-        pytest.param(
-            POOL + SOURCES.replace("'2'", "2"), "ConfigMap/src.data.lib.ts", "a string", id="data-number"
-        ),
+        pytest.param(POOL + SOURCES.replace("'2'", "2"), "ConfigMap/src.data.lib.ts", "a string", id="data-number"),
         pytest.param(
             POOL + "---\nkind: ConfigMap\nmetadata: {name: a}\ndata: []",
             "ConfigMap/a.data",

@@ -35,9 +35,7 @@ def test_every_kind_is_read(kind: str, side: str) -> None:
         pytest.param({"net": ["[::1]:80"]}, Rules(net=("[::1]:80",)), id="ipv6"),
         pytest.param({"read": ["/a dir/ü"]}, Rules(read=("/a dir/ü",)), id="space-inside"),
         pytest.param({"read": ["x"] * MAX_ENTRIES}, Rules(read=("x",) * MAX_ENTRIES), id="as-many-as-may-be"),
-        pytest.param(
-            {"read": ["x" * MAX_ENTRY_LENGTH]}, Rules(read=("x" * MAX_ENTRY_LENGTH,)), id="as-long-as-may-be"
-        ),
+        pytest.param({"read": ["x" * MAX_ENTRY_LENGTH]}, Rules(read=("x" * MAX_ENTRY_LENGTH,)), id="as-long-as-may-be"),
     ],
 )
 def test_accepts(raw: object, rules: Rules) -> None:
@@ -83,9 +81,7 @@ def test_accepts(raw: object, rules: Rules) -> None:
         pytest.param({"deny": {"net": ["a\0b"]}}, ".deny.net[0]", "control characters", id="nul"),
         pytest.param({"deny": {"net": ["a\u200b"]}}, ".deny.net[0]", "control characters", id="zero-width"),
         pytest.param({"deny": {"net": ["\ud800"]}}, ".deny.net[0]", "control characters", id="surrogate"),
-        pytest.param(
-            {"deny": {"net": ["x" * (MAX_ENTRY_LENGTH + 1)]}}, ".deny.net[0]", "at most", id="too-long"
-        ),
+        pytest.param({"deny": {"net": ["x" * (MAX_ENTRY_LENGTH + 1)]}}, ".deny.net[0]", "at most", id="too-long"),
         pytest.param({"deny": {"net": ["x"] * (MAX_ENTRIES + 1)}}, ".deny.net", "at most", id="too-many"),
     ],
 )

@@ -27,7 +27,7 @@ def test_reads(text: str, documents: list[object]) -> None:
 @pytest.mark.parametrize(
     ("text", "path", "problem"),
     [
-        pytest.param("a: 1\nb: [", "line 3", "expected the node content", id="broken"),
+        pytest.param("a: 1\nb: [", "line 2", "expected the node content", id="broken"),
         pytest.param("a: 1\n\tb: 2", "line 2", "cannot start any token", id="tab"),
         pytest.param("a: 'x", "line 1", "unexpected end of stream", id="open-quote"),
         pytest.param("a: \0", "manifest", "write YAML; ", id="nul"),

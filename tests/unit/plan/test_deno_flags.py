@@ -1,0 +1,209 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tyrex_pool.model.permissions import ALL, KINDS, Permissions, Rules
+from tyrex_pool.plan.deno_flags import ENVIRONMENT, ModuleNeeds, child_environment, deno_flags
+
+HEAP = 128 << 20
+ALWAYS = ["--no-prompt", "--no-config", "--no-lock", "--quiet", "--v8-flags=--max-old-space-size=128"]
+CLOSED = ["--deny-import", "--no-remote", "--no-npm"]
+
+NPM = ModuleNeeds(npm=True)
+HOST = ModuleNeeds(hosts=("esm.sh:443",))
+BOTH = ModuleNeeds(npm=True, hosts=("esm.sh:443",))
+
+NOTHING = Permissions()
+ANYTHING = Permissions(default="AllowAll")
+
+
+def importing(*hosts: str, deny: tuple[str, ...] = ()) -> Permissions:
+    return Permissions(allow=Rules(import_=hosts), deny=Rules(import_=deny))
+
+
+def not_importing(*hosts: str) -> Permissions:
+    return Permissions(default="AllowAll", deny=Rules(import_=hosts))
+
+
+def own_flags(permissions: Permissions, modules: ModuleNeeds = ModuleNeeds()) -> list[str]:
+    """Those that depend on the pool."""
+    flags = list(deno_flags(permissions, HEAP, modules))
+    assert flags[: len(ALWAYS)] == ALWAYS
+    return flags[len(ALWAYS) :]
+
+
+def allow_each_but_import() -> list[str]:
+    return [f"--allow-{kind}" for kind in KINDS if kind != "import"]
+
+
+@pytest.mark.parametrize(
+    ("permissions", "flags"),
+    [
+        pytest.param(NOTHING, CLOSED, id="nothing"),
+        pytest.param(ANYTHING, ["--allow-all"], id="anything"),
+        pytest.param(Permissions(default="AllowAll", allow=Rules(net=("a",))), ["--allow-all"], id="anything-anyway"),
+        pytest.param(
+            Permissions(default="AllowAll", deny=Rules(net=("10.0.0.0/8",), run=ALL)),
+            ["--allow-all", "--deny-net=10.0.0.0/8", "--deny-run"],
+            id="anything-but",
+        ),
+        pytest.param(
+            Permissions(allow=Rules(net=("a:443", "b"), read=("/data",), env=ALL)),
+            ["--allow-net=a:443,b", "--allow-read=/data", "--allow-env", *CLOSED],
+            id="lists",
+        ),
+        pytest.param(
+            Permissions(allow=Rules(net=ALL), deny=Rules(net=("169.254.169.254",), sys=ALL)),
+            ["--allow-net", "--deny-net=169.254.169.254", "--deny-sys", *CLOSED],
+            id="deny-beside-allow",
+        ),
+        pytest.param(Permissions(deny=Rules(write=("/etc",))), ["--deny-write=/etc", *CLOSED], id="only-denied"),
+        pytest.param(
+            Permissions(allow=Rules(ALL, ALL, ALL, ALL, ALL, ALL, ALL)),
+            [*allow_each_but_import(), *CLOSED],
+            id="all-but-import",
+        ),
+    ],
+)
+def test_permissions(permissions: Permissions, flags: list[str]) -> None:
+    assert own_flags(permissions) == flags
+
+
+@pytest.mark.parametrize(
+    ("permissions", "modules", "flags"),
+    [
+        pytest.param(NOTHING, NPM, ["--deny-import", "--no-remote", "--cached-only"], id="closed-npm"),
+        pytest.param(NOTHING, HOST, ["--allow-import=esm.sh:443", "--no-npm", "--cached-only"], id="closed-host"),
+        pytest.param(NOTHING, BOTH, ["--allow-import=esm.sh:443", "--cached-only"], id="closed-both"),
+        pytest.param(
+            importing(deny=("evil",)),
+            HOST,
+            ["--allow-import=esm.sh:443", "--deny-import=evil", "--no-npm", "--cached-only"],
+            id="closed-host-denied-another",
+        ),
+        pytest.param(importing("a", deny=ALL), ModuleNeeds(), CLOSED, id="granted-but-all-denied"),
+        pytest.param(
+            importing("a", deny=ALL),
+            HOST,
+            ["--allow-import=esm.sh:443", "--no-npm", "--cached-only"],
+            id="granted-but-all-denied-host",
+        ),
+        pytest.param(importing("a"), ModuleNeeds(), ["--allow-import=a", "--no-npm"], id="granted"),
+        pytest.param(importing("a"), NPM, ["--allow-import=a", "--cached-only"], id="granted-npm"),
+        pytest.param(
+            importing("a"),
+            HOST,
+            ["--allow-import=a,esm.sh:443", "--no-npm", "--cached-only"],
+            id="granted-another-host",
+        ),
+        pytest.param(importing("esm.sh:443"), HOST, ["--allow-import=esm.sh:443", "--no-npm"], id="granted-that-host"),
+        pytest.param(
+            importing("esm.sh"),
+            HOST,
+            ["--allow-import=esm.sh,esm.sh:443", "--no-npm"],
+            id="granted-that-host-on-any-port",
+        ),
+        pytest.param(importing("*.sh"), HOST, ["--allow-import=*.sh,esm.sh:443", "--no-npm"], id="granted-by-wildcard"),
+        pytest.param(
+            importing("esm.sh:8443"),
+            HOST,
+            ["--allow-import=esm.sh:8443,esm.sh:443", "--no-npm", "--cached-only"],
+            id="granted-another-port",
+        ),
+        pytest.param(importing("*"), BOTH, ["--allow-import"], id="granted-all"),
+        pytest.param(
+            importing("*", deny=("evil",)),
+            HOST,
+            ["--allow-import", "--deny-import=evil", "--no-npm"],
+            id="granted-all-but",
+        ),
+        pytest.param(ANYTHING, BOTH, ["--allow-all"], id="anything"),
+        pytest.param(not_importing("evil"), HOST, ["--allow-all", "--deny-import=evil", "--no-npm"], id="anything-but"),
+        pytest.param(
+            not_importing("evil"),
+            NPM,
+            ["--allow-all", "--deny-import=evil", "--cached-only"],
+            id="anything-but-npm",
+        ),
+        pytest.param(not_importing("*"), ModuleNeeds(), ["--allow-all", *CLOSED], id="anything-but-import"),
+        pytest.param(
+            not_importing("*"),
+            BOTH,
+            [*allow_each_but_import(), "--allow-import=esm.sh:443", "--cached-only"],
+            id="anything-but-import-both",
+        ),
+    ],
+)
+def test_modules(permissions: Permissions, modules: ModuleNeeds, flags: list[str]) -> None:
+    assert own_flags(permissions, modules) == flags
+
+
+@pytest.mark.parametrize(("heap", "mebibytes"), [(32 << 20, 32), ((64 << 20) - 1, 63), (1 << 30, 1024), (10**9, 953)])
+def test_heap_is_in_whole_mebibytes(heap: int, mebibytes: int) -> None:
+    assert f"--v8-flags=--max-old-space-size={mebibytes}" in deno_flags(NOTHING, heap)
+
+
+LISTS = st.sampled_from([(), ("a",), ("b",), ("a", "b"), ALL])
+RULES = st.builds(Rules, *[LISTS] * len(KINDS))
+PERMISSIONS = st.builds(Permissions, st.sampled_from(["None", "AllowAll"]), RULES, RULES)
+NEEDS = st.builds(ModuleNeeds, st.booleans(), st.sampled_from([(), ("a:443",), ("c:443",)]))
+
+
+@given(PERMISSIONS, NEEDS)
+def test_what_holds_for_every_pool(permissions: Permissions, modules: ModuleNeeds) -> None:
+    flags = own_flags(permissions, modules)
+    allowed = [flag for flag in flags if flag.startswith("--allow-")]
+    names = [flag.partition("=")[0] for flag in flags]
+    assert len(set(names)) == len(names), "no flag twice"
+    assert "--allow-all" not in allowed or allowed == ["--allow-all"], "Deno refuses any other beside it"
+    assert not any(flag.endswith("=") for flag in flags), "an empty value would not mean nothing"
+    for kind in KINDS:
+        denied = permissions.deny.of(kind)
+        if denied and kind != "import":
+            assert f"--deny-{kind}" + ("" if denied == ALL else "=" + ",".join(denied)) in flags
+        if permissions.default == "None" and not permissions.allow.of(kind) and kind != "import":
+            assert not any(flag.startswith(f"--allow-{kind}") for flag in flags)
+
+
+@given(PERMISSIONS, NEEDS)
+def test_nothing_is_downloaded_that_is_not_granted(permissions: Permissions, modules: ModuleNeeds) -> None:
+    flags = own_flags(permissions, modules)
+    granted = ALL if permissions.default == "AllowAll" else permissions.allow.import_
+    denied = permissions.deny.import_
+    cached = "--cached-only" in flags
+    if granted != ALL or denied:
+        assert cached or "--no-npm" in flags, "npm heeds no --deny-import"
+    if not granted or denied == ALL:
+        assert cached or {"--no-remote", "--deny-import"} <= set(flags)
+    else:
+        strange = [host for host in modules.hosts if granted != ALL and host[0] not in granted]
+        assert cached or not strange, "what only the main module needs comes from the cache"
+
+
+def test_the_environment_loses_what_undoes_the_flags() -> None:
+    inherited = {
+        "PATH": "/bin",
+        "HOME": "/root",
+        "NODE_ENV": "production",
+        "DENO_DIR": "/cache",
+        "DENO_CERT": "/ca.pem",
+        "NO_COLOR": "",
+        "DENO_PERMISSION_BROKER_PATH": "/tmp/broker",
+        "DENO_V8_FLAGS": "--max-old-space-size=9999",
+        "DENO_AUTH_TOKENS": "secret@example.com",
+        "DENO_COVERAGE_DIR": "/tmp",
+        "DENO_UNSTABLE_SLOPPY_IMPORTS": "1",
+        "OTEL_DENO": "true",
+        "OTEL_DENO_CONSOLE": "replace",
+        "NODE_OPTIONS": "--require /tmp/x.cjs",
+        "NODE_CHANNEL_FD": "3",
+        "SSLKEYLOGFILE": "/tmp/keys",
+    }
+    assert child_environment(inherited) == {
+        "PATH": "/bin",
+        "HOME": "/root",
+        "NODE_ENV": "production",
+        "DENO_DIR": "/cache",
+        "DENO_CERT": "/ca.pem",
+        **ENVIRONMENT,
+    }
