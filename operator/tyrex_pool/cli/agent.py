@@ -7,14 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-from tyrex_pool.cli.hosting import add_address, read_manifest
+from tyrex_pool.cli.hosting import EVERYWHERE, add_address, read_manifest
 from tyrex_pool.cli.hosting import run as host
 from tyrex_pool.cli.serve import serve_pool
 from tyrex_pool.model import names
 from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.model.spec import StrategySpec
-from tyrex_pool.runtime.launch import Sources
 from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.runtime.sources import Sources
 
 NAME_VARIABLE = "TYREX_RUNTIME_NAME"
 
@@ -24,18 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "file", metavar="FILE", help="the manifest of the pool; its size and strategy are the proxy's matter"
     )
     parser.add_argument("--name", help=f"name of this runtime (default ${NAME_VARIABLE}, or the pool's name and -0)")
-    add_address(parser, "0.0.0.0")  # noqa: S104 - a pod is reached from outside it
+    add_address(parser, EVERYWHERE)
 
 
 def run(args: argparse.Namespace) -> int:
     manifest = read_manifest(args.file)
-    return host(lambda stop: _serve(args, manifest, stop))
+    sources = Sources(Path(args.file).resolve().parent, manifest.config_maps)
+    return host(lambda stop: _serve(args, manifest, sources, stop))
 
 
-async def _serve(args: argparse.Namespace, manifest: Manifest, stop: asyncio.Event) -> int:
+async def _serve(args: argparse.Namespace, manifest: Manifest, sources: Sources, stop: asyncio.Event) -> int:
     spec = msgspec.structs.replace(manifest.spec, size=1, strategy=StrategySpec())
     name = args.name or os.environ.get(NAME_VARIABLE) or names.runtime_name(manifest.name, 0)
-    sources = Sources(Path(args.file).resolve().parent, manifest.config_maps)
     pool = Pool(manifest.name, spec, sources, runtime_names=[name])
     try:
         return await serve_pool(pool, args, stop, flexible=False)

@@ -14,10 +14,14 @@ from typing import Any
 from tyrex_pool.cli.output import BadInput
 from tyrex_pool.model import names
 from tyrex_pool.model.manifest import Manifest
-from tyrex_pool.server.service import Address
+from tyrex_pool.server.service import Address, Service
 
 _LOGGER = "tyrex_pool"
 log = logging.getLogger(_LOGGER)
+
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - agents and proxies stand in pods, which are reached from outside
+LOOPBACK = "127.0.0.1"
 
 
 def add_address(parser: argparse.ArgumentParser, host: str) -> None:
@@ -113,9 +117,29 @@ class _Json(logging.Formatter):
 
 class _Readable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        time = datetime.fromtimestamp(record.created).strftime("%H:%M:%S")
+        time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         who = getattr(record, "eval", None) or getattr(record, "runtime", None) or ""
         return f"{time} {record.levelname.lower():7} {who + ' ' if who else ''}{record.getMessage()}"
+
+
+def announce(pool: dict[str, Any], args: argparse.Namespace, service: Service) -> str:
+    """Tell where the pool (as `GET /v1/pool` shows it) is served: text for people, one JSON line for programs."""
+    url = f"unix:{args.socket}" if args.socket else f"http://{_reachable(args.host)}:{service.public.port}"
+    admin = f"http://{_reachable(args.host)}:{service.private.port}"
+    if sys.stdout.isatty():
+        kind = pool["strategy"]["type"]
+        print(f"{pool['name']}: {pool['readyRuntimes']} of {pool['size']} runtimes ready, {kind}")
+        print(f"  evals  {url}{names.PATH_EVAL}\n  admin  {admin}{names.PATH_METRICS}", flush=True)
+    else:
+        facts = {"url": url, "admin": admin, "pool": pool["name"], "ready": pool["ready"], "size": pool["size"]}
+        print(json.dumps(facts), flush=True)
+    return url
+
+
+def _reachable(host: str) -> str:
+    """An address that a caller on this machine can use for a server that listens on `host`."""
+    shown = {EVERYWHERE: LOOPBACK, "::": "::1"}.get(host, host)
+    return f"[{shown}]" if ":" in shown else shown
 
 
 def progress(text: str) -> None:

@@ -6,13 +6,13 @@ import json
 import sys
 from pathlib import Path
 
-from tyrex_pool.cli.hosting import add_address, address, log, progress, read_manifest
+from tyrex_pool.cli.hosting import LOOPBACK, add_address, address, announce, log, progress, read_manifest
 from tyrex_pool.cli.hosting import run as host
 from tyrex_pool.client import AsyncClient
 from tyrex_pool.model.errors import NoRuntime, TyrexError
 from tyrex_pool.model.manifest import Manifest
-from tyrex_pool.runtime.launch import Sources
 from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.metrics import Metrics
@@ -21,7 +21,7 @@ from tyrex_pool.server.service import Service
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a manifest with one TyrexPool, and the ConfigMaps it uses")
-    add_address(parser, "127.0.0.1")
+    add_address(parser, LOOPBACK)
     parser.add_argument(
         "--try",
         dest="trial",
@@ -32,11 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     manifest = read_manifest(args.file)
-    return host(lambda stop: _serve(args, manifest, stop))
-
-
-async def _serve(args: argparse.Namespace, manifest: Manifest, stop: asyncio.Event) -> int:
     sources = Sources(Path(args.file).resolve().parent, manifest.config_maps)
+    return host(lambda stop: _serve(args, manifest, sources, stop))
+
+
+async def _serve(args: argparse.Namespace, manifest: Manifest, sources: Sources, stop: asyncio.Event) -> int:
     pool = Pool(manifest.name, manifest.spec, sources)
     try:
         return await serve_pool(pool, args, stop, flexible=True)
@@ -51,9 +51,7 @@ async def serve_pool(pool: Pool, args: argparse.Namespace, stop: asyncio.Event, 
     try:
         pool.start()
         ready = await _show_start(pool, stop)
-        url = f"unix:{args.socket}" if args.socket else f"http://{_host(args.host)}:{service.public.port}"
-        if not stop.is_set():
-            _announce(pool, url, f"http://{_host(args.host)}:{service.private.port}")
+        url = announce(pool.describe(), args, service)
         if getattr(args, "trial", None) is not None and not stop.is_set():
             code = await _try(url, args.trial)
             if code or not ready or not sys.stdout.isatty():
@@ -87,24 +85,6 @@ async def _show_start(pool: Pool, stop: asyncio.Event) -> bool:
         waiting.cancel()
 
 
-def _announce(pool: Pool, url: str, admin: str) -> None:
-    status = pool.describe()
-    if sys.stdout.isatty():
-        print(
-            f"{pool.name}: {status['readyRuntimes']} of {status['size']} runtimes ready, {status['strategy']['type']}"
-        )
-        print(f"  evals  {url}/v1/eval\n  admin  {admin}/metrics", flush=True)
-    else:
-        facts = {
-            "url": url,
-            "admin": admin,
-            "pool": pool.name,
-            "ready": status["ready"],
-            "size": status["size"],
-        }
-        print(json.dumps(facts), flush=True)
-
-
 async def _try(url: str, code: str) -> int:
     """Evaluate `code` as a caller would, and tell how to go on."""
     async with AsyncClient(url) as client:
@@ -119,8 +99,3 @@ async def _try(url: str, code: str) -> int:
     print(f"  tyrex-pool eval --url {url} '{code}'")
     print(f"  curl {url}/v1/eval -H 'Content-Type: application/json' -d '{body}'", flush=True)
     return 0
-
-
-def _host(host: str) -> str:
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
-    return f"[{shown}]" if ":" in shown and not shown.startswith("[") else shown

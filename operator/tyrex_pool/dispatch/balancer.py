@@ -41,7 +41,7 @@ class Ticket:
     """
 
     __slots__ = (
-        "arrived", "attempts", "deadline", "deliver", "epoch", "finished", "id", "key", "kind", "lease", "slot", "started",
+        "arrived", "attempts", "deadline", "deliver", "epoch", "finished", "id", "key", "lease", "slot", "started",
         "state", "waiter", "work",
     )  # fmt: skip
 

@@ -15,8 +15,8 @@ from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_json
-from tyrex_pool.runtime.launch import Sources
 from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.runtime.sources import Sources
 
 
 class LocalPool:

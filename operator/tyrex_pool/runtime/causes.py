@@ -59,7 +59,7 @@ def of_exit(status: int, output: list[str], starting: bool) -> Cause:
 def guest_error(payload: bytes) -> TyrexError:
     """The error that the guest side describes as JSON. Raises ValueError when it does not."""
     fields: Any = decode_json(payload)
-    kind = ERRORS.get(fields.get("name")) if isinstance(fields, dict) else None
+    kind = ERRORS.get(fields.get("name", "")) if isinstance(fields, dict) else None
     if kind is None:
         raise ValueError("not an error")
     return kind(fields["detail"], value=fields.get("value", ABSENT), stack=fields.get("stack"))

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import deno
@@ -16,14 +15,7 @@ from tyrex_pool.resources import guest_directory
 from tyrex_pool.runtime.channel import Limits
 from tyrex_pool.runtime.graph import module_needs
 from tyrex_pool.runtime.isolate import Launch
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where a manifest's references lead on this machine: relative paths to `directory`, ConfigMaps to `files`."""
-
-    directory: Path
-    config_maps: dict[str, dict[str, str]]
+from tyrex_pool.runtime.sources import Sources
 
 
 class Workspace:

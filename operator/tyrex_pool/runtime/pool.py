@@ -1,34 +1,19 @@
 """A pool on this machine: the balancer, its supervisor and what callers may know of them."""
 
 import asyncio
-import random
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.balancer import Balancer, Slot, Ticket
-from tyrex_pool.dispatch.strategies import Strategy, make
+from tyrex_pool.dispatch.strategies import Strategy
 from tyrex_pool.model import names
-from tyrex_pool.model.errors import InvalidStrategy, NoRuntime
-from tyrex_pool.model.spec import PoolSpec, StrategySpec
-from tyrex_pool.runtime.launch import Sources, Workspace
-from tyrex_pool.runtime.supervisor import AHEAD, Seat, SlotState, Supervisor
-
-
-def strategy_of(spec: StrategySpec, sources: Sources) -> Strategy:
-    """The strategy that a manifest asks for. Raises InvalidStrategy."""
-    if spec.custom is None:
-        return make(spec.type, random.Random())
-    reference = spec.custom.config_map
-    try:
-        source = sources.config_maps[reference.name][reference.key]
-    except KeyError:
-        raise InvalidStrategy(
-            f"there is no key {reference.key!r} in a ConfigMap {reference.name!r}; put it into the same file"
-        ) from None
-    return custom.load(source, spec.custom.class_, spec.custom.options, reference.key)
+from tyrex_pool.model.errors import NoRuntime
+from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.runtime.launch import Workspace
+from tyrex_pool.runtime.sources import Sources, strategy_of
+from tyrex_pool.runtime.supervisor import AHEAD, Seat, Supervisor
+from tyrex_pool.runtime.view import SERVING, describe
 
 
 class Pool:
@@ -67,7 +52,7 @@ class Pool:
     @property
     def ready(self) -> bool:
         """Every runtime that should be there is; a parked pool is ready too."""
-        return all(seat.state in (SlotState.READY, SlotState.REPLACING) for seat in self.seats)
+        return all(seat.state in SERVING for seat in self.seats)
 
     @property
     def reason(self) -> str | None:
@@ -96,7 +81,7 @@ class Pool:
 
     def describe(self) -> dict[str, Any]:
         """The answer of `GET /v1/pool`."""
-        return describe(self.name, self.spec, self.seats, self.ready, self.supervisor.last_error)
+        return describe(self.name, self.spec, self.seats, self.supervisor.last_error)
 
     async def close(self, drain: float = 0.0) -> None:
         """Let evals end for `drain` seconds, then end every isolate and remove every file."""
@@ -109,37 +94,3 @@ class Pool:
 
 def _runtime_names(pool: str, size: int) -> list[str]:
     return [names.runtime_name(pool, index) for index in range(size)]
-
-
-def describe(
-    name: str, spec: PoolSpec, seats: list[Seat], ready: bool, last_error: dict[str, Any] | None
-) -> dict[str, Any]:
-    """A pool as a caller may see it."""
-    rules = msgspec.to_builtins(spec.permissions)
-    ready_states = (SlotState.READY, SlotState.REPLACING)
-    return {
-        "name": name,
-        "ready": ready,
-        "size": spec.size,
-        "readyRuntimes": sum(seat.state in ready_states for seat in seats),
-        "strategy": msgspec.to_builtins(spec.strategy),
-        "permissions": rules,
-        "concurrency": spec.concurrency,
-        "queue": {"length": spec.queue.length},
-        "inFlight": sum(seat.slot.in_flight for seat in seats),
-        "queued": sum(seat.slot.queued for seat in seats),
-        "lastError": last_error,
-        "runtimes": [
-            {
-                "name": seat.slot.name,
-                "index": seat.slot.index,
-                "state": seat.state.value,
-                "reason": seat.reason,
-                "inFlight": seat.slot.in_flight,
-                "queued": seat.slot.queued,
-                "capacity": seat.slot.capacity,
-                "epoch": seat.slot.epoch,
-            }
-            for seat in seats
-        ],
-    }

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
 from time import monotonic
 from typing import Any
 
@@ -19,6 +18,7 @@ from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import ProtocolError, Reply
 from tyrex_pool.runtime.dispatcher import Dispatcher, answer
 from tyrex_pool.runtime.isolate import LEASE, Isolate, Launch, Phase
+from tyrex_pool.runtime.view import SERVING, SlotState
 
 AHEAD = 16
 """Evals that may lie in an isolate's pipe behind the running ones."""
@@ -27,14 +27,6 @@ GRACE = 0.02
 _BACKOFF = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
 _WATCH_BUSY = 0.02
 _WATCH_IDLE = 0.1
-
-
-class SlotState(Enum):
-    STARTING = "Starting"
-    READY = "Ready"
-    REPLACING = "Replacing"
-    FAILED = "Failed"
-    STOPPED = "Stopped"
 
 
 @dataclass(slots=True)
@@ -128,8 +120,7 @@ class Supervisor:
 
     def _update(self) -> None:
         """Tell the balancer and whoever waits which slots are ready."""
-        ready = (SlotState.READY, SlotState.REPLACING)
-        self._balancer.set_ready([seat.slot for seat in self.seats if seat.state in ready])
+        self._balancer.set_ready([seat.slot for seat in self.seats if seat.state in SERVING])
         self.changed()
 
     def _note(self, name: str, detail: str) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-import os
 from functools import partial
+from pathlib import Path
 from time import monotonic
 
 from tyrex_pool.server.http import Connection, Routes
@@ -59,7 +59,7 @@ class Listener:
             connection.close()
         if self._socket_path is not None:
             with contextlib.suppress(OSError):
-                os.unlink(self._socket_path)
+                Path(self._socket_path).unlink()
 
     def __len__(self) -> int:
         return len(self._connections)

@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tyrex_pool.model.permissions import ALL, KINDS, Permissions, Rules
-from tyrex_pool.plan.deno_flags import ENVIRONMENT, ModuleNeeds, child_environment, deno_flags
+from tyrex_pool.plan.deno_flags import ENVIRONMENT, NO_NEEDS, ModuleNeeds, child_environment, deno_flags
 
 HEAP = 128 << 20
-ALWAYS = ["--no-prompt", "--no-config", "--no-lock", "--quiet", "--v8-flags=--max-old-space-size=128"]
+ALWAYS = ["--no-prompt", "--no-config", "--no-lock", "--quiet", "--v8-flags=--max-old-space-size=128,--expose-gc"]
 CLOSED = ["--deny-import", "--no-remote", "--no-npm"]
 
 NPM = ModuleNeeds(npm=True)
@@ -25,7 +25,7 @@ def not_importing(*hosts: str) -> Permissions:
     return Permissions(default="AllowAll", deny=Rules(import_=hosts))
 
 
-def own_flags(permissions: Permissions, modules: ModuleNeeds = ModuleNeeds()) -> list[str]:
+def own_flags(permissions: Permissions, modules: ModuleNeeds = NO_NEEDS) -> list[str]:
     """Those that depend on the pool."""
     flags = list(deno_flags(permissions, HEAP, modules))
     assert flags[: len(ALWAYS)] == ALWAYS
@@ -81,14 +81,14 @@ def test_permissions(permissions: Permissions, flags: list[str]) -> None:
             ["--allow-import=esm.sh:443", "--deny-import=evil", "--no-npm", "--cached-only"],
             id="closed-host-denied-another",
         ),
-        pytest.param(importing("a", deny=ALL), ModuleNeeds(), CLOSED, id="granted-but-all-denied"),
+        pytest.param(importing("a", deny=ALL), NO_NEEDS, CLOSED, id="granted-but-all-denied"),
         pytest.param(
             importing("a", deny=ALL),
             HOST,
             ["--allow-import=esm.sh:443", "--no-npm", "--cached-only"],
             id="granted-but-all-denied-host",
         ),
-        pytest.param(importing("a"), ModuleNeeds(), ["--allow-import=a", "--no-npm"], id="granted"),
+        pytest.param(importing("a"), NO_NEEDS, ["--allow-import=a", "--no-npm"], id="granted"),
         pytest.param(importing("a"), NPM, ["--allow-import=a", "--cached-only"], id="granted-npm"),
         pytest.param(
             importing("a"),
@@ -125,7 +125,7 @@ def test_permissions(permissions: Permissions, flags: list[str]) -> None:
             ["--allow-all", "--deny-import=evil", "--cached-only"],
             id="anything-but-npm",
         ),
-        pytest.param(not_importing("*"), ModuleNeeds(), ["--allow-all", *CLOSED], id="anything-but-import"),
+        pytest.param(not_importing("*"), NO_NEEDS, ["--allow-all", *CLOSED], id="anything-but-import"),
         pytest.param(
             not_importing("*"),
             BOTH,
@@ -140,7 +140,7 @@ def test_modules(permissions: Permissions, modules: ModuleNeeds, flags: list[str
 
 @pytest.mark.parametrize(("heap", "mebibytes"), [(32 << 20, 32), ((64 << 20) - 1, 63), (1 << 30, 1024), (10**9, 953)])
 def test_heap_is_in_whole_mebibytes(heap: int, mebibytes: int) -> None:
-    assert f"--v8-flags=--max-old-space-size={mebibytes}" in deno_flags(NOTHING, heap)
+    assert f"--v8-flags=--max-old-space-size={mebibytes},--expose-gc" in deno_flags(NOTHING, heap)
 
 
 LISTS = st.sampled_from([(), ("a",), ("b",), ("a", "b"), ALL])

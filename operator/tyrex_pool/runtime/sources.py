@@ -1,0 +1,32 @@
+"""Where a manifest's references lead on this machine, and the strategy that one of them holds."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyrex_pool.dispatch import custom
+from tyrex_pool.dispatch.strategies import Strategy, make
+from tyrex_pool.model.errors import InvalidStrategy
+from tyrex_pool.model.spec import StrategySpec
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Relative paths lead to `directory`, ConfigMaps (name -> key -> text) are `config_maps`."""
+
+    directory: Path
+    config_maps: dict[str, dict[str, str]]
+
+
+def strategy_of(spec: StrategySpec, sources: Sources) -> Strategy:
+    """The strategy that a manifest asks for. Raises InvalidStrategy."""
+    if spec.custom is None:
+        return make(spec.type, random.Random())
+    reference = spec.custom.config_map
+    try:
+        source = sources.config_maps[reference.name][reference.key]
+    except KeyError:
+        raise InvalidStrategy(
+            f"there is no key {reference.key!r} in a ConfigMap {reference.name!r}; put it into the same file"
+        ) from None
+    return custom.load(source, spec.custom.class_, spec.custom.options, reference.key)

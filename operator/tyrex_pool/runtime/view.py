@@ -1,0 +1,67 @@
+"""A pool as callers may see it: the states of its runtimes and the answer of `GET /v1/pool`."""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any, Protocol
+
+import msgspec
+
+from tyrex_pool.dispatch.balancer import Slot
+from tyrex_pool.model.spec import PoolSpec
+
+
+class SlotState(Enum):
+    STARTING = "Starting"
+    READY = "Ready"
+    REPLACING = "Replacing"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+
+SERVING = (SlotState.READY, SlotState.REPLACING)
+"""The states in which a runtime takes evals: a replacement takes milliseconds, so its queue stays open."""
+
+
+class Shown(Protocol):
+    """A runtime and how it is. `reason` says why it does not serve, where that is known."""
+
+    @property
+    def slot(self) -> Slot: ...
+    @property
+    def state(self) -> SlotState: ...
+    @property
+    def reason(self) -> str | None: ...
+
+
+def describe(name: str, spec: PoolSpec, runtimes: Iterable[Shown], last_error: dict[str, Any] | None) -> dict[str, Any]:
+    """The answer of `GET /v1/pool`."""
+    shown = list(runtimes)
+    serving = sum(one.state in SERVING for one in shown)
+    return {
+        "name": name,
+        "ready": serving == len(shown) == spec.size,
+        "size": spec.size,
+        "readyRuntimes": serving,
+        "strategy": msgspec.to_builtins(spec.strategy),
+        "permissions": msgspec.to_builtins(spec.permissions),
+        "concurrency": spec.concurrency,
+        "queue": {"length": spec.queue.length},
+        "inFlight": sum(one.slot.in_flight for one in shown),
+        "queued": sum(one.slot.queued for one in shown),
+        "lastError": last_error,
+        "runtimes": [_runtime(one) for one in shown],
+    }
+
+
+def _runtime(one: Shown) -> dict[str, Any]:
+    slot = one.slot
+    return {
+        "name": slot.name,
+        "index": slot.index,
+        "state": one.state.value,
+        "reason": one.reason,
+        "inFlight": slot.in_flight,
+        "queued": slot.queued,
+        "capacity": slot.capacity,
+        "epoch": slot.epoch,
+    }

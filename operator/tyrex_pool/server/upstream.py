@@ -1,0 +1,150 @@
+"""One keep-alive connection to a server that runs evals: sends a request, reads its answer, one at a time."""
+
+import asyncio
+from typing import Any, Protocol
+
+import httptools
+import msgspec
+
+from tyrex_pool.dispatch.balancer import Ticket
+from tyrex_pool.model import names
+from tyrex_pool.server.api import OK, Relayed
+from tyrex_pool.server.discovery import Endpoint
+from tyrex_pool.server.http import Request, head
+
+_PASSED_ON = frozenset(
+    name.encode().lower()
+    for name in (names.HEADER_EPOCH, names.HEADER_EVAL, names.HEADER_SERVER_TIMING, names.HEADER_RETRY_AFTER)
+)
+_EPOCH = names.HEADER_EPOCH.lower().encode()
+_LOAD = names.HEADER_LOAD.lower().encode()
+_REQUEST = (
+    b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Type: %b\r\n"
+    + names.HEADER_TIMEOUT.encode()
+    + b": %d\r\nContent-Length: %d\r\n\r\n%b"
+)
+_GET = b"GET %b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
+
+
+class Owner(Protocol):
+    """Who hears what becomes of a connection."""
+
+    def answered(self, upstream: "Upstream", ticket: Ticket, answer: Relayed) -> None: ...
+    def lost(self, upstream: "Upstream", ticket: Ticket | None) -> None: ...
+
+
+class _Problem(msgspec.Struct):
+    name: str = "error"
+
+
+_problem = msgspec.json.Decoder(_Problem)
+
+
+class Upstream(asyncio.Protocol):
+    """`load` and `epoch` are what the last answer said of the runtime."""
+
+    def __init__(self, name: str, host: str, owner: Owner) -> None:
+        self.idle_since = 0.0
+        self.load = 0
+        self.epoch = 0
+        self._host = host.encode()
+        self._runtime = f"{names.HEADER_RUNTIME}: {name}\r\n".encode()
+        self._owner = owner
+        self._ticket: Ticket | None = None
+        self._parser = httptools.HttpResponseParser(self)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: Any = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        ticket, self._ticket = self._ticket, None
+        self._owner.lost(self, ticket)
+
+    def send(self, ticket: Ticket, timeout_ms: int) -> None:
+        """Send the request that `ticket` came with; the answer goes to the owner."""
+        request: Request = ticket.waiter
+        self._ticket = ticket
+        kind = request.content_type or names.TYPE_JSON.encode()
+        body = request.body
+        self._transport.write(_REQUEST % (request.path, self._host, kind, timeout_ms, len(body), body))
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._transport.abort()
+
+    def on_message_begin(self) -> None:
+        self._start = b""
+        self._type = names.TYPE_JSON
+        self._body: list[bytes] = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        lower = name.lower()
+        if lower in _PASSED_ON:
+            self._start += b"%b: %b\r\n" % (name, value)
+            if lower == _EPOCH:
+                self.epoch = int(value)
+        elif lower == _LOAD:
+            self.load = int(value)
+        elif lower == b"content-type":
+            self._type = value.decode("latin-1")
+
+    def on_body(self, chunk: bytes) -> None:
+        self._body.append(chunk)
+
+    def on_message_complete(self) -> None:
+        ticket, self._ticket = self._ticket, None
+        if ticket is None:
+            self._transport.abort()  # an answer that nobody asked for
+            return
+        status = self._parser.get_status_code()
+        body = b"".join(self._body)
+        answer = Relayed(head(status, self._type) + self._runtime + self._start, body, _name(status, body))
+        self._owner.answered(self, ticket, answer)
+        if not self._parser.should_keep_alive():
+            self._transport.close()
+
+    def close(self) -> None:
+        self._transport.abort()
+
+
+def _name(status: int, body: bytes) -> str:
+    if status == 200:
+        return OK
+    try:
+        return _problem.decode(body).name
+    except msgspec.DecodeError:
+        return "error"
+
+
+async def connect(name: str, endpoint: Endpoint, owner: Owner) -> Upstream:
+    """Open a connection. Raises OSError."""
+    loop = asyncio.get_running_loop()
+
+    def make() -> Upstream:
+        return Upstream(name, endpoint.name, owner)
+
+    if endpoint.socket is not None:
+        _, upstream = await loop.create_unix_connection(make, endpoint.socket)
+    else:
+        _, upstream = await loop.create_connection(make, endpoint.host, endpoint.port)
+    return upstream
+
+
+async def look(endpoint: Endpoint) -> dict[str, Any]:
+    """The pool as the server at `endpoint` shows it. Raises OSError, ValueError, asyncio.IncompleteReadError."""
+    if endpoint.socket is not None:
+        reader, writer = await asyncio.open_unix_connection(endpoint.socket)
+    else:
+        reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+    try:
+        writer.write(_GET % (names.PATH_POOL.encode(), endpoint.name.encode()))
+        answer = await reader.read()
+    finally:
+        writer.close()
+    start, _, body = answer.partition(b"\r\n\r\n")
+    if not start.startswith(b"HTTP/1.1 200 "):
+        raise ValueError("it does not answer as a pool's server does")
+    pool: dict[str, Any] = msgspec.json.decode(body)
+    return pool

@@ -1,0 +1,28 @@
+"""`pool`: one for all tests of a module, of the spec that the module calls SPEC; `start`: more pools for one test."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from tests.local.running import RunningPool, running
+
+Start = Callable[..., RunningPool]
+
+
+@pytest.fixture(scope="module")
+def pool(request: pytest.FixtureRequest) -> Iterator[RunningPool]:
+    with running(request.module.SPEC) as pool:
+        yield pool
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a pool with the given members of a spec; `config_maps` and `directory` as `running` takes them."""
+    with ExitStack() as stack:
+
+        def start(config_maps: Any = None, directory: Any = None, **spec: Any) -> RunningPool:
+            return stack.enter_context(running(spec, config_maps, directory))
+
+        yield start
