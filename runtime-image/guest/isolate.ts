@@ -49,7 +49,7 @@ export function boot(load: () => Promise<unknown>): Promise<void> {
   channel = openChannel(fd, received, startNext, () => Deno.exit(0));
   closeBackDoors();
   return new SafePromise<void>((resolve) => begin = resolve).then(load).then(
-    () => report("ready", "null"),
+    () => report("ready", `${now()}`),
     (error) => report("failed", failure("execution_error", error)),
   );
 }
@@ -90,7 +90,7 @@ function startNext(): void {
     first = first.next;
     if (first === null) last = null;
     if (order[3] > 0 && now() >= order[3]) {
-      channel.send(`${order[0]} declined null\n`);
+      channel.send(`${order[0]} declined ${now()}\n`);
       continue;
     }
     running += 1;

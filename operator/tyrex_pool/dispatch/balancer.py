@@ -185,6 +185,7 @@ class Balancer:
             self._unsend(ticket)
             ticket.state = State.WAITING
             slot.returned[ticket] = None
+        slot.pace = max(slot.pace, 2 * PACE_LIMIT)  # staging did not pay: not again before some fast evals
         self._promote(slot, now)
 
     def cancel(self, ticket: Ticket) -> None:

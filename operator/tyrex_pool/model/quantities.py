@@ -7,6 +7,7 @@ from typing import Final
 
 PATTERN: Final = r"^[0-9]{1,19}(\.[0-9]{1,9})?(Ki|Mi|Gi|Ti|Pi|Ei|k|M|G|T|P|E|[eE][0-9]{1,2})?\Z"
 """Kubernetes' quantities without a sign or parts of a byte (`m`, `u`, `n`); the CRD has the same."""
+MAX_LENGTH: Final = 32
 MAX_BYTES: Final = 2**63 - 1
 
 _GRAMMAR: Final = re.compile(r"([0-9.]+)(.*)\Z")

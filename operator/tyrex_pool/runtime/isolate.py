@@ -19,9 +19,9 @@ from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, R
 from tyrex_pool.runtime.log import GuestLog
 from tyrex_pool.runtime.process import Memory, Process
 
-LEASE = 0.005
+LEASE = 0.02
 """Seconds in which a staged eval may start by itself."""
-_READ = 262_144
+_READ = 65_536
 _MEBI = 1 << 20
 _YOUNG_GENERATION = 96 * _MEBI
 """V8 keeps this much beside the old generation, which is what limits.heap bounds."""
@@ -158,9 +158,9 @@ class Isolate:
 
     def _handle_start(self, reply: Reply) -> None:
         if reply.status == b"started":
-            # Our time can only be later than the isolate's when it read its clock, so leases end early, never late.
-            self._clock_offset = self._began_at(float(reply.payload))
+            self._clock_offset = self._began_at(reply.payload)
         elif reply.status == b"ready" and self.phase is Phase.STARTING:
+            self.learn_clock(reply.payload)
             self._late.cancel()
             self.phase = Phase.READY
             self._memory_limit = self.memory.resident() + self._launch.heap + _YOUNG_GENERATION
@@ -170,8 +170,13 @@ class Isolate:
         else:
             raise ProtocolError("an unknown report")
 
-    def _began_at(self, clock_ms: float) -> float:
-        return monotonic() - clock_ms / 1000
+    def learn_clock(self, clock_ms: bytes) -> None:
+        """Use what the isolate just read from its clock, if that is the closest look at it yet."""
+        self._clock_offset = min(self._clock_offset, self._began_at(clock_ms))
+
+    def _began_at(self, clock_ms: bytes) -> float:
+        """When the isolate's clock was 0. Our time is later than its reading, so leases end early, never late."""
+        return monotonic() - float(clock_ms) / 1000
 
     def _only_eval(self) -> str | None:
         running = [ticket for ticket in self._tickets.values() if ticket.state.name == "RUNNING"]

@@ -161,6 +161,7 @@ class Supervisor:
         now = monotonic()
         status = reply.status
         if status == b"declined":
+            isolate.learn_clock(reply.payload)
             self._balancer.decline(ticket, now)
         elif status == b"overfull":
             self._end_eval(ticket, HeapLimitError(causes.OVERFULL.detail), isolate, causes.OVERFULL)

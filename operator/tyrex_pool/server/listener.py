@@ -58,8 +58,12 @@ class Listener:
         for connection in list(self._connections):
             connection.close()
         if self._socket_path is not None:
-            with contextlib.suppress(OSError):
-                Path(self._socket_path).unlink()
+            _remove(Path(self._socket_path))
 
     def __len__(self) -> int:
         return len(self._connections)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -1,0 +1,104 @@
+"""A guest that ends its isolate, or takes too much memory: a typed error for itself, nothing for anybody else."""
+
+import pytest
+
+from tests.local.problems import problem
+from tests.local.running import RunningPool, until
+
+SPEC = {"size": 3, "limits": {"heap": "64Mi"}}
+
+SUICIDES = [
+    pytest.param("Deno.exit(0)", "exited with status 0", id="exit"),
+    pytest.param("Deno.exit(7)", "exited with status 7", id="exit with a status"),
+    pytest.param("process.exit(3)", "exited with status 3", id="exit through node"),
+    pytest.param("process.reallyExit(3)", "exited with status 3", id="exit through node's inside"),
+    pytest.param("Promise.reject(new Error('lost')); new Promise(() => {})", "lost", id="unhandled rejection"),
+    pytest.param("setTimeout(() => { throw new Error('late') }); new Promise(() => {})", "late", id="throw in a timer"),
+    pytest.param("queueMicrotask(() => { throw new Error('late') }); new Promise(() => {})", "late", id="microtask"),
+    pytest.param("reportError(new Error('told')); new Promise(() => {})", "told", id="reportError"),
+    pytest.param("Deno.kill(Deno.pid, 'SIGKILL'); for(;;){}", "SIGKILL", id="SIGKILL"),
+    pytest.param("process.kill(process.pid, 'SIGKILL'); for(;;){}", "SIGKILL", id="SIGKILL through node"),
+    pytest.param("process.kill(0, 'SIGKILL'); for(;;){}", "SIGKILL", id="SIGKILL for the group"),
+    pytest.param("Deno.kill(Deno.pid, 'SIGTERM'); new Promise(() => {})", "SIGTERM", id="SIGTERM"),
+    pytest.param("process.abort()", "SIGABRT", id="abort"),
+]
+
+_KEEP = "globalThis.keep = []; "
+HOGS = [
+    pytest.param(_KEEP + "for(;;) keep.push({a: [1, 2, 3]})", id="objects"),
+    pytest.param(_KEEP + "for(;;) keep.push(new Array(1e6).fill(1.5))", id="arrays"),
+    pytest.param(_KEEP + "for(let i = 0;; i++) keep.push(String(i).repeat(9).split(''))", id="strings"),
+    pytest.param("let s = 'x'; const m = new Map(); for(let i = 0;; i++) m.set(i, s += i)", id="a map"),
+    pytest.param(_KEEP + "for(let i = 0; i < 16; i++) keep.push(new ArrayBuffer(64 << 20)); 1", id="untouched buffers"),
+    pytest.param(
+        _KEEP + "for(let i = 0; i < 16; i++) keep.push(new Uint8Array(64 << 20).fill(7)); 1", id="filled buffers"
+    ),
+    pytest.param(
+        _KEEP + "for(let i = 0; i < 16; i++) keep.push(new Uint8Array(new SharedArrayBuffer(64 << 20)).fill(7)); 1",
+        id="filled shared buffers",
+    ),
+    pytest.param("globalThis.keep = new WebAssembly.Memory({initial: 16384}); 1", id="untouched WebAssembly memory"),
+    pytest.param(
+        "globalThis.keep = new Uint8Array(new WebAssembly.Memory({initial: 16384}).buffer).fill(7); 1",
+        id="filled WebAssembly memory",
+    ),
+    pytest.param(
+        _KEEP + "setInterval(() => keep.push(new Uint8Array(8 << 20).fill(7)), 1); new Promise(() => {})",
+        id="buffers bit by bit while it waits",
+    ),
+    pytest.param(
+        _KEEP + "(async () => { for(;;) { keep.push(await new Blob(['x'.repeat(1e6)]).arrayBuffer()) } })()",
+        id="blobs",
+    ),
+]
+
+
+def check_only_the_victim_was_replaced(pool: RunningPool, victim: str, before: dict[str, int]) -> None:
+    until(lambda: pool.epochs()[victim] != before[victim])
+    changed = {name for name, epoch in pool.epochs().items() if epoch != before[name]}
+    assert changed == {victim}
+    assert pool.epochs()[victim] > before[victim]
+    assert [pool.eval("1 + 2") for _ in before] == [3, 3, 3]
+
+
+@pytest.mark.parametrize(("code", "detail"), SUICIDES)
+def test_a_guest_that_ends_its_isolate(pool: RunningPool, code: str, detail: str) -> None:
+    before = pool.epochs()
+    answer = pool.post(code, timeoutMs=5000)
+    assert detail in problem(answer, "dead_runtime_error", fault="guest")["detail"]
+    check_only_the_victim_was_replaced(pool, answer.headers["tyrex-runtime"], before)
+
+
+@pytest.mark.parametrize("code", HOGS)
+def test_a_guest_over_the_heap_limit(pool: RunningPool, code: str) -> None:
+    before = pool.epochs()
+    answer = pool.post(code, timeoutMs=20_000)
+    problem(answer, "heap_limit_error")
+    check_only_the_victim_was_replaced(pool, answer.headers["tyrex-runtime"], before)
+
+
+def test_memory_within_the_limit_is_the_guests(pool: RunningPool) -> None:
+    before = pool.epochs()
+    assert pool.eval("const a = []; for (let i = 0; i < 40; i++) a.push(new Uint8Array(1 << 20).fill(1)); a.length") == 40
+    assert pool.eval("new Array(3e6).fill(1.5).length") == 3_000_000
+    assert pool.epochs() == before
+
+
+def test_garbage_does_not_count(pool: RunningPool) -> None:
+    before = pool.epochs()
+    code = "for (let i = 0; i < 300; i++) new Uint8Array(1 << 20); 'done'"
+    assert [pool.eval(code) for _ in range(6)] == ["done"] * 6
+    assert pool.epochs() == before
+
+
+def test_an_isolate_that_dies_between_evals_is_replaced(pool: RunningPool) -> None:
+    before = pool.epochs()
+    answer = pool.post("setTimeout(() => Deno.exit(0)); 1")
+    check_only_the_victim_was_replaced(pool, answer.headers["tyrex-runtime"], before)
+
+
+def test_the_pool_tells_of_its_last_error(pool: RunningPool) -> None:
+    pool.post("Deno.exit(5)")
+    error = pool.status()["lastError"]
+    assert error["name"] == "dead_runtime_error"
+    assert "status 5" in error["detail"]

@@ -1,0 +1,98 @@
+"""What the end of an isolate means for the evals in it."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.runtime.vectors import rows
+from tyrex_pool.model.errors import DeadRuntimeError, HeapLimitError
+from tyrex_pool.runtime import causes
+from tyrex_pool.runtime.causes import Cause, guest_error, of_exit
+
+OUT_OF_MEMORY = "# Fatal JavaScript out of memory: Reached heap limit"
+
+
+@pytest.mark.parametrize(
+    ("status", "output", "starting", "kind", "detail"),
+    [
+        pytest.param(0, [], False, "exit", "the isolate exited with status 0", id="exit 0"),
+        pytest.param(7, ["bye"], False, "exit", "the isolate exited with status 7", id="exit 7"),
+        pytest.param(-9, [], False, "exit", "the isolate was ended by SIGKILL", id="kill"),
+        pytest.param(
+            1,
+            ["hello", "error: Uncaught (in promise) Error: x"],
+            False,
+            "exit",
+            "the isolate exited with status 1 (error: Uncaught (in promise) Error: x)",
+            id="an unhandled rejection",
+        ),
+        pytest.param(-5, ["x", OUT_OF_MEMORY], False, "heap_limit", "the heap reached limits.heap", id="heap"),
+        pytest.param(-5, [OUT_OF_MEMORY], True, "heap_limit", "the heap reached limits.heap", id="heap at the start"),
+        pytest.param(
+            1,
+            ["error: Module not found"],
+            True,
+            "startup",
+            "the isolate exited with status 1 (error: Module not found) before it was ready\nerror: Module not found",
+            id="at the start",
+        ),
+    ],
+)
+def test_of_exit(status: int, output: list[str], starting: bool, kind: str, detail: str) -> None:
+    cause = of_exit(status, output, starting)
+    assert cause.kind == kind
+    assert cause.detail.startswith(detail)
+    assert cause.by_itself == (kind == "exit")
+
+
+@pytest.mark.parametrize(
+    ("cause", "alone", "error", "fault"),
+    [
+        pytest.param(of_exit(0, [], False), True, DeadRuntimeError, "guest", id="it exited"),
+        pytest.param(of_exit(0, [], False), False, DeadRuntimeError, "platform", id="one of several exited"),
+        pytest.param(causes.DEADLINE, False, DeadRuntimeError, "platform", id="another one's deadline"),
+        pytest.param(causes.STOPPED, True, DeadRuntimeError, "platform", id="stopped"),
+        pytest.param(causes.OVER_MEMORY, True, HeapLimitError, "guest", id="memory"),
+        pytest.param(causes.OVER_MEMORY, False, DeadRuntimeError, "platform", id="memory, whose is not known"),
+        pytest.param(causes.broken_protocol("x"), True, DeadRuntimeError, "guest", id="broken protocol"),
+    ],
+)
+def test_error(cause: Cause, alone: bool, error: type[Exception], fault: str) -> None:
+    told = cause.error(alone)
+    assert (type(told), told.fault) == (error, fault)
+    assert cause.detail in told.detail
+
+
+@pytest.mark.parametrize("row", rows("errors"))
+def test_guest_error(row: dict[str, Any]) -> None:
+    error = guest_error(row["payload"].encode())
+    expected = row["error"]
+    assert (error.name, error.detail) == (expected["name"], expected["detail"])
+    assert error.has_value == ("value" in expected)
+    assert error.value == expected.get("value")
+    assert error.stack == expected.get("stack")
+
+
+@pytest.mark.parametrize("row", rows("noErrors"))
+def test_no_guest_error(row: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, LookupError)):
+        guest_error(row["payload"].encode())
+
+
+@pytest.mark.parametrize(
+    ("payload", "detail"),
+    [
+        pytest.param(b'{"name":"execution_error","detail":"no"}', "the main module failed: no", id="no stack"),
+        pytest.param(
+            b'{"name":"execution_error","detail":"Error: no","stack":"Error: no\\n    at main.ts:1:7"}',
+            "the main module failed: Error: no\n    at main.ts:1:7",
+            id="stack",
+        ),
+    ],
+)
+def test_main_module_failed(payload: bytes, detail: str) -> None:
+    assert causes.main_module_failed(payload) == Cause("startup", detail)
+
+
+def test_startup_timeout() -> None:
+    assert "timeouts.startup (1.5 s)" in causes.startup_timeout(1.5).detail

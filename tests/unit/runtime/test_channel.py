@@ -1,0 +1,94 @@
+"""Orders to bytes and bytes to replies; the guest's side reads the same vectors in guest/contract_test.ts."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.runtime.vectors import CHANNEL, rows
+from tyrex_pool.model.wire import decode_call, decode_eval, decode_json
+from tyrex_pool.runtime.channel import NONCE_LENGTH, Limits, Nonces, ProtocolError, Replies, Reply, hello, order
+
+
+def test_hello() -> None:
+    told = CHANNEL["hello"]
+    limits = Limits(told["concurrency"], told["resultLimit"], told["bufferLimit"])
+    assert hello(told["nonce"].encode(), told["logToken"], limits) == told["line"].encode()
+
+
+@pytest.mark.parametrize("row", rows("orders"))
+def test_orders(row: dict[str, Any]) -> None:
+    body = json.dumps(row["work"]).encode()
+    work = decode_call(body) if "function" in row["work"] else decode_eval(body)
+    line = order(b"n", b"hello-0.7.1", work, row["startBefore"])
+    assert line == row["line"].encode()
+    assert json.loads(line) == row["fields"]
+    assert line.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("row", rows("results"))
+def test_results(row: dict[str, Any]) -> None:
+    (reply,) = Replies(1000).feed(f"n result {row['payload']}\n".encode())
+    assert reply == Reply(b"n", b"result", row["payload"].encode())
+    assert decode_json(reply.payload) == row["value"]
+
+
+@pytest.mark.parametrize("row", rows("noReplies"))
+def test_no_reply(row: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError):
+        Replies(1000).feed(row["line"].encode())
+
+
+STREAM = b"".join(f"n{row['id'][0]} result {row['payload']}\n".encode() for row in CHANNEL["results"])
+WHOLE = Replies(1000).feed(STREAM)
+
+
+def test_whole() -> None:
+    assert [reply.payload.decode() for reply in WHOLE] == [row["payload"] for row in CHANNEL["results"]]
+
+
+def test_byte_by_byte() -> None:
+    replies = Replies(1000)
+    assert [reply for byte in STREAM for reply in replies.feed(bytes([byte]))] == WHOLE
+
+
+@pytest.mark.parametrize("tail", [pytest.param(b"n", id="nonce"), pytest.param(b'n result "a', id="payload")])
+def test_a_tail_waits_for_its_end(tail: bytes) -> None:
+    replies = Replies(1000)
+    assert replies.feed(STREAM + tail) == WHOLE
+    assert replies.feed(b"") == []
+    (rest,) = replies.feed(b'" s 1\n')
+    assert (tail + b'" s 1').startswith(rest.nonce)
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=8).map(sorted))
+def test_cut_anywhere(cuts: list[int]) -> None:
+    replies = Replies(1000)
+    ends = [*cuts, len(STREAM)]
+    pieces = [STREAM[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    assert [reply for piece in pieces for reply in replies.feed(piece)] == WHOLE
+
+
+@pytest.mark.parametrize("step", [pytest.param(1, id="byte by byte"), pytest.param(64, id="in pieces")])
+def test_a_line_without_end_is_refused(step: int) -> None:
+    replies = Replies(longest=100)
+    with pytest.raises(ProtocolError, match="longer"):
+        for _ in range(0, 200, step):
+            replies.feed(b"x" * step)
+
+
+def test_a_line_that_is_just_not_too_long() -> None:
+    replies = Replies(longest=100)
+    line = b"n result " + b"1" * 91
+    assert replies.feed(line) == []
+    assert replies.feed(b"\n") == [Reply(*line.split(b" "))]
+
+
+def test_nonces_do_not_repeat() -> None:
+    nonces = Nonces()
+    taken = [nonces.take() for _ in range(1000)]
+    assert len(set(taken)) == 1000
+    assert {len(nonce) for nonce in taken} == {NONCE_LENGTH}
+    assert all(int(nonce, 16) >= 0 for nonce in taken)

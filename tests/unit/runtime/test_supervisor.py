@@ -1,0 +1,104 @@
+"""The supervisor's decisions about deadlines, with isolates that only do what a test says; tests/local has real ones."""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Any, cast
+
+import pytest
+
+from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
+from tyrex_pool.dispatch.strategies import RoundRobin
+from tyrex_pool.model.errors import EvalTimeout, QueueTimeout, TyrexError
+from tyrex_pool.runtime.causes import Cause
+from tyrex_pool.runtime.channel import Reply
+from tyrex_pool.runtime.isolate import Isolate, Launch
+from tyrex_pool.runtime.supervisor import Supervisor
+
+
+class FakeIsolate:
+    """`inbox` is what lies in the pipe, as (ticket, status); `receive` handles it."""
+
+    def __init__(self, owner: Supervisor) -> None:
+        self.owner = owner
+        self.inbox: list[tuple[Ticket, bytes]] = []
+        self.sent: list[Ticket] = []
+        self.ended: Cause | None = None
+
+    def send(self, ticket: Ticket, lease_end: float) -> None:
+        self.sent.append(ticket)
+        ticket.lease = lease_end
+
+    def flush(self) -> None:
+        pass
+
+    def receive(self) -> None:
+        while self.inbox:
+            ticket, status = self.inbox.pop(0)
+            self.owner.isolate_replied(cast("Isolate", self), ticket, Reply(b"", status, b"1"))
+
+    def end(self, cause: Cause) -> None:
+        self.ended = cause
+
+
+class Scene:
+    """One runtime of capacity 1 with evals that have run for a second, and are over their deadline now."""
+
+    def __init__(self, tickets: int) -> None:
+        self.slot = Slot("r0", 0, 1, 9, 16)
+        self.balancer = Balancer(RoundRobin())
+        self.balancer.set_ready([self.slot])
+        self.supervisor = Supervisor(cast("Launch", None), self.balancer, [self.slot], asyncio.get_running_loop())
+        self.isolate = FakeIsolate(self.supervisor)
+        self.supervisor.seats[0].isolate = cast("Isolate", self.isolate)
+        self.outcomes: dict[str, Any] = {}
+        now = monotonic()
+        self.tickets = [Ticket(str(number), None, now - 1, now - 0.1, self.deliver) for number in range(tickets)]
+        for ticket in self.tickets:
+            self.balancer.submit(ticket)
+        while (sent := self.balancer.take(self.slot, now - 1)) is not None:
+            sent.lease = now - 0.9 if sent.state is State.STAGED else 0.0
+
+    def deliver(self, ticket: Ticket, outcome: Any) -> None:
+        assert ticket.work not in self.outcomes, "answered twice"
+        self.outcomes[ticket.work] = type(outcome) if isinstance(outcome, TyrexError) else outcome
+
+    def deadline(self, *tickets: int) -> None:
+        self.balancer.overdue(monotonic())
+        for number in tickets:
+            self.supervisor.overdue(self.tickets[number])
+
+
+def nothing(scene: Scene) -> None:
+    pass
+
+
+def finished(scene: Scene) -> None:
+    scene.isolate.inbox = [(scene.tickets[0], b"result")]
+
+
+def all_declined(scene: Scene) -> None:
+    scene.isolate.inbox = [
+        (scene.tickets[0], b"result"),
+        (scene.tickets[1], b"declined"),
+        (scene.tickets[2], b"declined"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("in_the_pipe", "overdue", "outcomes", "replaced"),
+    [
+        pytest.param(nothing, 0, {"0": EvalTimeout}, True, id="it runs"),
+        pytest.param(nothing, 2, {"2": QueueTimeout}, False, id="it is staged"),
+        pytest.param(finished, 0, {"0": b"1"}, False, id="it has just been answered"),
+        pytest.param(all_declined, 2, {"0": b"1", "2": QueueTimeout}, False, id="it has just been declined"),
+    ],
+)
+async def test_overdue(
+    in_the_pipe: Callable[[Scene], None], overdue: int, outcomes: dict[str, Any], replaced: bool
+) -> None:
+    scene = Scene(3)
+    in_the_pipe(scene)
+    scene.deadline(overdue)
+    assert scene.outcomes == outcomes
+    assert (scene.isolate.ended is not None) == replaced
