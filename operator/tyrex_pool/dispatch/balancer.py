@@ -18,7 +18,7 @@ from typing import Any
 
 from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.deadlines import Deadlines
-from tyrex_pool.dispatch.strategies import Runtime, Strategy
+from tyrex_pool.dispatch.strategies import Runtime, Strategy, moves
 from tyrex_pool.model.errors import NoRuntime, Overloaded
 
 PACE_LIMIT = 0.002
@@ -141,13 +141,24 @@ class Balancer:
         if slot is None:
             raise NoRuntime("the strategy chose no runtime")
         assert isinstance(slot, Slot)
-        if slot.ahead is not None and slot.own >= slot.capacity + slot.queue:
-            raise Overloaded(f"the queue of runtime {slot.name} is full ({slot.queue} evals)")
+        if _full(slot):
+            slot = self._elsewhere(ticket.key, slot)
         ticket.slot = slot
         ticket.state = State.WAITING
         slot.waiting[ticket] = None
         slot.changed(+1)
         self.deadlines.add(ticket)
+        return slot
+
+    def _elsewhere(self, key: str | None, full: Slot) -> Slot:
+        """Another choice when the first is full, for strategies that do not tie an eval to one runtime."""
+        if not moves(self._strategy, key):
+            raise Overloaded(f"the queue of runtime {full.name} is full ({full.queue} evals)")
+        room = [slot for slot in self.ready if not _full(slot)]
+        if not room:
+            raise Overloaded(f"the queues of all {len(self.ready)} runtimes are full ({full.queue} evals each)")
+        slot = self._select(room, key)
+        assert isinstance(slot, Slot)
         return slot
 
     def take(self, slot: Slot, now: float) -> Ticket | None:
@@ -256,3 +267,8 @@ class Balancer:
         self.deadlines.discard(ticket)
         slot.changed(-1)
         return slot
+
+
+def _full(slot: Slot) -> bool:
+    """Whether `slot` takes no more; one that keeps its own queue says so itself."""
+    return slot.ahead is not None and slot.own >= slot.capacity + slot.queue

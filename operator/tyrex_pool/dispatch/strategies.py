@@ -226,3 +226,8 @@ def make(type_name: str, chance: random.Random) -> BuiltIn:
     if build is None:
         raise InvalidStrategy(f"write one of {', '.join(STRATEGIES)}, or pass an object; got {type_name!r}")
     return build(chance)
+
+
+def moves(strategy: Strategy, key: str | None) -> bool:
+    """Whether an eval may go to another runtime when the chosen one is full: not where the choice itself matters."""
+    return isinstance(strategy, RoundRobin | Random | LeastLoaded) or (isinstance(strategy, Hash) and key is None)

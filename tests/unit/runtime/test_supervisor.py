@@ -32,6 +32,9 @@ class FakeIsolate:
     def flush(self) -> None:
         pass
 
+    def learn_clock(self, clock_ms: bytes) -> None:
+        pass
+
     def receive(self) -> None:
         while self.inbox:
             ticket, status = self.inbox.pop(0)

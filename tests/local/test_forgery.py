@@ -1,0 +1,185 @@
+"""A guest shares its isolate's globals with the code that answers for it: it must not be able to forge an answer.
+
+Each attack may end its own eval as it likes, as long as that is typed; the evals of others that come next must
+get their own answers. An isolate that was ruined may fail for a while (that is the guests' business with Shared
+globals), but then with an error, and never with somebody else's answer.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.local.problems import CONTRACT, problem
+from tests.local.running import RunningPool, result, running
+
+SPEC = {"size": 1}
+FORGED = "forged"
+
+
+@pytest.fixture
+def fresh() -> Iterator[RunningPool]:
+    """A pool of its own: what an attack left behind must not reach the next test."""
+    with running(SPEC) as pool:
+        yield pool
+
+
+def check_others(pool: RunningPool) -> None:
+    """What others evaluate after an attack comes out as their own."""
+    for _ in range(3):
+        assert pool.eval("1 + 2") == 3
+        assert pool.eval("Promise.resolve(42)") == 42
+        assert pool.eval("let t: number = 5; t", language="typescript") == 5
+        assert result(pool.call("Math.max", 1, 9, 3)) == 9
+        assert pool.eval("'a\\u2028\\n ünï 🐈'") == "a\u2028\n ünï 🐈"
+        problem(pool.post("throw 'mine'"), "execution_error")
+        problem(pool.post("Promise.reject('mine')"), "promise_rejection")
+        problem(pool.post("10n"), "conversion_error")
+    answers = [pool.later(f"{number} * 2") for number in range(20)]
+    assert [result(answer.result()) for answer in answers] == [number * 2 for number in range(20)]
+
+
+def attack(pool: RunningPool, code: str) -> None:
+    """Run `code`; it ends with its own result, or typed."""
+    answer = pool.post(code, timeoutMs=2000)
+    if answer.status_code != 200:
+        problem(answer, answer.json()["name"], answer.json()["fault"])
+        assert answer.json()["name"] in CONTRACT
+    check_others(pool)
+
+
+_FAKE = f"() => '{FORGED}'"
+OVERWRITTEN = [
+    pytest.param(f"JSON.stringify = {_FAKE}", id="JSON.stringify"),
+    pytest.param(f"JSON.parse = {_FAKE}", id="JSON.parse"),
+    pytest.param(f"globalThis.JSON = {{stringify: {_FAKE}, parse: {_FAKE}}}", id="JSON"),
+    pytest.param("globalThis.eval = () => 'forged'", id="eval"),
+    pytest.param("Function.prototype.call = () => 'forged'", id="Function.prototype.call"),
+    pytest.param("Function.prototype.apply = () => 'forged'", id="Function.prototype.apply"),
+    pytest.param("Function.prototype.bind = () => () => 'forged'", id="Function.prototype.bind"),
+    pytest.param("Reflect.apply = () => 'forged'", id="Reflect.apply"),
+    pytest.param("globalThis.Reflect = {}", id="Reflect"),
+    pytest.param("performance.now = () => 1e300; Performance.prototype.now = () => 1e300", id="performance.now"),
+    pytest.param("globalThis.performance = {now: () => 1e300}; Date.now = () => 0", id="performance"),
+    pytest.param("Object.keys = () => ['forged']; Object.defineProperty = () => {}", id="Object's functions"),
+    pytest.param("globalThis.Object = globalThis.Array = globalThis.String = () => 'forged'", id="constructors"),
+    pytest.param("globalThis.Promise = class { then(ok) { ok('forged') } }", id="Promise"),
+    pytest.param("globalThis.Deno = undefined; globalThis.process = undefined", id="Deno and process"),
+    pytest.param("globalThis.console = null", id="console"),
+    pytest.param("globalThis.gc = () => 'forged'", id="gc"),
+    pytest.param("globalThis.setTimeout = globalThis.queueMicrotask = () => {}", id="timers"),
+    pytest.param("Symbol.iterator = 1; Array.prototype[Symbol.iterator] = function* () { yield 'forged' }", id="iteration"),
+    pytest.param("Error.prepareStackTrace = () => { throw 'forged' }; Error.stackTraceLimit = 0", id="stack traces"),
+    pytest.param(
+        "for (const name of Object.getOwnPropertyNames(String.prototype))"
+        " if (name !== 'length') String.prototype[name] = () => 'forged'",
+        id="all of String.prototype",
+    ),
+    pytest.param(
+        "for (const name of Object.getOwnPropertyNames(Array.prototype))"
+        " if (name !== 'length') Array.prototype[name] = () => 'forged'",
+        id="all of Array.prototype",
+    ),
+    pytest.param(
+        "const views = Object.getPrototypeOf(Uint8Array.prototype);"
+        "for (const name of Object.getOwnPropertyNames(views))"
+        " Object.defineProperty(views, name, {value: () => 'forged'})",
+        id="all of TypedArray.prototype",
+    ),
+    pytest.param(
+        "TextDecoder.prototype.decode = () => 'forged'; TextEncoder.prototype.encode = () => new Uint8Array(9);"
+        "globalThis.TextDecoder = globalThis.TextEncoder = null",
+        id="text coders",
+    ),
+    pytest.param(
+        "for (const name of ['stringify', 'parse'])"
+        " Object.defineProperty(JSON, name, {get() { throw 'forged' }, configurable: false})",
+        id="getters in JSON",
+    ),
+    pytest.param(
+        "for (const name of ['get', 'set', 'has', 'delete', 'clear'])"
+        " Map.prototype[name] = Set.prototype[name] = WeakMap.prototype[name] = () => 'forged'",
+        id="collections",
+    ),
+    pytest.param("RegExp.prototype.exec = () => ['forged']; RegExp.prototype.test = () => true", id="RegExp.prototype"),
+    pytest.param(
+        "Object.freeze(Object.prototype); Object.freeze(Array.prototype); Object.freeze(Promise.prototype)",
+        id="frozen prototypes",
+    ),
+]
+
+PROMISES = [
+    pytest.param("Promise.prototype.then = function (ok) { ok('forged') }", id="then that lies"),
+    pytest.param("Promise.prototype.then = () => { throw 'forged' }", id="then that throws"),
+    pytest.param("Promise.prototype.catch = Promise.prototype.finally = () => { throw 'forged' }", id="catch"),
+    pytest.param("Promise.resolve = Promise.reject = () => ({then(ok) { ok('forged') }})", id="Promise.resolve"),
+    pytest.param(
+        "Object.defineProperty(Promise.prototype, 'constructor', {get() { throw 'forged' }})", id="constructor that throws"
+    ),
+    pytest.param(
+        "Promise.prototype.constructor = class { static get [Symbol.species]() { throw 'forged' } }", id="constructor"
+    ),
+    pytest.param(
+        "Object.defineProperty(Promise, Symbol.species, {get() { return function (f) { f(() => {}, () => {}) } }})",
+        id="species",
+    ),
+    pytest.param(
+        "Promise.prototype.constructor = function (run) { run(() => {}, () => {}) };"
+        "Promise.prototype.constructor[Symbol.species] = Promise.prototype.constructor",
+        id="a species that keeps silent",
+    ),
+]
+"""The next eval's `Promise.resolve(42)` is the guests' own business then: others are asked without promises."""
+
+SETTERS = [
+    "0", "1", "2", "length", "oncomplete", "onread", "next", "then", "value", "get", "set", "order", "done",
+    "resolve", "handle", "buffer", "req", "error", "name", "detail", "stack", "callable", "owner", "writable",
+    "configurable", "enumerable", "__proto__x", "mode", "toJSON",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", OVERWRITTEN)
+def test_overwritten(fresh: RunningPool, code: str) -> None:
+    answer = fresh.post(f"{code}; 'own'", timeoutMs=2000)
+    assert result(answer) == "own"
+    check_unless_ruined(fresh)
+
+
+def check_unless_ruined(pool: RunningPool) -> None:
+    """Code that uses nothing of what was overwritten gets its own answers."""
+    for number in range(3):
+        assert pool.eval(f"{number} + 1") == number + 1
+        assert pool.eval("(async () => 42)()") == 42
+        assert pool.eval("[1, {a: 'x'}]") == [1, {"a": "x"}]
+        assert pool.eval("let t: number = 5; t", language="typescript") == 5
+        problem(pool.post("throw 'mine'"), "execution_error")
+        problem(pool.post("(async () => { throw 'mine' })()"), "promise_rejection")
+        problem(pool.post("10n"), "conversion_error")
+    answers = [pool.later(f"{number} * 2") for number in range(20)]
+    assert [result(answer.result()) for answer in answers] == [number * 2 for number in range(20)]
+
+
+@pytest.mark.parametrize("code", PROMISES)
+def test_overwritten_promises(fresh: RunningPool, code: str) -> None:
+    assert result(fresh.post(f"{code}; 'own'")) == "own"
+    check_unless_ruined(fresh)
+
+
+@pytest.mark.parametrize("name", SETTERS)
+@pytest.mark.parametrize("prototype", ["Object", "Array"])
+def test_a_setter_sees_nothing(fresh: RunningPool, prototype: str, name: str) -> None:
+    code = f"""
+        globalThis.seen = [];
+        const define = Object.defineProperty, text = String, push = (a, v) => define(a, a.length, {{value: v}});
+        define({prototype}.prototype, '{name}', {{
+            __proto__: null,
+            configurable: true,
+            set(value) {{ push(seen, typeof value) }},
+            get() {{ return undefined }},
+        }});
+        'own'
+    """
+    assert result(fresh.post(code)) == "own"
+    assert fresh.eval("1 + 2") == 3
+    assert fresh.eval("(async () => 42)()") == 42
+    problem(fresh.post("throw 'mine'"), "execution_error")
+    assert fresh.eval("seen.length") == 0
