@@ -1,6 +1,7 @@
 """A pool on this machine: the balancer, its supervisor and what callers may know of them."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,12 +9,14 @@ from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.balancer import Balancer, Slot, Ticket
 from tyrex_pool.dispatch.strategies import Strategy
 from tyrex_pool.model import names
-from tyrex_pool.model.errors import NoRuntime
+from tyrex_pool.model.errors import InvalidSpec, NoRuntime
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.runtime.launch import Workspace
 from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.runtime.supervisor import AHEAD, Seat, Supervisor
 from tyrex_pool.runtime.view import SERVING, describe
+
+logger = logging.getLogger("tyrex_pool")
 
 
 class Pool:
@@ -28,6 +31,7 @@ class Pool:
         runtime_names: Sequence[str] = (),
     ) -> None:
         """`runtime_names` are the pool's name and a number unless given. Raises InvalidSpec and InvalidStrategy."""
+        _refuse_weaker(spec)
         self.name = name
         self.spec = spec
         self._strategy = strategy or strategy_of(spec.strategy, sources)
@@ -90,6 +94,17 @@ class Pool:
         finally:
             self._workspace.close()
             custom.close(self._strategy)
+
+
+def _refuse_weaker(spec: PoolSpec) -> None:
+    """What is promised but not built yet must not run with less: raises InvalidSpec."""
+    if spec.isolation != "Shared":
+        raise InvalidSpec("spec.isolation", f"{spec.isolation} is not available yet; write Shared, or wait for it")
+    if spec.access.authentication != "None":
+        problem = f"{spec.access.authentication} is not available yet; write None, and keep others away yourself"
+        raise InvalidSpec("spec.access.authentication", problem)
+    if spec.recycle.max_evals or spec.recycle.max_age:
+        logger.warning("spec.recycle is not available yet: runtimes are not recycled")
 
 
 def _runtime_names(pool: str, size: int) -> list[str]:

@@ -70,11 +70,11 @@ async def printed() -> AsyncIterator[Printed]:
     logger.setLevel(logging.DEBUG)
     logger.propagate = False  # or pytest keeps, and shows, a megabyte of it
     yield guest
+    guest.log.close()
+    guest.end()
     logger.propagate = True
     logger.removeHandler(handler)
     logger.setLevel(level)
-    guest.log.close()
-    guest.end()
     os.close(guest.out)
 
 

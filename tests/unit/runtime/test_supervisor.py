@@ -12,7 +12,7 @@ from tyrex_pool.dispatch.strategies import RoundRobin
 from tyrex_pool.model.errors import EvalTimeout, QueueTimeout, TyrexError
 from tyrex_pool.runtime.causes import Cause
 from tyrex_pool.runtime.channel import Reply
-from tyrex_pool.runtime.isolate import Isolate, Launch
+from tyrex_pool.runtime.isolate import Isolate, Launch, Phase
 from tyrex_pool.runtime.supervisor import Supervisor
 
 
@@ -21,6 +21,7 @@ class FakeIsolate:
 
     def __init__(self, owner: Supervisor) -> None:
         self.owner = owner
+        self.phase = Phase.READY
         self.inbox: list[tuple[Ticket, bytes]] = []
         self.sent: list[Ticket] = []
         self.ended: Cause | None = None

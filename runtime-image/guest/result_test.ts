@@ -1,0 +1,125 @@
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { failure, refusal, toJson } from "./result.ts";
+
+const LIMIT = 1_000;
+
+const results: [name: string, value: unknown, json: string][] = [
+  ["a number", 3, "3"],
+  ["undefined", undefined, "null"],
+  ["null", null, "null"],
+  ["an invalid number", Infinity, "null"],
+  ["a string with lines", "a\nb", '"a\\nb"'],
+  ["half a surrogate pair", "\ud83d", '"\\ud83d"'],
+  ["members that JSON has not", { a: undefined, b: () => 1, c: [undefined] }, '{"c":[null]}'],
+  ["a toJSON of its own", { toJSON: () => 7 }, "7"],
+  ["a Map", new Map([[1, 2]]), "{}"],
+];
+for (const [name, value, json] of results) {
+  Deno.test(`toJson: ${name}`, () => equal(toJson(value, LIMIT), json));
+}
+
+const cycle: { self?: unknown } = {};
+cycle.self = cycle;
+const unconvertible: [name: string, value: unknown, why: RegExp][] = [
+  ["a function", () => 1, /cannot be JSON: it is a function/],
+  ["a symbol", Symbol("s"), /cannot be JSON: it is a symbol/],
+  ["a BigInt", 1n, /cannot be JSON: TypeError: .*BigInt/],
+  ["a cycle", cycle, /cannot be JSON: TypeError: .*circular/],
+  ["a getter that throws", Object.create(null, { a: { enumerable: true, get: thrower("no") } }), /JSON: no/],
+  ["a toJSON that throws a function", { toJSON: thrower(() => 1) }, /cannot be JSON/],
+];
+for (const [name, value, why] of unconvertible) {
+  Deno.test(`toJson refuses ${name}`, () => throws(() => toJson(value, LIMIT), matches(why)));
+}
+
+const sizes: [name: string, value: string, bytes: number][] = [
+  ["ASCII", "x".repeat(98), 100],
+  ["two bytes each", "é".repeat(49), 100],
+  ["three bytes each", "漢".repeat(32), 98],
+  ["four bytes each", "😀".repeat(24), 98],
+  ["escapes", "\n".repeat(49), 100],
+];
+for (const [name, value, bytes] of sizes) {
+  Deno.test(`toJson measures bytes: ${name}`, () => {
+    equal(toJson(value, bytes), JSON.stringify(value));
+    throws(() => toJson(value, bytes - 1), matches(/larger than limits.result/));
+  });
+}
+
+Deno.test("failure: an error's own members are its value, its stack ends where we begin", () => {
+  const error = Object.assign(new RangeError("far"), { code: 7 });
+  const told = JSON.parse(failure("execution_error", error));
+  equal(told.name, "execution_error");
+  equal(told.detail, "RangeError: far");
+  deepEqual(told.value, { code: 7 });
+  equal(told.stack, "RangeError: far", "all of these frames are ours");
+});
+
+Deno.test("failure: frames of evaluated code are shown, with their place in it", () => {
+  const told = JSON.parse(
+    failure("execution_error", thrownBy("function f() {\n  throw new Error('no');\n}\nf()")),
+  );
+  equal(told.stack, "Error: no\n    at f (<anonymous>:2:9)\n    at <anonymous>:4:1");
+});
+
+Deno.test("failure: a plain error has no value", () => {
+  ok(!("value" in JSON.parse(failure("execution_error", new Error("no")))));
+});
+
+const hostile: [name: string, thrown: unknown][] = [
+  ["a toString that throws", { __proto__: null, toString: thrower("x"), toJSON: thrower("x") }],
+  [
+    "a proxy that throws",
+    new Proxy({}, { get: thrower("x"), ownKeys: thrower("x"), getPrototypeOf: thrower("x") }),
+  ],
+  ["a stack that is no text", Object.assign(new Error("no"), { stack: 7 })],
+  ["a stack that throws", Object.defineProperty(new Error("no"), "stack", { get: thrower("x") })],
+  ["a message that throws", Object.defineProperty(new Error("no"), "message", { get: thrower("x") })],
+  ["a cycle", cycle],
+];
+for (const [name, thrown] of hostile) {
+  Deno.test(`failure survives ${name}`, () => {
+    const told = JSON.parse(failure("promise_rejection", thrown));
+    equal(told.name, "promise_rejection");
+    equal(typeof told.detail, "string");
+    ok(told.stack === undefined || typeof told.stack === "string");
+  });
+}
+
+Deno.test("failure cuts what is long", () => {
+  const error = Object.assign(new Error("x".repeat(1e6)), { big: "y".repeat(1e6) });
+  ok(failure("execution_error", error).length < 50_000);
+});
+
+Deno.test("what guests put on prototypes makes no member of an error", () => {
+  const names = ["detail", "name", "value", "stack", "toJSON"];
+  try {
+    for (const name of names) {
+      Object.defineProperty(Object.prototype, name, { value: "forged", configurable: true, writable: true });
+    }
+    equal(refusal("unknown_function", "no f"), '{"name":"unknown_function","detail":"no f"}');
+    equal(failure("execution_error", 7), '{"name":"execution_error","detail":"7","value":7}');
+  } finally {
+    for (const name of names) delete (Object.prototype as Record<string, unknown>)[name];
+  }
+});
+
+function thrower(value: unknown): () => never {
+  return () => {
+    throw value;
+  };
+}
+
+/** As `evaluate` does in isolate.ts, whose frames look the same. */
+function thrownBy(code: string): unknown {
+  try {
+    (0, eval)(code);
+  } catch (error) {
+    return error;
+  }
+}
+
+/** `toJson` throws texts. */
+function matches(pattern: RegExp): (thrown: unknown) => boolean {
+  return (thrown) => typeof thrown === "string" && pattern.test(thrown);
+}
