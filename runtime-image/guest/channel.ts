@@ -121,4 +121,5 @@ export function closeBackDoors(): void {
   delete (process as unknown as Record<string, unknown>).binding;
   delete (process as unknown as Record<string, unknown>)._linkedBinding;
   define(Deno, "args", { value: [], configurable: true });
+  process.argv.length = 2;
 }

@@ -1,10 +1,12 @@
 /** The vectors of tests/contract/channel.json, from the guest's side of the pipe. */
 import { deepEqual, equal } from "node:assert/strict";
 import { decode, encode, evaluate, parseJson } from "./primordials.ts";
+import { parseHello, parseOrder } from "./protocol.ts";
 import { type ErrorName, failure, toJson } from "./result.ts";
 
 interface Vectors {
-  hello: { line: string } & Record<string, unknown>;
+  hello: { line: string; secrets: number[] } & Record<string, unknown>;
+  tags: { nonces: number[]; secrets: [number, number]; tag: string }[];
   orders: { id: string; line: string; fields: unknown[] }[];
   results: { id: string; code: string; payload: string; value: unknown }[];
   errors: { id: string; throws: string; as: ErrorName; payload: string }[];
@@ -13,8 +15,9 @@ const file = `${import.meta.dirname}/../../tests/contract/channel.json`;
 const vectors: Vectors = JSON.parse(Deno.readTextFileSync(file));
 
 Deno.test("the first line", () => {
-  const { nonce, logToken, concurrency, resultLimit, bufferLimit, line } = vectors.hello;
-  deepEqual(parseJson(line), [nonce, logToken, concurrency, resultLimit, bufferLimit]);
+  const { secrets, line, ...rest } = vectors.hello;
+  const [secretHigh, secretLow] = secrets;
+  deepEqual({ ...parseHello(line) }, { ...rest, secretHigh, secretLow });
 });
 
 for (const { id, line, fields } of vectors.orders) {
@@ -22,6 +25,13 @@ for (const { id, line, fields } of vectors.orders) {
     const received = decode(encode(line) as Uint8Array<ArrayBuffer>);
     equal(received.indexOf("\n"), received.length - 1, "one line");
     deepEqual(parseJson(received), fields);
+  });
+}
+
+for (const { nonces, secrets, tag } of vectors.tags) {
+  Deno.test(`tag: ${tag}`, () => {
+    const hello = { ...parseHello(vectors.hello.line), secretHigh: secrets[0], secretLow: secrets[1] };
+    equal(parseOrder(`[${nonces},1,"id","js",0,"1"]`, hello).tag, tag);
   });
 }
 

@@ -1,41 +1,23 @@
 /**
  * The isolate's side of the pipe: takes evals in the order they come, at most `concurrency` at a time, and replies
- * to each exactly once. A supervisor in Python is on the other side; `tests/contract/channel.json` has the lines.
+ * to each exactly once. A supervisor in Python is on the other side.
  */
-import { stripTypeScriptTypes } from "node:module";
-import { types } from "node:util";
 import { getHeapStatistics } from "node:v8";
 import { type Channel, closeBackDoors, openChannel } from "./channel.ts";
 import { captureConsole, withEval } from "./console.ts";
-import { findFunction } from "./functions.ts";
-import { apply, evaluate, indexOf, now, parseJson, SafePromise, slice, whenSettled } from "./primordials.ts";
-import { failure, refusal, toJson } from "./result.ts";
+import { start } from "./evals.ts";
+import { indexOf, now, SafePromise, slice } from "./primordials.ts";
+import { type Hello, type Order, parseHello, parseOrder } from "./protocol.ts";
+import { failure } from "./result.ts";
 
-const { isPromise } = types;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 
-/** The first line from the supervisor. */
-type Hello = [nonce: string, logToken: string, concurrency: number, resultLimit: number, bufferLimit: number];
-/** Each further line; `startBefore` is a time of this process's clock (ms), 0 for none. */
-type Order = [
-  nonce: string,
-  id: string,
-  kind: "js" | "ts" | "call",
-  startBefore: number,
-  code: string,
-  args: unknown[],
-];
-
-interface Waiting {
-  order: Order;
-  next: Waiting | null;
-}
-
 let channel: Channel;
-let hello: Hello | null = null;
+let hello: Hello;
 let begin: (() => void) | null = null;
-let first: Waiting | null = null;
-let last: Waiting | null = null;
+let first: Order | null = null;
+let last: Order | null = null;
+let taken = 0;
 let running = 0;
 let stopped = false;
 
@@ -45,121 +27,83 @@ let stopped = false;
  * permission.
  */
 export function boot(load: () => Promise<unknown>): Promise<void> {
-  const fd = Number(Deno.args[0]);
-  channel = openChannel(fd, received, startNext, () => Deno.exit(0));
+  const greeted = new SafePromise<void>((resolve) => begin = resolve);
+  channel = openChannel(Number(Deno.args[0]), received, startNext, () => Deno.exit(0));
   closeBackDoors();
-  return new SafePromise<void>((resolve) => begin = resolve).then(load).then(
+  return greeted.then(load).then(
     () => report("ready", `${now()}`),
     (error) => report("failed", failure("execution_error", error)),
   );
 }
 
 function report(state: string, json: string): void {
-  channel.send(`${(hello as Hello)[0]} ${state} ${json}\n`);
+  channel.send(`${hello.tag} ${state} ${json}\n`);
 }
 
 function received(lines: string): void {
   let from = 0;
   for (let end = indexOf(lines, "\n"); end >= 0; end = indexOf(lines, "\n", from)) {
-    const line = parseJson(slice(lines, from, end));
+    const line = slice(lines, from, end);
     from = end + 1;
-    if (hello === null) welcome(line as Hello);
-    else queue(line as Order);
+    if (begin === null) queue(parseOrder(line, hello));
+    else welcome(parseHello(line));
   }
   startNext();
 }
 
-function welcome(line: Hello): void {
-  hello = line;
-  captureConsole(hello[1]);
+function welcome(told: Hello): void {
+  hello = told;
+  captureConsole(hello.logToken);
   report("started", `${now()}`);
   begin?.();
+  begin = null;
 }
 
 function queue(order: Order): void {
-  const entry: Waiting = { __proto__: null, order, next: null } as Waiting;
-  if (last === null) first = entry;
-  else last.next = entry;
-  last = entry;
+  taken += 1;
+  if (order.number !== taken) {
+    stopped = true; // somebody took an order: this line is no reply, and the supervisor replaces us for it
+    channel.send("an order is missing\n");
+    return;
+  }
+  if (last === null) first = order;
+  else last.next = order;
+  last = order;
 }
 
 /** Starts what may start. A reply that is not out yet holds everything back: its caller must not wait for the next. */
 function startNext(): void {
-  while (first !== null && running < (hello as Hello)[2] && !channel.blocked() && !stopped) {
-    const order = first.order;
-    first = first.next;
+  while (first !== null && running < hello.concurrency && !channel.blocked() && !stopped) {
+    const order = first;
+    first = order.next;
     if (first === null) last = null;
-    if (order[3] > 0 && now() >= order[3]) {
-      channel.send(`${order[0]} declined ${now()}\n`);
+    if (order.startBefore > 0 && now() >= order.startBefore) {
+      channel.send(`${order.tag} declined ${now()}\n`);
       continue;
     }
     running += 1;
-    withEval(order[1], start, order);
+    withEval(order.id, run, order);
   }
 }
 
-function start(argument: unknown): void {
-  const order = argument as Order;
-  let value: unknown;
-  try {
-    if (order[2] === "call") {
-      const found = findFunction(order[4]);
-      if (typeof found === "string") return finish(order, "error", refusal("unknown_function", found));
-      value = apply(found.callable, found.owner, order[5]);
-    } else {
-      value = evaluate(order[2] === "ts" ? stripTypeScriptTypes(order[4], { mode: "transform" }) : order[4]);
-    }
-  } catch (error) {
-    return finish(order, "error", failure("execution_error", error));
-  }
-  settle(order, value);
+function run(order: unknown): void {
+  start(order as Order, hello.resultLimit, finish);
 }
 
-function settle(order: Order, value: unknown): void {
-  try {
-    if ((typeof value !== "object" || value === null) && typeof value !== "function") {
-      return convert(order, value);
-    }
-    if (!isPromise(value)) {
-      if (typeof (value as PromiseLike<unknown>).then !== "function") return convert(order, value);
-      value = new SafePromise((resolve) => resolve(value));
-    }
-    whenSettled(value as Promise<unknown>, (result) => {
-      convert(order, result);
-      startNext();
-    }, (reason) => {
-      finish(order, "error", failure("promise_rejection", reason));
-      startNext();
-    });
-  } catch (error) {
-    finish(order, "error", failure("promise_rejection", error));
-  }
-}
-
-function convert(order: Order, value: unknown): void {
-  let json: string;
-  try {
-    json = toJson(value, (hello as Hello)[3]);
-  } catch (reason) {
-    return finish(order, "error", refusal("conversion_error", reason as string));
-  }
-  finish(order, "result", json);
-}
-
-function finish(order: Order, kind: "result" | "error", json: string): void {
+function finish(order: Order, status: "result" | "error", json: string, later: boolean): void {
   running -= 1;
-  if (overBuffers()) {
+  if (overfull()) {
     stopped = true; // the supervisor replaces this process: nothing more may start in it
-    channel.send(`${order[0]} overfull null\n`);
+    channel.send(`${order.tag} overfull null\n`);
   } else {
-    channel.send(`${order[0]} ${kind} ${json}\n`);
+    channel.send(`${order.tag} ${status} ${json}\n`);
   }
+  if (later) startNext();
 }
 
 /** ArrayBuffers live outside V8's heap, and untouched ones not even in resident memory: they are counted here. */
-function overBuffers(): boolean {
-  const limit = (hello as Hello)[4];
-  if (getHeapStatistics().external_memory <= limit) return false;
+function overfull(): boolean {
+  if (getHeapStatistics().external_memory <= hello.bufferLimit) return false;
   collectGarbage?.();
-  return getHeapStatistics().external_memory > limit;
+  return getHeapStatistics().external_memory > hello.bufferLimit;
 }

@@ -120,9 +120,7 @@ def running(
         thread.join(10)
 
 
-async def _host(
-    spec: PoolSpec, sources: Sources, ready: "Future[tuple[int, int]]", stop: threading.Event
-) -> None:
+async def _host(spec: PoolSpec, sources: Sources, ready: "Future[tuple[int, int]]", stop: threading.Event) -> None:
     pool = Pool("test", spec, sources)
     try:
         metrics = Metrics(pool.describe, pool.supervisor.replacements)

@@ -85,7 +85,9 @@ def test_untouched_webassembly_memory_costs_nothing_until_it_is_filled(pool: Run
 
 def test_memory_within_the_limit_is_the_guests(pool: RunningPool) -> None:
     before = pool.epochs()
-    assert pool.eval("const a = []; for (let i = 0; i < 40; i++) a.push(new Uint8Array(1 << 20).fill(1)); a.length") == 40
+    assert (
+        pool.eval("const a = []; for (let i = 0; i < 40; i++) a.push(new Uint8Array(1 << 20).fill(1)); a.length") == 40
+    )
     assert pool.eval("new Array(3e6).fill(1.5).length") == 3_000_000
     assert pool.epochs() == before
 

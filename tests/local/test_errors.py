@@ -26,7 +26,9 @@ THROWN = [
     pytest.param("const a = {}; a.a = a; throw a", "a thrown value that cannot be shown", NOTHING, id="a cycle"),
     pytest.param("1 +", "SyntaxError: Unexpected end of input", NOTHING, id="a syntax error"),
     pytest.param("nowhere", "ReferenceError: nowhere is not defined", NOTHING, id="an unknown name"),
-    pytest.param("(function f() { f() })()", "RangeError: Maximum call stack size exceeded", NOTHING, id="deep recursion"),
+    pytest.param(
+        "(function f() { f() })()", "RangeError: Maximum call stack size exceeded", NOTHING, id="deep recursion"
+    ),
 ]
 
 REJECTED = [
@@ -187,7 +189,9 @@ def test_a_main_module_that_fails(start: Start) -> None:
 
 def strategy(body: str) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
     """A spec's `strategy`, and the ConfigMap with it, for a class whose `select` has this body."""
-    source = f"class Mine:\n    def __init__(self, options): ...\n    def select(self, runtimes, key):\n        {body}\n"
+    source = (
+        f"class Mine:\n    def __init__(self, options): ...\n    def select(self, runtimes, key):\n        {body}\n"
+    )
     custom = {"configMap": {"name": "mine", "key": "mine.py"}, "class": "Mine"}
     return {"type": "Custom", "custom": custom}, {"mine": {"mine.py": source}}
 

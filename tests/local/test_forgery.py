@@ -67,7 +67,9 @@ OVERWRITTEN = [
     pytest.param("globalThis.console = null", id="console"),
     pytest.param("globalThis.gc = () => 'forged'", id="gc"),
     pytest.param("globalThis.setTimeout = globalThis.queueMicrotask = () => {}", id="timers"),
-    pytest.param("Symbol.iterator = 1; Array.prototype[Symbol.iterator] = function* () { yield 'forged' }", id="iteration"),
+    pytest.param(
+        "Symbol.iterator = 1; Array.prototype[Symbol.iterator] = function* () { yield 'forged' }", id="iteration"
+    ),
     pytest.param("Error.prepareStackTrace = () => { throw 'forged' }; Error.stackTraceLimit = 0", id="stack traces"),
     pytest.param(
         "for (const name of Object.getOwnPropertyNames(String.prototype))"
@@ -113,7 +115,8 @@ PROMISES = [
     pytest.param("Promise.prototype.catch = Promise.prototype.finally = () => { throw 'forged' }", id="catch"),
     pytest.param("Promise.resolve = Promise.reject = () => ({then(ok) { ok('forged') }})", id="Promise.resolve"),
     pytest.param(
-        "Object.defineProperty(Promise.prototype, 'constructor', {get() { throw 'forged' }})", id="constructor that throws"
+        "Object.defineProperty(Promise.prototype, 'constructor', {get() { throw 'forged' }})",
+        id="constructor that throws",
     ),
     pytest.param(
         "Promise.prototype.constructor = class { static get [Symbol.species]() { throw 'forged' } }", id="constructor"

@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from shlex import quote
 
 from tyrex_pool.cli.hosting import LOOPBACK, add_address, address, announce, log, progress, read_manifest
 from tyrex_pool.cli.hosting import run as host
@@ -93,9 +94,14 @@ async def _try(url: str, code: str) -> int:
         except TyrexError as error:
             print(f"{code}\n  failed: {error.name}: {error.detail}", file=sys.stderr)
             return 1
-    body = json.dumps({"code": code})
+    body = json.dumps({"code": code}, ensure_ascii=False)
     print(f"\n  {code}\n  = {json.dumps(result, ensure_ascii=False)}\n")
     print("Go on, from another terminal:")
-    print(f"  tyrex-pool eval --url {url} '{code}'")
-    print(f"  curl {url}/v1/eval -H 'Content-Type: application/json' -d '{body}'", flush=True)
+    print(f"  {_program()} eval --url {url} {quote(code)}")
+    print(f"  curl {url}/v1/eval -H 'Content-Type: application/json' -d {quote(body)}", flush=True)
     return 0
+
+
+def _program() -> str:
+    """The command as the user typed it: it may not be on the PATH."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "tyrex-pool" else "tyrex-pool"

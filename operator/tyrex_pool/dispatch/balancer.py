@@ -195,6 +195,7 @@ class Balancer:
         else:
             self._unsend(ticket)
             ticket.state = State.WAITING
+            ticket.started = 0.0
             slot.returned[ticket] = None
         slot.pace = max(slot.pace, 2 * PACE_LIMIT)  # staging did not pay: not again before some fast evals
         self._promote(slot, now)

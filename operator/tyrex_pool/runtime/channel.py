@@ -1,38 +1,46 @@
 """The supervisor's side of the pipe to an isolate, without the pipe: lines to bytes and back.
 
-To the isolate:    ["nonce", "log token", concurrency, result limit, buffer limit]          the first line
-                   ["nonce", "id", "js" | "ts" | "call", start before (ms, 0: none), "code", [args]]
-From the isolate:  nonce status json          status: started, ready, failed (with the first line's nonce),
+To the isolate:    ["tag", secret, secret, "log token", concurrency, result limit, buffer limit]     the first line
+                   [nonce, nonce, number, "id", "js" | "ts" | "call", start before (ms, 0: none), "code", [args]]
+From the isolate:  tag status json            status: started, ready, failed (with the first line's tag),
                                               result, error, declined, overfull (with an eval's)
+
+An eval's tag is its two nonces, each XOR its secret. The secrets arrived before any guest code ran, and tags only ever
+leave: so code that managed to read orders (a worker thread can open descriptors) still could not forge a reply. Orders
+are numbered without gaps: the isolate notices one that somebody else took.
 `tests/contract/channel.json` has examples that both sides are tested with.
 """
 
 import os
+import struct
 from typing import NamedTuple
 
 import msgspec
 
 from tyrex_pool.model.wire import CallRequest, EvalRequest, encode_json
 
-NONCE_LENGTH = 16
 _NONCES_PER_FILL = 256
 _encode = msgspec.json.encode
 
 
 class Nonces:
-    """Random tags of 64 bits that a guest cannot guess; the system is asked for many at a time."""
+    """Random pairs of 32 bits, as they are sent, and the tags that answer them; the system is asked for many at a time."""
 
     def __init__(self) -> None:
-        self._text = ""
-        self._at = 0
+        self.tag = os.urandom(8).hex()
+        self.secrets = struct.unpack("<2I", os.urandom(8))
+        self._numbers: list[int] = []
 
-    def take(self) -> bytes:
-        if self._at == len(self._text):
-            self._text = os.urandom(_NONCES_PER_FILL * NONCE_LENGTH // 2).hex()
-            self._at = 0
-        start = self._at
-        self._at = start + NONCE_LENGTH
-        return self._text[start : self._at].encode()
+    def take(self) -> tuple[bytes, bytes]:
+        """The next nonces, and the tag of their reply."""
+        if not self._numbers:
+            self._numbers += struct.unpack(_FILL, os.urandom(8 * _NONCES_PER_FILL))
+        high, low = self._numbers.pop(), self._numbers.pop()
+        secret_high, secret_low = self.secrets
+        return b"%d,%d" % (high, low), b"%d-%d" % (high ^ secret_high, low ^ secret_low)
+
+
+_FILL = f"<{2 * _NONCES_PER_FILL}I"
 
 
 class Limits(NamedTuple):
@@ -43,25 +51,25 @@ class Limits(NamedTuple):
     buffers: int
 
 
-def hello(nonce: bytes, log_token: str, limits: Limits) -> bytes:
+def hello(nonces: Nonces, log_token: str, limits: Limits) -> bytes:
     """The first line."""
-    return _encode([nonce.decode(), log_token, *limits]) + b"\n"
+    return _encode([nonces.tag, *nonces.secrets, log_token, *limits]) + b"\n"
 
 
-def order(nonce: bytes, eval_id: bytes, work: EvalRequest | CallRequest, start_before: float) -> bytes:
+def order(nonces: bytes, number: int, eval_id: bytes, work: EvalRequest | CallRequest, start_before: float) -> bytes:
     """The line that asks for an eval; `start_before` in ms of the isolate's clock, 0 for no bound."""
     bound = b"%.3f" % start_before if start_before else b"0"
     if isinstance(work, CallRequest):
         rest = b"%b,%b" % (_encode(work.function), encode_json(work.args))
-        return b'["%b","%b","call",%b,%b]\n' % (nonce, eval_id, bound, rest)
-    return b'["%b","%b",%b,%b,%b]\n' % (nonce, eval_id, _KINDS[work.language], bound, _encode(work.code))
+        return b'[%b,%d,"%b","call",%b,%b]\n' % (nonces, number, eval_id, bound, rest)
+    return b'[%b,%d,"%b",%b,%b,%b]\n' % (nonces, number, eval_id, _KINDS[work.language], bound, _encode(work.code))
 
 
 _KINDS = {"javascript": b'"js"', "typescript": b'"ts"'}
 
 
 class Reply(NamedTuple):
-    nonce: bytes
+    tag: bytes
     status: bytes
     payload: bytes
 

@@ -52,8 +52,10 @@ class Dispatcher:
     def _tick(self) -> None:
         deadlines = self.balancer.deadlines
         self._timer = self._loop.call_later(TICK, self._tick) if deadlines else None
-        for ticket in self.balancer.overdue(monotonic()):
+        now = monotonic()
+        for ticket in self.balancer.overdue(now):
             if ticket.state is State.DONE:
+                ticket.finished = now
                 answer(ticket, QueueTimeout("the deadline passed while the eval waited for its turn"))
             else:
                 self._driver.overdue(ticket)

@@ -67,7 +67,7 @@ class Isolate:
         self._launch = launch
         self._cause: causes.Cause | None = None
         self._nonces = Nonces()
-        self._hello = self._nonces.take()
+        self._hello = self._nonces.tag.encode()
         self._tickets: dict[bytes, Ticket] = {}
         self._replies = Replies(launch.limits.result + 4 * _MEBI)
         self._out = bytearray()
@@ -81,20 +81,20 @@ class Isolate:
         self._late = loop.call_later(launch.startup, self._too_late)
         loop.add_reader(self.process.pipe, self.receive)
         self.process.when_ended(loop, self._ended)
-        self._write(hello(self._hello, token, launch.limits))
+        self._write(hello(self._nonces, token, launch.limits))
 
     # Sending
 
     def send(self, ticket: Ticket, lease_end: float) -> None:
         """Put `ticket` into the pipe; `lease_end` (loop time, 0 for none) bounds its start."""
-        nonce = self._nonces.take()
-        self._tickets[nonce] = ticket
+        nonces, tag = self._nonces.take()
+        self._tickets[tag] = ticket
         self.sent += 1
         eval_id = b"%b%d" % (self.id_prefix, self.sent)
         ticket.id = eval_id.decode()
         ticket.lease = lease_end
         bound = (lease_end - self._clock_offset) * 1000 if lease_end else 0.0
-        self._out += order(nonce, eval_id, ticket.work, bound)
+        self._out += order(nonces, self.sent, eval_id, ticket.work, bound)
 
     def flush(self) -> None:
         """Write what was sent; call it once for several."""
@@ -148,10 +148,10 @@ class Isolate:
     def _handle(self, reply: Reply) -> None:
         if self.phase is Phase.ENDED:
             return
-        ticket = self._tickets.pop(reply.nonce, None)
+        ticket = self._tickets.pop(reply.tag, None)
         if ticket is not None:
             self._owner.isolate_replied(self, ticket, reply)
-        elif reply.nonce == self._hello:
+        elif reply.tag == self._hello:
             self._handle_start(reply)
         else:
             raise ProtocolError("a reply to nothing that was asked")

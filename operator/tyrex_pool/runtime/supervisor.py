@@ -266,6 +266,7 @@ class Supervisor:
             late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
             self._end_eval(ticket, EvalTimeout(late), seat.isolate, causes.DEADLINE)
         else:
+            ticket.finished = now
             answer(ticket, QueueTimeout("the deadline passed while the eval waited for its turn"))
 
     # Memory

@@ -9,20 +9,22 @@ from hypothesis import strategies as st
 
 from tests.unit.runtime.vectors import CHANNEL, rows
 from tyrex_pool.model.wire import decode_call, decode_eval, decode_json
-from tyrex_pool.runtime.channel import NONCE_LENGTH, Limits, Nonces, ProtocolError, Replies, Reply, hello, order
+from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, Reply, hello, order
 
 
 def test_hello() -> None:
     told = CHANNEL["hello"]
     limits = Limits(told["concurrency"], told["resultLimit"], told["bufferLimit"])
-    assert hello(told["nonce"].encode(), told["logToken"], limits) == told["line"].encode()
+    nonces = Nonces()
+    nonces.tag, nonces.secrets = told["tag"], tuple(told["secrets"])
+    assert hello(nonces, told["logToken"], limits) == told["line"].encode()
 
 
 @pytest.mark.parametrize("row", rows("orders"))
 def test_orders(row: dict[str, Any]) -> None:
     body = json.dumps(row["work"]).encode()
     work = decode_call(body) if "function" in row["work"] else decode_eval(body)
-    line = order(b"n", b"hello-0.7.1", work, row["startBefore"])
+    line = order(b"1,2", 7, b"hello-0.7.1", work, row["startBefore"])
     assert line == row["line"].encode()
     assert json.loads(line) == row["fields"]
     assert line.count(b"\n") == 1
@@ -60,7 +62,7 @@ def test_a_tail_waits_for_its_end(tail: bytes) -> None:
     assert replies.feed(STREAM + tail) == WHOLE
     assert replies.feed(b"") == []
     (rest,) = replies.feed(b'" s 1\n')
-    assert (tail + b'" s 1').startswith(rest.nonce)
+    assert (tail + b'" s 1').startswith(rest.tag)
 
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8).map(sorted))
@@ -89,6 +91,14 @@ def test_a_line_that_is_just_not_too_long() -> None:
 def test_nonces_do_not_repeat() -> None:
     nonces = Nonces()
     taken = [nonces.take() for _ in range(1000)]
-    assert len(set(taken)) == 1000
-    assert {len(nonce) for nonce in taken} == {NONCE_LENGTH}
-    assert all(int(nonce, 16) >= 0 for nonce in taken)
+    assert len({sent for sent, _ in taken}) == len({tag for _, tag in taken}) == 1000
+
+
+@pytest.mark.parametrize("row", CHANNEL["tags"])
+def test_tags(row: dict[str, Any]) -> None:
+    nonces = Nonces()
+    nonces.secrets = tuple(row["secrets"])
+    sent, tag = nonces.take()
+    high, low = map(int, sent.split(b","))
+    assert tag == b"%d-%d" % (high ^ row["secrets"][0], low ^ row["secrets"][1])
+    assert row["tag"] == f"{row['nonces'][0] ^ row['secrets'][0]}-{row['nonces'][1] ^ row['secrets'][1]}"

@@ -1,0 +1,61 @@
+/** One eval from its start to its one reply. */
+import { stripTypeScriptTypes } from "node:module";
+import { types } from "node:util";
+import { findFunction } from "./functions.ts";
+import { apply, evaluate, SafePromise, whenSettled } from "./primordials.ts";
+import type { Order } from "./protocol.ts";
+import { failure, refusal, toJson } from "./result.ts";
+
+const { isPromise } = types;
+
+/** Gets the reply: `later` if it comes after `start` has returned. */
+export type Finish = (order: Order, status: "result" | "error", json: string, later: boolean) => void;
+
+/** Runs `order`, and calls `finish` exactly once, at once or when the promise it came to is settled. */
+export function start(order: Order, resultLimit: number, finish: Finish): void {
+  let value: unknown;
+  try {
+    if (order.kind === "call") {
+      const found = findFunction(order.code);
+      if (typeof found === "string") return finish(order, "error", refusal("unknown_function", found), false);
+      value = apply(found.callable, found.owner, order.args);
+    } else {
+      value = evaluate(
+        order.kind === "ts" ? stripTypeScriptTypes(order.code, { mode: "transform" }) : order.code,
+      );
+    }
+  } catch (error) {
+    return finish(order, "error", failure("execution_error", error), false);
+  }
+  settle(order, value, resultLimit, finish);
+}
+
+function settle(order: Order, value: unknown, resultLimit: number, finish: Finish): void {
+  let promise: Promise<unknown>;
+  try {
+    if (!isThenable(value)) return convert(order, value, resultLimit, finish, false);
+    promise = isPromise(value) ? value : new SafePromise((resolve) => resolve(value));
+    whenSettled(
+      promise,
+      (result) => convert(order, result, resultLimit, finish, true),
+      (reason) => finish(order, "error", failure("promise_rejection", reason), true),
+    );
+  } catch (error) {
+    finish(order, "error", failure("promise_rejection", error), false);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
+  return isPromise(value) || typeof (value as PromiseLike<unknown>).then === "function";
+}
+
+function convert(order: Order, value: unknown, resultLimit: number, finish: Finish, later: boolean): void {
+  let json: string;
+  try {
+    json = toJson(value, resultLimit);
+  } catch (reason) {
+    return finish(order, "error", refusal("conversion_error", reason as string), later);
+  }
+  finish(order, "result", json, later);
+}
