@@ -1,4 +1,4 @@
-"""`pool`: one for all tests of a module, of the spec that the module calls SPEC; `start`: more pools for one test."""
+"""`pool`: one for all tests of a module, of the spec that the module calls SPEC; `fresh` and `start`: more pools for one test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +14,13 @@ Start = Callable[..., RunningPool]
 @pytest.fixture(scope="module")
 def pool(request: pytest.FixtureRequest) -> Iterator[RunningPool]:
     with running(request.module.SPEC) as pool:
+        yield pool
+
+
+@pytest.fixture
+def fresh() -> Iterator[RunningPool]:
+    """One runtime for one test, which may ruin it."""
+    with running({"size": 1}) as pool:
         yield pool
 
 

@@ -1,52 +1,12 @@
-"""A guest shares its isolate's globals with the code that answers for it: it must not be able to forge an answer.
-
-Each attack may end its own eval as it likes, as long as that is typed; the evals of others that come next must
-get their own answers. An isolate that was ruined may fail for a while (that is the guests' business with Shared
-globals), but then with an error, and never with somebody else's answer.
-"""
-
-from collections.abc import Iterator
+"""A guest that overwrites what the code that answers for it uses: the answers of others stay their own."""
 
 import pytest
 
-from tests.local.problems import CONTRACT, problem
-from tests.local.running import RunningPool, result, running
+from tests.local.others import check_others
+from tests.local.problems import problem
+from tests.local.running import RunningPool, result
 
-SPEC = {"size": 1}
 FORGED = "forged"
-
-
-@pytest.fixture
-def fresh() -> Iterator[RunningPool]:
-    """A pool of its own: what an attack left behind must not reach the next test."""
-    with running(SPEC) as pool:
-        yield pool
-
-
-def check_others(pool: RunningPool) -> None:
-    """What others evaluate after an attack comes out as their own."""
-    for _ in range(3):
-        assert pool.eval("1 + 2") == 3
-        assert pool.eval("Promise.resolve(42)") == 42
-        assert pool.eval("let t: number = 5; t", language="typescript") == 5
-        assert result(pool.call("Math.max", 1, 9, 3)) == 9
-        assert pool.eval("'a\\u2028\\n ünï 🐈'") == "a\u2028\n ünï 🐈"
-        problem(pool.post("throw 'mine'"), "execution_error")
-        problem(pool.post("Promise.reject('mine')"), "promise_rejection")
-        problem(pool.post("10n"), "conversion_error")
-    answers = [pool.later(f"{number} * 2") for number in range(20)]
-    assert [result(answer.result()) for answer in answers] == [number * 2 for number in range(20)]
-
-
-def attack(pool: RunningPool, code: str) -> None:
-    """Run `code`; it ends with its own result, or typed."""
-    answer = pool.post(code, timeoutMs=2000)
-    if answer.status_code != 200:
-        problem(answer, answer.json()["name"], answer.json()["fault"])
-        assert answer.json()["name"] in CONTRACT
-    check_others(pool)
-
-
 _FAKE = f"() => '{FORGED}'"
 OVERWRITTEN = [
     pytest.param(f"JSON.stringify = {_FAKE}", id="JSON.stringify"),
@@ -126,15 +86,17 @@ PROMISES = [
         id="species",
     ),
     pytest.param(
+        "Object.defineProperty(Promise, Symbol.species, {get() { throw 'forged' }})", id="species that throws"
+    ),
+    pytest.param(
         "Promise.prototype.constructor = function (run) { run(() => {}, () => {}) };"
         "Promise.prototype.constructor[Symbol.species] = Promise.prototype.constructor",
         id="a species that keeps silent",
     ),
 ]
-"""The next eval's `Promise.resolve(42)` is the guests' own business then: others are asked without promises."""
 
 SETTERS = [
-    "0", "1", "2", "length", "oncomplete", "onread", "next", "then", "value", "get", "set", "order", "done",
+    "0", "1", "2", "oncomplete", "onread", "next", "then", "value", "get", "set", "order", "done",
     "resolve", "handle", "buffer", "req", "error", "name", "detail", "stack", "callable", "owner", "writable",
     "configurable", "enumerable", "__proto__x", "mode", "toJSON",
 ]  # fmt: skip
@@ -144,27 +106,13 @@ SETTERS = [
 def test_overwritten(fresh: RunningPool, code: str) -> None:
     answer = fresh.post(f"{code}; 'own'", timeoutMs=2000)
     assert result(answer) == "own"
-    check_unless_ruined(fresh)
-
-
-def check_unless_ruined(pool: RunningPool) -> None:
-    """Code that uses nothing of what was overwritten gets its own answers."""
-    for number in range(3):
-        assert pool.eval(f"{number} + 1") == number + 1
-        assert pool.eval("(async () => 42)()") == 42
-        assert pool.eval("[1, {a: 'x'}]") == [1, {"a": "x"}]
-        assert pool.eval("let t: number = 5; t", language="typescript") == 5
-        problem(pool.post("throw 'mine'"), "execution_error")
-        problem(pool.post("(async () => { throw 'mine' })()"), "promise_rejection")
-        problem(pool.post("10n"), "conversion_error")
-    answers = [pool.later(f"{number} * 2") for number in range(20)]
-    assert [result(answer.result()) for answer in answers] == [number * 2 for number in range(20)]
+    check_others(fresh)
 
 
 @pytest.mark.parametrize("code", PROMISES)
 def test_overwritten_promises(fresh: RunningPool, code: str) -> None:
     assert result(fresh.post(f"{code}; 'own'")) == "own"
-    check_unless_ruined(fresh)
+    check_others(fresh)
 
 
 @pytest.mark.parametrize("name", SETTERS)

@@ -206,6 +206,10 @@ class Balancer:
         if ticket.state is State.WAITING and ticket.slot is not None:
             self._leave(ticket)
 
+    def drop(self, ticket: Ticket) -> None:
+        """Take out `ticket`, which the runtime does not have."""
+        self._leave(ticket)
+
     def overdue(self, now: float) -> list[Ticket]:
         """The tickets whose deadline has passed, in any state but DONE; waiting ones have left their queue."""
         tickets = [ticket for ticket in self.deadlines.due(now) if ticket.state is not State.DONE]

@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 RATE = 1 << 20
 """Bytes of one isolate's output that are read in a second."""
-LONGEST_LINE = 16_384
+LONGEST_LINE = 65_536
+"""Bytes; a console message of the guest side is shorter, even when each of its characters is escaped."""
 _TAIL_LINES = 20
 _LEVELS = {
     "debug": logging.DEBUG, "trace": logging.DEBUG, "log": logging.INFO, "info": logging.INFO,
@@ -94,7 +95,8 @@ class GuestLog:
             logger.log(level, "%s", message, extra={"runtime": self.runtime, "eval": eval_id})
 
     def close(self) -> None:
-        """Read what is left, at most one second's worth, and stop."""
+        """Read what is left, at most one second's worth, and stop: a process's last words say why it ended."""
+        self._budget = RATE
         while self._budget > 0 and len(data := self._read()) > 1:
             self._budget -= len(data)
         if self._held:

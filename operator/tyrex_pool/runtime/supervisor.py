@@ -229,6 +229,10 @@ class Supervisor:
         take = self._balancer.take
         waits = False
         while (ticket := take(slot, now)) is not None:
+            if ticket.deadline <= now:
+                self._balancer.drop(ticket)
+                self._too_late(ticket, now)
+                continue
             ticket.epoch = slot.epoch
             if ticket.state is State.RUNNING:
                 isolate.send(ticket, 0.0)
@@ -257,8 +261,10 @@ class Supervisor:
             return
         seat.isolate.receive()  # what it did before the deadline is in the pipe: now nothing is uncertain
         now = monotonic()
+        if ticket.state is State.DONE:
+            return
         if ticket.state is State.WAITING:
-            self._balancer.cancel(ticket)
+            self._balancer.drop(ticket)
         if ticket.state is State.RUNNING and ticket.lease and now - ticket.started < GRACE:
             ticket.deadline = now + GRACE  # it either declines this one now, or it had started in time
             self._balancer.deadlines.add(ticket)
@@ -266,8 +272,11 @@ class Supervisor:
             late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
             self._end_eval(ticket, EvalTimeout(late), seat.isolate, causes.DEADLINE)
         else:
-            ticket.finished = now
-            answer(ticket, QueueTimeout("the deadline passed while the eval waited for its turn"))
+            self._too_late(ticket, now)
+
+    def _too_late(self, ticket: Ticket, now: float) -> None:
+        ticket.finished = now
+        answer(ticket, QueueTimeout("the deadline passed while the eval waited for its turn"))
 
     # Memory
 

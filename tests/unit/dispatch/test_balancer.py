@@ -72,8 +72,9 @@ TRANSCRIPTS = [
     ),
     pytest.param(
         [*STAGED, ("submit d", "r0"), ("finish a", "DONE"), ("decline b", "WAITING"), ("decline c", "WAITING"),
-         ("take", "RUNNING b"), ("take", "STAGED c"), ("take", "STAGED d")],
-        id="declined ones go before those that came later",
+         ("take", "RUNNING b"), ("take", "-"), ("finish b", "DONE"), ("take", "RUNNING c"), ("finish c", "DONE"),
+         ("take", "RUNNING d")],
+        id="declined ones go before those that came later, and nothing is staged for a while",
     ),
     pytest.param(
         [*STAGED, ("cancel b", "STAGED"), ("finish a", "DONE"), ("decline b", "DONE"), ("finish c", "DONE")],

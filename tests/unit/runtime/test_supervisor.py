@@ -95,7 +95,7 @@ def all_declined(scene: Scene) -> None:
         pytest.param(nothing, 0, {"0": EvalTimeout}, True, id="it runs"),
         pytest.param(nothing, 2, {"2": QueueTimeout}, False, id="it is staged"),
         pytest.param(finished, 0, {"0": b"1"}, False, id="it has just been answered"),
-        pytest.param(all_declined, 2, {"0": b"1", "2": QueueTimeout}, False, id="it has just been declined"),
+        pytest.param(all_declined, 2, {"0": b"1", "1": QueueTimeout, "2": QueueTimeout}, False, id="both were just declined"),
     ],
 )
 async def test_overdue(
