@@ -42,7 +42,7 @@ def transcript(file: Path) -> list[Shown]:
             shown.append(Shown(text.removeprefix("$ "), ""))
         elif inside and line.startswith("#   "):
             shown[-1] = Shown(shown[-1].command, f"{shown[-1].output}{text}\n")
-        inside = bool(shown) and line.startswith("#   ")
+        inside = line.startswith("#   ") and (inside or text.startswith("$ "))
     return shown
 
 
