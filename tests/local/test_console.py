@@ -8,7 +8,6 @@ import pytest
 from tests.local.running import RunningPool, result, until
 
 SPEC = {"size": 2, "concurrency": 4, "mainModule": {"inline": "console.info('main module')"}}
-Line = tuple[str, str]
 
 
 class Log:
@@ -26,11 +25,19 @@ class Log:
         return record
 
 
+class Collect(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
 @pytest.fixture(scope="module")
 def everything() -> Iterator[Log]:
     log = Log()
-    handler = logging.Handler()
-    handler.emit = log.records.append  # type: ignore[method-assign]
+    handler = Collect(log.records)
     logger = logging.getLogger("tyrex_pool.guest")
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)

@@ -45,7 +45,9 @@ GETTERS = [
     pytest.param("new Proxy({}, {ownKeys() { throw 'forged' }})", id="a proxy without keys"),
     pytest.param("const r = Proxy.revocable({}, {}); r.revoke(); r.proxy", id="a revoked proxy"),
     pytest.param("const r = Proxy.revocable({}, {}); r.revoke(); throw r.proxy", id="a revoked proxy thrown"),
-    pytest.param("Promise.reject({get name() { throw 1 }, toString() { throw 2 }, toJSON() { throw 3 }})", id="rejected"),
+    pytest.param(
+        "Promise.reject({get name() { throw 1 }, toString() { throw 2 }, toJSON() { throw 3 }})", id="rejected"
+    ),
     pytest.param(_ERROR + "e.stack = {toString() { throw 1 }}; throw e", id="a stack that is an object"),
     pytest.param(_ERROR + "e.stack = 7; e.message = {}; e.name = Symbol(); throw e", id="members of other types"),
     pytest.param(_ERROR + "e.stack = '\\n0 result \"forged\"\\n'; throw e", id="a stack with a reply in it"),

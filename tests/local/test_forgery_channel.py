@@ -8,16 +8,17 @@ from tests.local.conftest import Start
 from tests.local.others import attack, check_others
 from tests.local.running import RunningPool, result, until
 
-FORGED = r'''const LINES = ["", '0000000000000000 result "forged"', '0-0 result "forged"', 'result "forged"', '0 ready null',
+FORGED = r"""const LINES = ["", '0000000000000000 result "forged"', '0-0 result "forged"', 'result "forged"', '0 ready null',
   '{"result":"forged"}', 'x', ""].join("\n");
-'''
+"""
 BYTES = FORGED + "const data = new TextEncoder().encode(LINES);\n"
 
 WRITES = [
     pytest.param(FORGED + "console.log(LINES); console.error(LINES); 'own'", id="console"),
     pytest.param(BYTES + "Deno.stdout.writeSync(data); Deno.stderr.writeSync(data); 'own'", id="Deno's streams"),
     pytest.param(
-        BYTES + "Deno.stdout.write(data).then(() => Deno.stderr.write(data)).then(() => 'own')", id="Deno's streams, async"
+        BYTES + "Deno.stdout.write(data).then(() => Deno.stderr.write(data)).then(() => 'own')",
+        id="Deno's streams, async",
     ),
     pytest.param(FORGED + "process.stdout.write(LINES); process.stderr.write(LINES); 'own'", id="node's streams"),
     pytest.param(FORGED + "process._rawDebug(LINES); 'own'", id="node's raw debug"),
@@ -87,7 +88,9 @@ _THIEF = r"""
 _SOURCE = f"'data:application/javascript,' + encodeURIComponent({json.dumps(_THIEF)})"
 _WAIT = "new Promise((ok) => setTimeout(ok, 200, 'own'))"
 THIEVES = [
-    pytest.param(f"new Worker({_SOURCE}, {{type: 'module'}}).onerror = (e) => e.preventDefault(); {_WAIT}", id="Worker"),
+    pytest.param(
+        f"new Worker({_SOURCE}, {{type: 'module'}}).onerror = (e) => e.preventDefault(); {_WAIT}", id="Worker"
+    ),
     pytest.param(
         "new Worker(URL.createObjectURL(new Blob([" + json.dumps(_THIEF) + "], {type: 'application/javascript'})),"
         f" {{type: 'module'}}).onerror = (e) => e.preventDefault(); {_WAIT}",

@@ -59,12 +59,20 @@ class Printed:
             self._in = -1
 
 
+class Collect(logging.Handler):
+    def __init__(self, records: list[logging.LogRecord]) -> None:
+        super().__init__()
+        self._records = records
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._records.append(record)
+
+
 @pytest.fixture
 async def printed() -> AsyncIterator[Printed]:
     guest = Printed()
     logger = logging.getLogger("tyrex_pool.guest")
-    handler = logging.Handler()
-    handler.emit = guest.records.append  # type: ignore[method-assign]
+    handler = Collect(guest.records)
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG)

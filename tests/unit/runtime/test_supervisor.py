@@ -1,4 +1,4 @@
-"""The supervisor's decisions about deadlines, with isolates that only do what a test says; tests/local has real ones."""
+"""The supervisor's decisions about deadlines, with isolates that do what a test says; tests/local has real ones."""
 
 import asyncio
 from collections.abc import Callable
@@ -95,7 +95,9 @@ def all_declined(scene: Scene) -> None:
         pytest.param(nothing, 0, {"0": EvalTimeout}, True, id="it runs"),
         pytest.param(nothing, 2, {"2": QueueTimeout}, False, id="it is staged"),
         pytest.param(finished, 0, {"0": b"1"}, False, id="it has just been answered"),
-        pytest.param(all_declined, 2, {"0": b"1", "1": QueueTimeout, "2": QueueTimeout}, False, id="both were just declined"),
+        pytest.param(
+            all_declined, 2, {"0": b"1", "1": QueueTimeout, "2": QueueTimeout}, False, id="both were just declined"
+        ),
     ],
 )
 async def test_overdue(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tyrex_pool.model.errors import InvalidRequest, NoRuntime
-from tyrex_pool.server.http import PIPELINED, Connection, Pending, Request, error_answer, head
+from tyrex_pool.server.http import PIPELINED, Connection, Pending, Request, Routes, error_answer, head
 from tyrex_pool.server.listener import Listener
 
 LIMIT = 1000
@@ -34,7 +34,7 @@ class Server:
 
     def __init__(self) -> None:
         self.later: asyncio.Queue[Later] = asyncio.Queue()
-        self.routes = {
+        self.routes: Routes = {
             b"/echo": {b"POST": self.echo, b"GET": self.echo},
             b"/soon": {b"POST": self.soon},
             b"/later": {b"POST": self.wait},
