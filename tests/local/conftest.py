@@ -1,4 +1,4 @@
-"""`pool`: one for all tests of a module, of the spec that the module calls SPEC; `fresh` and `start`: more pools for one test."""
+"""`pool`: one for all tests of a module, of its SPEC; `fresh`: one for one test; `start`: as many as a test wants."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

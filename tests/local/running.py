@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -14,8 +14,8 @@ import uvloop
 
 from tyrex_pool.model.errors import NoRuntime
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.runtime.launch import Sources
 from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.metrics import Metrics
@@ -127,10 +127,8 @@ async def _host(spec: PoolSpec, sources: Sources, ready: "Future[tuple[int, int]
         service = await Service.open(Api(spec, pool, metrics), Admin(pool, metrics), Address("127.0.0.1", 0, 0))
         try:
             pool.start()
-            try:
+            with suppress(NoRuntime):  # a test of just that
                 await pool.wait_ready()
-            except NoRuntime:
-                pass  # a test of just that
             ready.set_result((service.public.port, service.private.port))
             while not stop.is_set():
                 await asyncio.sleep(0.01)

@@ -8,8 +8,8 @@ from tests.local.conftest import Start
 from tests.local.others import attack, check_others
 from tests.local.running import RunningPool, result, until
 
-FORGED = r"""const LINES = ["", '0000000000000000 result "forged"', '0-0 result "forged"', 'result "forged"', '0 ready null',
-  '{"result":"forged"}', 'x', ""].join("\n");
+FORGED = r"""const LINES = ["", '0000000000000000 result "forged"', '0-0 result "forged"', 'result "forged"',
+  '0 ready null', '{"result":"forged"}', 'x', ""].join("\n");
 """
 BYTES = FORGED + "const data = new TextEncoder().encode(LINES);\n"
 

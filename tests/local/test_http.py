@@ -3,8 +3,8 @@
 import json
 import re
 import socket
-from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -111,7 +111,9 @@ def test_a_request_byte_by_byte(pool: RunningPool) -> None:
 
 
 def test_a_chunked_body_in_pieces(pool: RunningPool) -> None:
-    head = b"POST /v1/eval HTTP/1.1\r\nHost: pool\r\nContent-Type: text/javascript\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = (
+        b"POST /v1/eval HTTP/1.1\r\nHost: pool\r\nContent-Type: text/javascript\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
     with wire(pool) as one:
         for piece in (head, b"2\r\n1 ", b"\r\n3\r\n+ 2", b"\r\n0\r\n", b"\r\n", request("4")):
             one.send(piece)
@@ -181,7 +183,9 @@ def test_expect_continue_of_a_body_over_the_limit(pool: RunningPool) -> None:
         pytest.param(b"POST /v1/eval HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", id="a broken chunk"),
         pytest.param(b"POST /v1/eval HTTP/1.1\r\nA: b\x00c\r\n\r\n", id="a zero in a header"),
         pytest.param(b"POST /v1/eval HTTP/1.1\r\nContent-Length: 9999999999999999999999\r\n\r\n", id="a huge length"),
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", id="an upgrade"),
+        pytest.param(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", id="an upgrade"
+        ),
         pytest.param(b"CONNECT pool:80 HTTP/1.1\r\nHost: pool:80\r\n\r\n", id="a tunnel"),
     ],
 )

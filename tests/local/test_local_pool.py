@@ -109,6 +109,37 @@ async def test_what_an_error_carries() -> None:
         assert str(died.value.fault) == "guest"
 
 
+CYCLE: list[Any] = []
+CYCLE.append(CYCLE)
+UNSENDABLE: list[Any] = [
+    pytest.param("call", ["later", object()], {}, id="an argument that JSON has not"),
+    pytest.param("call", ["later", CYCLE], {}, id="an argument that holds itself"),
+    pytest.param("call", ["la\ud83dter"], {}, id="half a surrogate pair in a name"),
+    pytest.param("eval", ["'\ud83d'"], {}, id="half a surrogate pair in code"),
+    pytest.param("eval", [7], {}, id="code that is no text"),
+    pytest.param("call", [7], {}, id="a name that is no text"),
+    pytest.param("eval", ["1"], {"key": 7}, id="a key that is no text"),
+]
+
+
+@pytest.mark.parametrize(("method", "args", "options"), UNSENDABLE)
+async def test_what_cannot_be_sent_is_refused_and_spoils_nothing(
+    method: str, args: list[Any], options: dict[str, Any]
+) -> None:
+    inline = "globalThis.later = (x: unknown) => x"
+    async with LocalPool(size=1, strategy="Hash", inline=inline, timeouts={"drain": "1s"}) as pool:
+        slow = asyncio.ensure_future(pool.eval(SLOW))
+        await until(lambda: pool.status()["inFlight"] == 1)
+        with pytest.raises(InvalidRequest):
+            await getattr(pool, method)(*args, **options)
+        assert pool.status()["queued"] == 0
+        assert await slow == "slow"
+        with pytest.raises(InvalidRequest):
+            await getattr(pool, method)(*args, **options)
+        assert pool.status()["inFlight"] == 0
+        assert await pool.call("later", "\ud83d") == "\ud83d", "in an argument it is data"
+
+
 async def test_the_default_size() -> None:
     async with LocalPool() as pool:
         assert pool.status()["size"] == (os.cpu_count() or 1)

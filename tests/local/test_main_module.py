@@ -13,6 +13,7 @@ import pytest
 
 from tests.local.conftest import Start
 from tests.local.problems import problem
+from tests.local.running import until
 
 ADD = "globalThis.add = (a: number, b: number): number => a + b;\n"
 SOURCES = {
@@ -129,6 +130,37 @@ def not_ready(pool: Any, said: str) -> None:
         assert said in runtime["reason"]
     assert problem(pool.post("1"), "no_runtime")["retryable"]
     assert pool.admin.get("/healthz").status_code == 200
+
+
+def test_it_breaks_later_and_is_repaired(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "main.ts").write_text(ADD)
+    pool = start(directory=tmp_path, size=1, mainModule={"path": "main.ts"})
+    (tmp_path / "main.ts").write_text("throw new Error('not today')")
+
+    def kill() -> bool:
+        """End the isolate; true when none is left, which callers learn at once."""
+        answer = pool.post("Deno.exit(0)")
+        assert answer.json()["name"] in ("dead_runtime_error", "no_runtime")
+        assert answer.elapsed.total_seconds() < 1
+        return bool(answer.json()["name"] == "no_runtime")
+
+    until(kill)
+    not_ready(pool, "not today")
+    (tmp_path / "main.ts").write_text(ADD)
+    until(lambda: pool.admin.get("/readyz").status_code == 200)
+    assert pool.call("add", 1, 2).json() == {"result": 3}
+    assert pool.status()["runtimes"][0]["reason"] is None
+
+
+def test_many_runtimes_that_fail_at_once_are_tried_again_soon(start: Start, tmp_path: Path) -> None:
+    starts, size = tmp_path / "starts", 6
+    broken = f"Deno.writeTextFileSync({str(starts)!r}, 'x', {{ append: true }}); throw new Error('not today')"
+    (tmp_path / "main.ts").write_text(broken)
+    allow = {"write": [str(starts)]}
+    pool = start(directory=tmp_path, size=size, mainModule={"path": "main.ts"}, permissions={"allow": allow})
+    until(lambda: len(starts.read_text()) >= 2 * (size + 1))
+    (tmp_path / "main.ts").write_text(ADD)
+    until(lambda: pool.admin.get("/readyz").status_code == 200)
 
 
 # Modules from elsewhere

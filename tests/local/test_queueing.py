@@ -130,6 +130,10 @@ class TestNeighbours:
 
     def test_as_many_at_a_time_as_the_pool_says(self, start: Start) -> None:
         pool = start(**self.SPEC)
-        code = "globalThis.now = (globalThis.now ?? 0) + 1; const n = now; new Promise((ok) => setTimeout(() => { now--; ok(n) }, 50))"
+        code = """
+            globalThis.now = (globalThis.now ?? 0) + 1;
+            const n = now;
+            new Promise((ok) => setTimeout(() => { now--; ok(n) }, 50))
+        """
         answers = [pool.later(code) for _ in range(9)]
         assert max(result(answer.result()) for answer in answers) == 3

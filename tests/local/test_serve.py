@@ -1,5 +1,6 @@
 """The command `serve`: what it prints, how it ends, and that nothing is left behind."""
 
+import contextlib
 import os
 import pty
 import re
@@ -18,6 +19,7 @@ import pytest
 
 from tests.local.running import result, until
 from tests.local.serving import HELLO, Serving
+from tyrex_pool.model.names import SERVE_PORT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
 Serve = Callable[..., Serving]
@@ -228,6 +230,31 @@ def test_a_port_in_use(serve: Serve, option: str) -> None:
     assert port in ended.stderr
     assert "in use" in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert serving.gone()
+    assert list(serving.files.iterdir()) == []
+
+
+def test_a_default_port_in_use_is_no_obstacle(serve: Serve) -> None:
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", SERVE_PORT)):  # or somebody else has it
+        serving = serve(HELLO, "--admin-port", "0")
+        assert not serving.start()["url"].endswith(f":{SERVE_PORT}")
+        assert result(serving.post("1 + 2")) == 3
+        serving.signal(signal.SIGTERM)
+        leaves_nothing(serving)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        pytest.param("'é' + 6 * 7", 0, '= "é42"', id="a result"),
+        pytest.param("throw new Error('no')", 1, "execution_error: Error: no", id="an error"),
+    ],
+)
+def test_try_ends_off_a_terminal(serve: Serve, code: str, status: int, said: str) -> None:
+    serving = serve(HELLO, "--port", "0", "--admin-port", "0", "--try", code)
+    ended = serving.run()
+    assert ended.returncode == status, ended.stderr
+    assert said in ended.stdout + ended.stderr
     assert serving.gone()
     assert list(serving.files.iterdir()) == []
 

@@ -9,11 +9,12 @@ import pytest
 
 from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
 from tyrex_pool.dispatch.strategies import RoundRobin
-from tyrex_pool.model.errors import EvalTimeout, QueueTimeout, TyrexError
+from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, NoRuntime, QueueTimeout, TyrexError
 from tyrex_pool.runtime.causes import Cause
 from tyrex_pool.runtime.channel import Reply
 from tyrex_pool.runtime.isolate import Isolate, Launch, Phase
 from tyrex_pool.runtime.supervisor import Supervisor
+from tyrex_pool.runtime.view import SlotState
 
 
 class FakeIsolate:
@@ -25,6 +26,8 @@ class FakeIsolate:
         self.inbox: list[tuple[Ticket, bytes]] = []
         self.sent: list[Ticket] = []
         self.ended: Cause | None = None
+        self.gone = asyncio.Event()
+        self.gone.set()
 
     def send(self, ticket: Ticket, lease_end: float) -> None:
         self.sent.append(ticket)
@@ -108,3 +111,15 @@ async def test_overdue(
     scene.deadline(overdue)
     assert scene.outcomes == outcomes
     assert (scene.isolate.ended is not None) == replaced
+
+
+async def test_the_last_isolate_ends_while_starts_fail() -> None:
+    """Nothing is started until the next attempt, which may be half a minute away: callers must not wait for it."""
+    scene = Scene(3)
+    supervisor, seat = scene.supervisor, scene.supervisor.seats[0]
+    supervisor._by_isolate[cast("Isolate", scene.isolate)] = seat
+    supervisor._start_failed(Cause("startup", "not today"))
+    supervisor.isolate_ended(cast("Isolate", scene.isolate), Cause("exit", "it exited", by_itself=True))
+    assert scene.outcomes == {"0": DeadRuntimeError, "1": NoRuntime, "2": NoRuntime}
+    assert (seat.state, seat.reason) == (SlotState.FAILED, "not today")
+    await supervisor.stop(0)
