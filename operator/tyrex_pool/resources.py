@@ -13,7 +13,7 @@ def crd() -> str:
 
 def guest_directory() -> Path:
     """Where the isolate's side of the pipe (TypeScript) lies; absolute. Raises FileNotFoundError."""
-    return _find(_PACKAGE / "_guest", _CHECKOUT / "runtime-image" / "guest", "deno.json").parent
+    return _find(_PACKAGE / "_guest", _CHECKOUT / "runtime-image" / "guest", "isolate.ts").parent
 
 
 def _find(packaged: Path, checkout: Path, name: str) -> Path:

@@ -5,7 +5,7 @@
  * so a reply leaves before the next eval starts, which may never end.
  */
 import process from "node:process";
-import { Bytes, decode, lastByte, SafeObject, setBytes } from "./primordials.ts";
+import { Bytes, decode, lastByte, SafeObject, SafePromise as Promise, setBytes } from "./primordials.ts";
 
 const NEWLINE = 10;
 
@@ -115,6 +115,7 @@ export function closeBackDoors(): void {
     };
     define(wrap.prototype, "open", { value: refuse, writable: false, configurable: false });
   }
+  keepPromises();
   const deno = Deno as unknown as Record<PropertyKey, unknown>;
   delete deno[deno.internal as symbol];
   delete deno.internal;
@@ -122,4 +123,20 @@ export function closeBackDoors(): void {
   delete (process as unknown as Record<string, unknown>)._linkedBinding;
   define(Deno, "args", { value: [], configurable: true });
   process.argv.length = 2;
+}
+
+/**
+ * `then` asks a promise's `constructor`, and its species, who makes the promise that it returns. A guest that replaced
+ * them would decide over the promises of all others, so they stay; on promises and classes of its own it may set them.
+ */
+function keepPromises(): void {
+  define(Promise, Symbol.species, { configurable: false });
+  define(Promise.prototype, "constructor", {
+    get: () => Promise,
+    set(value: unknown) {
+      if (this === Promise.prototype) return;
+      define(this, "constructor", { value, writable: true, enumerable: true, configurable: true });
+    },
+    configurable: false,
+  });
 }

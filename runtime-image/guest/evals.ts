@@ -31,10 +31,9 @@ export function start(order: Order, resultLimit: number, finish: Finish): void {
 }
 
 function settle(order: Order, value: unknown, resultLimit: number, finish: Finish): void {
-  let promise: Promise<unknown>;
   try {
-    if (!isThenable(value)) return convert(order, value, resultLimit, finish, false);
-    promise = isPromise(value) ? value : new SafePromise((resolve) => resolve(value));
+    const promise = promiseOf(value);
+    if (promise === null) return convert(order, value, resultLimit, finish, false);
     whenSettled(
       promise,
       (result) => convert(order, result, resultLimit, finish, true),
@@ -45,9 +44,13 @@ function settle(order: Order, value: unknown, resultLimit: number, finish: Finis
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if ((typeof value !== "object" || value === null) && typeof value !== "function") return false;
-  return isPromise(value) || typeof (value as PromiseLike<unknown>).then === "function";
+/** What `await` would wait for; null if there is nothing to wait for. A `then` is looked up once. */
+function promiseOf(value: unknown): Promise<unknown> | null {
+  if ((typeof value !== "object" || value === null) && typeof value !== "function") return null;
+  if (isPromise(value)) return value;
+  const then = (value as PromiseLike<unknown>).then;
+  if (typeof then !== "function") return null;
+  return new SafePromise((resolve, reject) => apply(then, value, [resolve, reject]));
 }
 
 function convert(order: Order, value: unknown, resultLimit: number, finish: Finish, later: boolean): void {

@@ -7,7 +7,7 @@ import { type Channel, closeBackDoors, openChannel } from "./channel.ts";
 import { captureConsole, withEval } from "./console.ts";
 import { start } from "./evals.ts";
 import { indexOf, now, SafePromise, slice } from "./primordials.ts";
-import { type Hello, type Order, parseHello, parseOrder } from "./protocol.ts";
+import { type Hello, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { failure } from "./result.ts";
 
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
@@ -45,7 +45,7 @@ function received(lines: string): void {
   for (let end = indexOf(lines, "\n"); end >= 0; end = indexOf(lines, "\n", from)) {
     const line = slice(lines, from, end);
     from = end + 1;
-    if (begin === null) queue(parseOrder(line, hello));
+    if (begin === null) queue(parseOrder(line));
     else welcome(parseHello(line));
   }
   startNext();
@@ -78,7 +78,7 @@ function startNext(): void {
     first = order.next;
     if (first === null) last = null;
     if (order.startBefore > 0 && now() >= order.startBefore) {
-      channel.send(`${order.tag} declined ${now()}\n`);
+      reply(order, "declined", `${now()}`);
       continue;
     }
     running += 1;
@@ -94,16 +94,21 @@ function finish(order: Order, status: "result" | "error", json: string, later: b
   running -= 1;
   if (overfull()) {
     stopped = true; // the supervisor replaces this process: nothing more may start in it
-    channel.send(`${order.tag} overfull null\n`);
+    reply(order, "overfull", "null");
   } else {
-    channel.send(`${order.tag} ${status} ${json}\n`);
+    reply(order, status, json);
   }
   if (later) startNext();
+}
+
+function reply(order: Order, status: string, json: string): void {
+  channel.send(`${tagOf(order, hello.secrets)} ${status} ${json}\n`);
 }
 
 /** ArrayBuffers live outside V8's heap, and untouched ones not even in resident memory: they are counted here. */
 function overfull(): boolean {
   if (getHeapStatistics().external_memory <= hello.bufferLimit) return false;
   collectGarbage?.();
+  collectGarbage?.(); // the second one waits until the first one's buffers are really gone
   return getHeapStatistics().external_memory > hello.bufferLimit;
 }

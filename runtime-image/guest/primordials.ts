@@ -22,6 +22,7 @@ export const keysOf = Object.keys;
 export const SafePromise = Promise;
 export const SafeObject = Object;
 export const Bytes = Uint8Array;
+export const Numbers = Uint32Array;
 export const now: () => number = performance.now.bind(performance);
 
 export const indexOf = uncurry(String.prototype.indexOf);

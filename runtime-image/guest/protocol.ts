@@ -1,5 +1,9 @@
-/** The lines of the pipe, as values. `operator/tyrex_pool/runtime/channel.py` is the other side and describes them. */
-import { parseJson } from "./primordials.ts";
+/**
+ * The lines of the pipe, as values. `operator/tyrex_pool/runtime/channel.py` is the other side and describes them.
+ * A guest can take a snapshot of the heap and read every string and number in it, but not the contents of buffers: so
+ * the secrets are kept in one, and a tag exists only while its reply is sent.
+ */
+import { Numbers, parseJson } from "./primordials.ts";
 
 /** The first line from the supervisor. The secrets make tags that only this side and the supervisor can make. */
 type HelloLine = [
@@ -25,8 +29,7 @@ export type Kind = "js" | "ts" | "call";
 
 export interface Hello {
   readonly tag: string;
-  readonly secretHigh: number;
-  readonly secretLow: number;
+  readonly secrets: Uint32Array;
   readonly logToken: string;
   readonly concurrency: number;
   readonly resultLimit: number;
@@ -35,7 +38,8 @@ export interface Hello {
 
 /** An eval to do. `startBefore` is a time of this process's clock (ms), 0 for none; `number` counts up from 1. */
 export interface Order {
-  readonly tag: string;
+  readonly nonceHigh: number;
+  readonly nonceLow: number;
   readonly number: number;
   readonly id: string;
   readonly kind: Kind;
@@ -47,11 +51,13 @@ export interface Order {
 
 export function parseHello(line: string): Hello {
   const fields = parseJson(line) as HelloLine;
+  const secrets = new Numbers(2);
+  secrets[0] = fields[1];
+  secrets[1] = fields[2];
   return {
     __proto__: null,
     tag: fields[0],
-    secretHigh: fields[1],
-    secretLow: fields[2],
+    secrets,
     logToken: fields[3],
     concurrency: fields[4],
     resultLimit: fields[5],
@@ -59,12 +65,13 @@ export function parseHello(line: string): Hello {
   } as Hello;
 }
 
-export function parseOrder(line: string, hello: Hello): Order {
+export function parseOrder(line: string): Order {
   const fields = parseJson(line) as OrderLine;
   const kind = fields[4];
   return {
     __proto__: null,
-    tag: `${(fields[0] ^ hello.secretHigh) >>> 0}-${(fields[1] ^ hello.secretLow) >>> 0}`,
+    nonceHigh: fields[0],
+    nonceLow: fields[1],
     number: fields[2],
     id: fields[3],
     kind,
@@ -73,4 +80,11 @@ export function parseOrder(line: string, hello: Hello): Order {
     args: kind === "call" ? fields[7] : null,
     next: null,
   } as unknown as Order;
+}
+
+/** What the reply to `order` begins with. */
+export function tagOf(order: Order, secrets: Uint32Array): string {
+  const high = (order.nonceHigh ^ (secrets[0] as number)) >>> 0;
+  const low = (order.nonceLow ^ (secrets[1] as number)) >>> 0;
+  return `${high}-${low}`;
 }

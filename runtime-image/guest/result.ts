@@ -63,7 +63,7 @@ function describe(thrown: unknown): string {
   try {
     if (isNativeError(thrown)) return cut(toText(thrown), DETAIL_LENGTH);
     if (typeof thrown === "object" && thrown !== null) {
-      return cut(stringifyJson(thrown) ?? toText(thrown), DETAIL_LENGTH);
+      return cut(jsonValue(thrown) ?? toText(thrown), DETAIL_LENGTH);
     }
     return cut(toText(thrown), DETAIL_LENGTH);
   } catch {

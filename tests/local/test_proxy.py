@@ -215,8 +215,11 @@ def test_without_any_agent_there_is_no_runtime() -> None:
 def test_unix_sockets(tmp_path: Path) -> None:
     (tmp_path / "hop.yaml").write_text(MANIFEST)
     path = tmp_path / "agent.sock"
-    with command("agent", str(tmp_path / "hop.yaml"), "--socket", str(path), "--admin-port", "0") as agent:
-        with command("proxy", "--runtime", agent.url, "--port", "0", "--admin-port", "0") as proxy:
-            until(lambda: proxy.status()["ready"])
-            assert proxy.post("1 + 2").json() == {"result": 3}
+    with ExitStack() as stack:
+        agent = stack.enter_context(
+            command("agent", str(tmp_path / "hop.yaml"), "--socket", str(path), "--admin-port", "0")
+        )
+        proxy = stack.enter_context(command("proxy", "--runtime", agent.url, "--port", "0", "--admin-port", "0"))
+        until(lambda: proxy.status()["ready"])
+        assert proxy.post("1 + 2").json() == {"result": 3}
     assert not path.exists()

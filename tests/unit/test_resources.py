@@ -11,7 +11,7 @@ def test_a_checkout_has_its_own(root: Path) -> None:
 
 
 def test_a_wheel_has_them_beside_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for folder, name in (("_crds", "tyrexpool.yaml"), ("_guest", "deno.json")):
+    for folder, name in (("_crds", "tyrexpool.yaml"), ("_guest", "isolate.ts")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / name).write_text("packaged")
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path)

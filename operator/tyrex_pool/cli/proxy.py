@@ -20,6 +20,9 @@ from tyrex_pool.server.metrics import Metrics
 from tyrex_pool.server.remote import RemotePool
 from tyrex_pool.server.service import Service
 
+_FIRST_LOOK = 3.0
+"""Seconds that the start line waits for the runtimes' first answers."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", help="the pool's manifest (default: a pool as `spec: {}`)")
@@ -65,6 +68,7 @@ async def _serve(
     try:
         service = await Service.open(Api(spec, pool, metrics), Admin(pool, metrics), address(args, flexible=False))
         try:
+            await asyncio.wait([asyncio.ensure_future(pool.first_look())], timeout=_FIRST_LOOK)
             announce(pool.describe(), args, service)
             await stop.wait()
             await service.drain(float(spec.timeouts.drain))

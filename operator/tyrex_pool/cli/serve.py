@@ -54,7 +54,7 @@ async def serve_pool(pool: Pool, args: argparse.Namespace, stop: asyncio.Event, 
         ready = await _show_start(pool, stop)
         url = announce(pool.describe(), args, service)
         if getattr(args, "trial", None) is not None and not stop.is_set():
-            code = await _try(url, args.trial)
+            code = await _try(url, args)
             if code or not ready or not sys.stdout.isatty():
                 return code
         await stop.wait()
@@ -86,8 +86,9 @@ async def _show_start(pool: Pool, stop: asyncio.Event) -> bool:
         waiting.cancel()
 
 
-async def _try(url: str, code: str) -> int:
-    """Evaluate `code` as a caller would, and tell how to go on."""
+async def _try(url: str, args: argparse.Namespace) -> int:
+    """Evaluate the code as a caller would, and tell how to go on."""
+    code = args.trial
     async with AsyncClient(url) as client:
         try:
             result = await client.eval(code)
@@ -96,7 +97,10 @@ async def _try(url: str, code: str) -> int:
             return 1
     body = json.dumps({"code": code}, ensure_ascii=False)
     print(f"\n  {code}\n  = {json.dumps(result, ensure_ascii=False)}\n")
-    print("Go on, from another terminal:")
+    if sys.stdout.isatty():
+        print("Go on, from another terminal:")
+    else:
+        print(f"Go on: serve it, and ask it from another terminal:\n  {_program()} serve {quote(args.file)}")
     print(f"  {_program()} eval --url {url} {quote(code)}")
     print(f"  curl {url}/v1/eval -H 'Content-Type: application/json' -d {quote(body)}", flush=True)
     return 0

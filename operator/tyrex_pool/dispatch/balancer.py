@@ -223,14 +223,15 @@ class Balancer:
         lost = list(slot.running)
         for ticket in lost:
             self._leave(ticket)
-        for ticket in reversed(slot.staged):
+        back = list(slot.returned)
+        for ticket in slot.staged:
             if ticket.deliver is None:
                 self._forget(ticket)
             else:
                 ticket.state = State.WAITING
-                slot.returned[ticket] = None
-                slot.returned.move_to_end(ticket, last=False)
+                back.append(ticket)
         slot.staged.clear()
+        slot.returned = OrderedDict.fromkeys(sorted(back, key=lambda ticket: ticket.arrived))
         slot.pace = 0.0
         return lost
 

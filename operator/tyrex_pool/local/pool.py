@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tyrex_pool.dispatch.balancer import Ticket
 from tyrex_pool.dispatch.custom import check
@@ -14,9 +14,11 @@ from tyrex_pool.dispatch.strategies import Strategy
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_json
+from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, decode_json, encode_json
 from tyrex_pool.runtime.pool import Pool
 from tyrex_pool.runtime.sources import Sources
+
+Work = TypeVar("Work", EvalRequest, CallRequest)
 
 
 class LocalPool:
@@ -84,13 +86,13 @@ class LocalPool:
         self, code: str, *, key: str | None = None, timeout: float | None = None, language: str = "javascript"
     ) -> Any:
         """The completion value of `code`, awaited if it is a promise. `timeout` in seconds. Raises a TyrexError."""
-        if language not in ("javascript", "typescript"):
-            raise InvalidRequest(f"language: write javascript or typescript; got {language!r}")
-        return await self._run(EvalRequest(code, language=language), key, timeout)  # type: ignore[arg-type]
+        work = _checked(decode_eval, {"code": code, "key": key, "language": language})
+        return await self._run(work, key, timeout)
 
     async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
         """The result of a global function, by its (dotted) name, with JSON arguments. Raises a TyrexError."""
-        return await self._run(CallRequest(function, list(args)), key, timeout)
+        work = _checked(decode_call, {"function": function, "args": args, "key": key})
+        return await self._run(work, key, timeout)
 
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""
@@ -123,6 +125,15 @@ class LocalPool:
             pool.cancel(ticket)
             raise
         return decode_json(payload)
+
+
+def _checked(decode: Callable[[bytes], Work], members: dict[str, Any]) -> Work:
+    """The request that the members would be over HTTP, checked as there. Raises InvalidRequest."""
+    try:
+        body = encode_json(members)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"pass what JSON can carry: {error}") from error
+    return decode(body)
 
 
 def _deliver(ticket: Ticket, outcome: bytes | TyrexError) -> None:

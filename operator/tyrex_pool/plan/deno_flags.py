@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from tyrex_pool.model.permissions import ALL, KINDS, Permissions
+from tyrex_pool.plan.denials import granted
 
 _ALWAYS: Final = ("--no-prompt", "--no-config", "--no-lock", "--quiet")
 _MEBIBYTE: Final = 1 << 20
@@ -44,8 +45,11 @@ class ModuleNeeds(msgspec.Struct, frozen=True):
 NO_NEEDS: Final = ModuleNeeds()
 
 
-def deno_flags(permissions: Permissions, heap: int, modules: ModuleNeeds = NO_NEEDS) -> tuple[str, ...]:
-    """The flags of `deno run` for an isolate with `heap` bytes (whole MiB are used)."""
+def deno_flags(
+    permissions: Permissions, heap: int, modules: ModuleNeeds = NO_NEEDS, directory: str = "/"
+) -> tuple[str, ...]:
+    """The flags of `deno run` for an isolate with `heap` bytes (whole MiB are used), started in `directory`."""
+    permissions = _without_denied(permissions, directory)
     return (
         *_ALWAYS,
         f"--v8-flags=--max-old-space-size={heap // _MEBIBYTE},--expose-gc",
@@ -60,6 +64,14 @@ def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **ENVIRONMENT}
 
 
+def _without_denied(permissions: Permissions, directory: str) -> Permissions:
+    fields = zip(KINDS, permissions.allow.__struct_fields__, strict=True)
+    allow = {
+        field: granted(kind, permissions.allow.of(kind), permissions.deny.of(kind), directory) for kind, field in fields
+    }
+    return msgspec.structs.replace(permissions, allow=msgspec.structs.replace(permissions.allow, **allow))
+
+
 def _undoes_flags(name: str) -> bool:
     return name in _REMOVED or name.startswith(_REMOVED_PREFIXES)
 
@@ -71,8 +83,8 @@ def _permission_flags(permissions: Permissions, modules: ModuleNeeds) -> Iterato
         yield "--allow-all"  # Deno refuses it beside any other --allow-*
     else:
         for kind in KINDS:
-            granted = ALL if everything else permissions.allow.of(kind)
-            yield from _flag("allow", kind, imports if kind == "import" else granted)
+            entries = ALL if everything else permissions.allow.of(kind)
+            yield from _flag("allow", kind, imports if kind == "import" else entries)
     for kind in KINDS:
         yield from _flag("deny", kind, no_imports if kind == "import" else permissions.deny.of(kind))
 

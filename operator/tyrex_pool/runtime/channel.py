@@ -24,7 +24,7 @@ _encode = msgspec.json.encode
 
 
 class Nonces:
-    """Random pairs of 32 bits, as they are sent, and the tags that answer them; the system is asked for many at a time."""
+    """Random pairs of 32 bits, and the tags that answer them; the system is asked for many at a time."""
 
     def __init__(self) -> None:
         self.tag = os.urandom(8).hex()

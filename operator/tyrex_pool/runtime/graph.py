@@ -25,18 +25,28 @@ def module_needs(deno: str, main: Path) -> ModuleNeeds:
     return ModuleNeeds(npm=npm, hosts=tuple(sorted({host for host in map(_host, specifiers) if host})))
 
 
+def cache_directories(deno: str) -> dict[str, Path]:
+    """Where Deno keeps the packages and modules it has downloaded: `npm` and `remote`. Blocking."""
+    facts: dict[str, Any] = json.loads(_ask(deno, "--json"))
+    return {"npm": Path(facts["npmCache"]), "remote": Path(facts["modulesCache"])}
+
+
 def _specifiers(deno: str, main: Path, *flags: str) -> set[str]:
-    environment = os.environ | {"HTTP_PROXY": _NO_NETWORK, "HTTPS_PROXY": _NO_NETWORK, "NO_PROXY": ""}
-    command = [deno, "info", "--json", "--no-config", "--no-lock", *flags, str(main)]
     try:
-        answer = subprocess.run(command, capture_output=True, env=environment, timeout=_TIMEOUT, check=True)
-        modules: list[dict[str, Any]] = json.loads(answer.stdout)["modules"]
+        answer = _ask(deno, "--json", "--no-config", "--no-lock", *flags, str(main))
+        modules: list[dict[str, Any]] = json.loads(answer)["modules"]
     except (OSError, subprocess.SubprocessError, ValueError, KeyError):
         return set()
     found = {module["specifier"] for module in modules}
     for module in modules:
         found.update(dependency["specifier"] for dependency in module.get("dependencies", ()))
     return found
+
+
+def _ask(deno: str, *words: str) -> bytes:
+    environment = os.environ | {"HTTP_PROXY": _NO_NETWORK, "HTTPS_PROXY": _NO_NETWORK, "NO_PROXY": ""}
+    command = [deno, "info", *words]
+    return subprocess.run(command, capture_output=True, env=environment, timeout=_TIMEOUT, check=True).stdout
 
 
 def _host(specifier: str) -> str | None:

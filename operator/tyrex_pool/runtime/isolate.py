@@ -157,7 +157,7 @@ class Isolate:
             raise ProtocolError("a reply to nothing that was asked")
 
     def _handle_start(self, reply: Reply) -> None:
-        if reply.status == b"started":
+        if reply.status == b"started" and not self._clock_offset:
             self._clock_offset = self._began_at(reply.payload)
         elif reply.status == b"ready" and self.phase is Phase.STARTING:
             self.learn_clock(reply.payload)
@@ -165,7 +165,7 @@ class Isolate:
             self.phase = Phase.READY
             self._memory_limit = self.memory.resident() + self._launch.heap + _YOUNG_GENERATION
             self._owner.isolate_ready(self)
-        elif reply.status == b"failed":
+        elif reply.status == b"failed" and self.phase is Phase.STARTING:
             self.end(causes.main_module_failed(reply.payload))
         else:
             raise ProtocolError("an unknown report")

@@ -13,7 +13,7 @@ from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.plan.deno_flags import ModuleNeeds, child_environment, deno_flags
 from tyrex_pool.resources import guest_directory
 from tyrex_pool.runtime.channel import Limits
-from tyrex_pool.runtime.graph import module_needs
+from tyrex_pool.runtime.graph import cache_directories, module_needs
 from tyrex_pool.runtime.isolate import Launch
 from tyrex_pool.runtime.sources import Sources
 
@@ -34,12 +34,15 @@ class Workspace:
         binary = deno.find_deno_bin()
         main = _main_module(spec, sources, self._directory)
         needs = module_needs(binary, main) if main else ModuleNeeds()
-        entry = self._directory / "entry.ts"
+        entry = self._directory / "entry.js"
         entry.write_text(_entry(main))
+        directory = str(sources.directory)
+        flags = deno_flags(spec.permissions, spec.limits.heap, needs, directory)
+        cache = _cache(self._directory / "deno", cache_directories(binary) if _loads(flags, needs) else {})
         return Launch(
-            command=(binary, "run", *deno_flags(spec.permissions, spec.limits.heap, needs), str(entry)),
-            directory=str(sources.directory),
-            environment=child_environment(os.environ),
+            command=(binary, "run", *flags, str(entry)),
+            directory=directory,
+            environment=child_environment(os.environ) | {"DENO_DIR": str(cache)},
             limits=Limits(spec.concurrency, int(spec.limits.result), int(spec.limits.heap)),
             startup=float(spec.timeouts.startup),
             heap=int(spec.limits.heap),
@@ -47,6 +50,25 @@ class Workspace:
 
     def close(self) -> None:
         shutil.rmtree(self._directory, ignore_errors=True)
+
+
+def _loads(flags: tuple[str, ...], needs: ModuleNeeds) -> bool:
+    """Whether anything may come from Deno's cache, or go into it."""
+    return needs != ModuleNeeds() or "--no-remote" not in flags or "--no-npm" not in flags
+
+
+def _cache(directory: Path, downloads: dict[str, Path]) -> Path:
+    """A DENO_DIR of the pool's own, which shares only what was downloaded.
+
+    Where Deno wants the folder of `localStorage` and `caches` there is a file: no permission guards these, they
+    would outlive the pool, and its guests would meet in them.
+    """
+    directory.mkdir()
+    (directory / "location_data").touch()
+    for name, target in downloads.items():
+        target.mkdir(parents=True, exist_ok=True)
+        (directory / name).symlink_to(target)
+    return directory
 
 
 def _entry(main: Path | None) -> str:

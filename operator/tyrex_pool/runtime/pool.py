@@ -73,7 +73,14 @@ class Pool:
 
     def submit(self, ticket: Ticket) -> None:
         """Raises NoRuntime, Overloaded, StrategyError; otherwise `ticket.deliver` is called, once."""
+        if not self._balancer.ready:
+            raise NoRuntime(self._absence())
         self.supervisor.dispatcher.submit(ticket)
+
+    def _absence(self) -> str:
+        if not self.seats:
+            return "the pool is parked: its size is 0"
+        return f"no runtime is ready: {self.reason or 'they are starting'}"
 
     def cancel(self, ticket: Ticket) -> None:
         self.supervisor.dispatcher.cancel(ticket)
@@ -85,7 +92,7 @@ class Pool:
 
     def describe(self) -> dict[str, Any]:
         """The answer of `GET /v1/pool`."""
-        return describe(self.name, self.spec, self.seats, self.supervisor.last_error)
+        return describe(self.name, self.spec, self._strategy, self.seats, self.supervisor.last_error)
 
     async def close(self, drain: float = 0.0) -> None:
         """Let evals end for `drain` seconds, then end every isolate and remove every file."""

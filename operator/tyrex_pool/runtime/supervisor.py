@@ -58,6 +58,7 @@ class Supervisor:
         self._spares: list[Isolate] = []
         self._dying: set[Isolate] = set()
         self._failures = 0
+        self._start_failure = ""
         self._retry: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -101,17 +102,22 @@ class Supervisor:
                 return
 
     def _start_failed(self, cause: causes.Cause) -> None:
-        delay = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
-        self._failures += 1
-        if self._retry is None:
+        if self._retry is None:  # else one of several that failed together
+            delay = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
+            self._failures += 1
             self._retry = self._loop.call_later(delay, self._start_again)
+        self._start_failure = cause.detail
         self._note("startup", cause.detail)
+        self._give_up_empty_seats()
+
+    def _give_up_empty_seats(self) -> None:
+        """While isolates do not start, seats without one do not serve."""
         for seat in self.seats:
             if seat.isolate is None:
                 seat.state = SlotState.FAILED
-                seat.reason = cause.detail
+                seat.reason = self._start_failure
                 for ticket in self._balancer.evict(seat.slot):
-                    answer(ticket, NoRuntime(f"the runtime does not start: {cause.detail}"))
+                    answer(ticket, NoRuntime(f"the runtime does not start: {self._start_failure}"))
         self._update()
 
     def _start_again(self) -> None:
@@ -163,6 +169,8 @@ class Supervisor:
         if status == b"declined":
             isolate.learn_clock(reply.payload)
             self._balancer.decline(ticket, now)
+        elif ticket.state is not State.RUNNING:
+            raise ProtocolError("a reply to an eval whose turn it was not")
         elif status == b"overfull":
             self._end_eval(ticket, HeapLimitError(causes.OVERFULL.detail), isolate, causes.OVERFULL)
             return
@@ -215,6 +223,8 @@ class Supervisor:
             self.spare_hits += bool(self._spares)
             self._seat_spares()
             self._fill()
+            if self._retry is not None:
+                self._give_up_empty_seats()
 
     def isolate_gone(self, isolate: Isolate) -> None:
         self._dying.discard(isolate)

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from tyrex_pool.dispatch.balancer import Slot
+from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy
 from tyrex_pool.model.spec import PoolSpec
 
 
@@ -33,7 +34,9 @@ class Shown(Protocol):
     def reason(self) -> str | None: ...
 
 
-def describe(name: str, spec: PoolSpec, runtimes: Iterable[Shown], last_error: dict[str, Any] | None) -> dict[str, Any]:
+def describe(
+    name: str, spec: PoolSpec, strategy: Strategy, runtimes: Iterable[Shown], last_error: dict[str, Any] | None
+) -> dict[str, Any]:
     """The answer of `GET /v1/pool`."""
     shown = list(runtimes)
     serving = sum(one.state in SERVING for one in shown)
@@ -42,7 +45,7 @@ def describe(name: str, spec: PoolSpec, runtimes: Iterable[Shown], last_error: d
         "ready": serving == len(shown) == spec.size,
         "size": spec.size,
         "readyRuntimes": serving,
-        "strategy": msgspec.to_builtins(spec.strategy),
+        "strategy": _strategy(spec, strategy),
         "permissions": msgspec.to_builtins(spec.permissions),
         "concurrency": spec.concurrency,
         "queue": {"length": spec.queue.length},
@@ -51,6 +54,15 @@ def describe(name: str, spec: PoolSpec, runtimes: Iterable[Shown], last_error: d
         "lastError": last_error,
         "runtimes": [_runtime(one) for one in shown],
     }
+
+
+def _strategy(spec: PoolSpec, strategy: Strategy) -> dict[str, Any]:
+    """The one that is used, which need not be the manifest's."""
+    shown: dict[str, Any] = msgspec.to_builtins(spec.strategy)
+    used = type(strategy).__name__
+    if used in STRATEGIES:
+        return shown | {"type": used}
+    return shown | {"type": "Custom", "class": used}
 
 
 def _runtime(one: Shown) -> dict[str, Any]:

@@ -111,6 +111,12 @@ class Connection(asyncio.Protocol):
         self._keep_alive = True
         self._slow_reader = False
         self._refused = False
+        self._refusal: tuple[bytes, bytes] | None = None
+        self._finishing = False
+        self._paused = False
+        self._head_only = False
+        self._in_body = False
+        self._head_size = 0
         self._closing = False
         self._since = monotonic()
         self._begin()
@@ -130,15 +136,20 @@ class Connection(asyncio.Protocol):
             self._pending = None
 
     def data_received(self, data: bytes) -> None:
-        if self._closing:
+        if self._closing or self._refused:
             return
+        self._head_size += 0 if self._in_body else len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._refuse(*error_answer(InvalidRequest("this server speaks HTTP/1.1 only: do not upgrade")))
+        except httptools.HttpParserUpgrade as upgrade:
+            # Answered as if it had not asked (RFC 9110, 7.8); what follows is HTTP/1.1 again.
+            self._parser = httptools.HttpRequestParser(self)
+            self.data_received(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
             self._refuse(*error_answer(InvalidRequest(f"the request is not valid HTTP/1.1: {cause}")))
+        if self._head_size > _MAX_HEAD and not self._in_body:
+            self._refuse(*plain_problem(431, "invalid_request", f"send headers of at most {_MAX_HEAD} bytes"))
 
     def pause_writing(self) -> None:
         self._slow_reader = True
@@ -154,7 +165,6 @@ class Connection(asyncio.Protocol):
         self._request = Request()
         self._url = b""
         self._size = 0
-        self._head_size = 0
         self._chunks: list[bytes] = []
         self._expects = False
 
@@ -164,10 +174,8 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._count_head(len(name) + len(value))
         lower = name.lower()
         field = _HEADERS.get(lower)
         if field is not None:
@@ -177,18 +185,14 @@ class Connection(asyncio.Protocol):
         elif lower == b"expect":
             self._expects = True
 
-    def _count_head(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > _MAX_HEAD and not self._refused:
-            self._refuse(*plain_problem(431, "invalid_request", f"send headers of at most {_MAX_HEAD} bytes"))
-
     def on_headers_complete(self) -> None:
-        if self._expects and not self._refused:
+        self._in_body = True
+        if self._head_size > _MAX_HEAD:
+            self._in_body = False  # even now that it has ended
+        elif self._expects and not self._refused:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, chunk: bytes) -> None:
-        if self._refused:
-            return
         self._size += len(chunk)
         if self._size > self._limit:
             self._too_large()
@@ -196,9 +200,10 @@ class Connection(asyncio.Protocol):
             self._chunks.append(chunk)
 
     def on_message_complete(self) -> None:
-        if self._refused:
-            self.close()
+        if self._refused or not self._in_body:
             return
+        self._in_body = False
+        self._head_size = 0
         request = self._request
         path, _, request.query = self._url.partition(b"?")
         request.path = path
@@ -208,7 +213,8 @@ class Connection(asyncio.Protocol):
         request.arrived = monotonic()
         self._waiting.append((request, self._parser.should_keep_alive()))
         if self._busy or self._slow_reader:
-            if len(self._waiting) >= PIPELINED:
+            if len(self._waiting) >= PIPELINED and not self._paused:
+                self._paused = True
                 self._transport.pause_reading()
         else:
             self._next()
@@ -219,14 +225,23 @@ class Connection(asyncio.Protocol):
     # Answers
 
     def _next(self) -> None:
-        """Handle requests for as long as each is answered at once."""
+        """Handle requests for as long as each is answered at once; a refusal comes after them."""
         while self._waiting and not (self._busy or self._slow_reader or self._closing):
             request, self._keep_alive = self._waiting.popleft()
             self._busy = True
+            self._head_only = request.method == b"HEAD"
             pending = self._route(request)
             if self._busy:
                 self._pending = pending
-        if len(self._waiting) < PIPELINED and not self._closing:
+        if self._closing or self._busy or self._slow_reader:
+            return
+        if self._refusal is not None:
+            start, body = self._refusal
+            self._refusal = None
+            self._write(start, body, last=True)
+            self._loop.call_later(LINGER, self.close)
+        elif self._paused:
+            self._paused = False
             self._transport.resume_reading()
 
     def _route(self, request: Request) -> Pending | None:
@@ -253,26 +268,27 @@ class Connection(asyncio.Protocol):
             return
         self._busy = False
         self._pending = None
-        if self._keep_alive:
-            self._transport.write(b"%bContent-Length: %d\r\n\r\n%b" % (start, len(body), body))
-            if self._waiting:
-                self._loop.call_soon(self._next)
-            else:
-                self._since = monotonic()
-        else:
-            self._transport.write(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body))
+        last = not self._keep_alive or (self._finishing and not self._waiting)
+        self._write(start, body, last)
+        if last:
             self.close()
+        elif self._waiting or self._refusal is not None:
+            self._loop.call_soon(self._next)
+        else:
+            self._since = monotonic()
+
+    def _write(self, start: bytes, body: bytes, last: bool) -> None:
+        close = b"Connection: close\r\n" if last else b""
+        shown = b"" if self._head_only else body
+        self._transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), close, shown))
 
     def _refuse(self, start: bytes, body: bytes) -> None:
-        """Answer a request that will not be read to its end, and close soon. Requests before it go first."""
-        if self._refused or self._closing:
-            return
-        self._refused = True
-        if self._busy or self._waiting:
-            self.close()
-            return
-        self._transport.write(b"%bContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (start, len(body), body))
-        self._loop.call_later(LINGER, self.close)
+        """Answer a request that will not be read to its end, after those before it, and close soon."""
+        if not self._refused:
+            self._refused = True
+            self._refusal = (start, body)
+            self._head_only = self._head_only and self._busy
+            self._next()
 
     def close(self) -> None:
         if not self._closing:
@@ -280,10 +296,9 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def finish(self) -> None:
-        """Close when the request in hand, if there is one, is answered."""
-        self._keep_alive = False
-        self._waiting.clear()
-        if not self._busy:
+        """Close when all requests that have come are answered."""
+        self._finishing = True
+        if not (self._busy or self._waiting or self._refusal):
             self.close()
 
     def sweep(self, now: float) -> None:

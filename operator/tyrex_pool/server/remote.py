@@ -33,6 +33,7 @@ IDLE = 30.0
 _LOOK_EVERY = 1.0
 _LOOK_SOON = 0.1
 _LOOK_TIMEOUT = 2.0
+_POLL = 0.01
 
 
 @dataclass(eq=False, slots=True)
@@ -79,7 +80,7 @@ class RemotePool:
 
     def describe(self) -> dict[str, Any]:
         """The answer of `GET /v1/pool`."""
-        return describe(self.name, self.spec, self._remotes.values(), self.last_error)
+        return describe(self.name, self.spec, self._strategy, self._remotes.values(), self.last_error)
 
     def explain(self, key: str | None) -> dict[str, Any]:
         """The answer of `GET /v1/explain`."""
@@ -88,6 +89,8 @@ class RemotePool:
 
     def submit(self, ticket: Ticket) -> None:
         """Raises NoRuntime, StrategyError."""
+        if not self._balancer.ready:
+            raise NoRuntime(f"no runtime is ready: {self.reason}")
         ticket.deadline += GRACE
         self._dispatcher.submit(ticket)
 
@@ -99,6 +102,11 @@ class RemotePool:
             upstream.close()
 
     # Who is there
+
+    async def first_look(self) -> None:
+        """Wait until every runtime that is known has been looked at once."""
+        while any(remote.state is SlotState.STARTING for remote in self._remotes.values()) or not self._remotes:
+            await asyncio.sleep(_POLL)
 
     async def follow(self, discovery: Discovery) -> None:
         """Keep to what `discovery` says, until cancelled."""

@@ -68,6 +68,8 @@ async def _listen(routes: Routes, limit: int, host: str, port: int, flexible: bo
     try:
         return await Listener.open(routes, limit, host, port)
     except OSError as error:
-        if not flexible or error.errno != errno.EADDRINUSE:
+        if error.errno != errno.EADDRINUSE:
             raise
+        if not flexible:
+            raise OSError(error.errno, f"port {port} of {host} is in use: choose another one") from error
         return await Listener.open(routes, limit, host, 0)

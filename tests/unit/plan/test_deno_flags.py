@@ -183,7 +183,7 @@ def test_nothing_is_downloaded_that_is_not_granted(permissions: Permissions, mod
 def test_the_environment_loses_what_undoes_the_flags() -> None:
     inherited = {
         "PATH": "/bin",
-        "HOME": "/root",
+        "HOME": "/home/me",
         "NODE_ENV": "production",
         "DENO_DIR": "/cache",
         "DENO_CERT": "/ca.pem",
@@ -201,7 +201,7 @@ def test_the_environment_loses_what_undoes_the_flags() -> None:
     }
     assert child_environment(inherited) == {
         "PATH": "/bin",
-        "HOME": "/root",
+        "HOME": "/home/me",
         "NODE_ENV": "production",
         "DENO_DIR": "/cache",
         "DENO_CERT": "/ca.pem",
