@@ -7,6 +7,7 @@ const { isNativeError } = types;
 const OUR_FRAMES = slice(import.meta.url, 0, import.meta.url.length - "result.ts".length);
 /** As in "at f (eval at start (…/isolate.ts:1:2), <anonymous>:1:7)", a frame of evaluated code. */
 const EVALUATED = ", <anonymous>:";
+const UNSHOWN = "a thrown value that cannot be shown";
 const DETAIL_LENGTH = 8_192;
 const STACK_LENGTH = 16_384;
 const VALUE_LENGTH = 65_536;
@@ -63,11 +64,11 @@ function describe(thrown: unknown): string {
   try {
     if (isNativeError(thrown)) return cut(toText(thrown), DETAIL_LENGTH);
     if (typeof thrown === "object" && thrown !== null) {
-      return cut(jsonValue(thrown) ?? toText(thrown), DETAIL_LENGTH);
+      return cut(jsonValue(thrown) ?? UNSHOWN, DETAIL_LENGTH);
     }
     return cut(toText(thrown), DETAIL_LENGTH);
   } catch {
-    return "a thrown value that cannot be shown";
+    return UNSHOWN;
   }
 }
 

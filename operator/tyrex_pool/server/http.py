@@ -5,6 +5,7 @@ pipelined ones wait for their turn, and reading pauses when too many do or when 
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -78,6 +79,15 @@ def head(status: int, content_type: str) -> bytes:
     )
 
 
+_UPGRADE = re.compile(rb"\r\n(upgrade|http2-settings):", re.IGNORECASE)
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """A server may ignore an offer to upgrade (RFC 9110, 7.8), but the parser would stop at it."""
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-ignored:", head) + end + rest
+
+
 def error_answer(error: TyrexError, extra: bytes = b"") -> tuple[bytes, bytes]:
     """Head and body of the problem document for `error`."""
     start = head(error.status, names.TYPE_PROBLEM) + extra
@@ -116,7 +126,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._head_only = False
         self._in_body = False
-        self._head_size = 0
+        self._unfinished = 0
         self._closing = False
         self._since = monotonic()
         self._begin()
@@ -138,18 +148,20 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._closing or self._refused:
             return
-        self._head_size += 0 if self._in_body else len(data)
+        if not self._in_body and b"pgrade" in data:
+            data = _without_upgrade(data)
+        self._unfinished += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            # Answered as if it had not asked (RFC 9110, 7.8); what follows is HTTP/1.1 again.
-            self._parser = httptools.HttpRequestParser(self)
-            self.data_received(data[upgrade.args[0] :])
+        except httptools.HttpParserUpgrade:  # CONNECT, which was answered: what follows is not for us
+            self.finish()
         except httptools.HttpParserError as error:
             cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
             self._refuse(*error_answer(InvalidRequest(f"the request is not valid HTTP/1.1: {cause}")))
-        if self._head_size > _MAX_HEAD and not self._in_body:
-            self._refuse(*plain_problem(431, "invalid_request", f"send headers of at most {_MAX_HEAD} bytes"))
+        if self._in_body:
+            self._unfinished = 0
+        elif self._unfinished > _MAX_HEAD:
+            self._head_too_large()
 
     def pause_writing(self) -> None:
         self._slow_reader = True
@@ -165,6 +177,7 @@ class Connection(asyncio.Protocol):
         self._request = Request()
         self._url = b""
         self._size = 0
+        self._head_size = 0
         self._chunks: list[bytes] = []
         self._expects = False
 
@@ -174,8 +187,10 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
+        self._head_size += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_size += len(name) + len(value)
         lower = name.lower()
         field = _HEADERS.get(lower)
         if field is not None:
@@ -187,9 +202,10 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         self._in_body = True
+        self._unfinished = 0
         if self._head_size > _MAX_HEAD:
-            self._in_body = False  # even now that it has ended
-        elif self._expects and not self._refused:
+            self._head_too_large()
+        if self._expects and not self._refused:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, chunk: bytes) -> None:
@@ -200,10 +216,10 @@ class Connection(asyncio.Protocol):
             self._chunks.append(chunk)
 
     def on_message_complete(self) -> None:
-        if self._refused or not self._in_body:
-            return
         self._in_body = False
-        self._head_size = 0
+        self._unfinished = 0
+        if self._refused:
+            return
         request = self._request
         path, _, request.query = self._url.partition(b"?")
         request.path = path
@@ -218,6 +234,9 @@ class Connection(asyncio.Protocol):
                 self._transport.pause_reading()
         else:
             self._next()
+
+    def _head_too_large(self) -> None:
+        self._refuse(*plain_problem(431, "invalid_request", f"send headers of at most {_MAX_HEAD} bytes"))
 
     def _too_large(self) -> None:
         self._refuse(*error_answer(PayloadTooLarge(f"send at most {self._limit} bytes (limits.request)")))
