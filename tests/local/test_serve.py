@@ -137,6 +137,8 @@ def refused(serving: Serving) -> bool:
         socket.create_connection((url.host, url.port or 80), timeout=5).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:
+        pass  # it was closed between the kernel's accept and its own
     return False
 
 

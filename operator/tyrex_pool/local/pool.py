@@ -8,9 +8,9 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tyrex_pool.dispatch.balancer import Ticket
 from tyrex_pool.dispatch.custom import check
 from tyrex_pool.dispatch.strategies import Strategy
+from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec

@@ -21,6 +21,20 @@ def granted(kind: str, allow: tuple[str, ...], deny: tuple[str, ...], directory:
     return tuple(entry for entry in allow if not any(covers(denied, entry, directory) for denied in deny))
 
 
+def refused(kind: str, allow: tuple[str, ...], deny: tuple[str, ...]) -> tuple[str, ...]:
+    """The entries of `deny`, and each denied host also with every port that `allow` names: `admin.example.com` alone
+    would lose to `*.example.com:443`."""
+    if kind not in _HOSTS or deny == ALL:
+        return deny
+    ports = sorted({port for port in (_split(entry)[1] for entry in allow) if port})
+    bare = [entry for entry in deny if not _split(entry)[1] and "/" not in entry]
+    return (*deny, *(f"{_with_brackets(entry)}:{port}" for entry in bare for port in ports))
+
+
+def _with_brackets(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def _same(denied: str, entry: str, directory: str) -> bool:
     return denied == entry
 
@@ -70,6 +84,7 @@ def _in_subnet(host: str, subnet: str) -> bool:
     return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]
 
 
+_HOSTS: Final = ("net", "import")
 _COVERS: Final[dict[str, Callable[[str, str, str], bool]]] = {
     "net": _network, "import": _network, "read": _path, "write": _path, "ffi": _path, "env": _variable, "run": _program,
 }  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from tyrex_pool.model.permissions import ALL, KINDS, Permissions
-from tyrex_pool.plan.denials import granted
+from tyrex_pool.plan.denials import granted, refused
 
 _ALWAYS: Final = ("--no-prompt", "--no-config", "--no-lock", "--quiet")
 _MEBIBYTE: Final = 1 << 20
@@ -49,7 +49,7 @@ def deno_flags(
     permissions: Permissions, heap: int, modules: ModuleNeeds = NO_NEEDS, directory: str = "/"
 ) -> tuple[str, ...]:
     """The flags of `deno run` for an isolate with `heap` bytes (whole MiB are used), started in `directory`."""
-    permissions = _without_denied(permissions, directory)
+    permissions = _deny_first(permissions, directory)
     return (
         *_ALWAYS,
         f"--v8-flags=--max-old-space-size={heap // _MEBIBYTE},--expose-gc",
@@ -64,12 +64,18 @@ def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **ENVIRONMENT}
 
 
-def _without_denied(permissions: Permissions, directory: str) -> Permissions:
-    fields = zip(KINDS, permissions.allow.__struct_fields__, strict=True)
-    allow = {
-        field: granted(kind, permissions.allow.of(kind), permissions.deny.of(kind), directory) for kind, field in fields
-    }
-    return msgspec.structs.replace(permissions, allow=msgspec.structs.replace(permissions.allow, **allow))
+def _deny_first(permissions: Permissions, directory: str) -> Permissions:
+    """The same permissions, written so that Deno's precedence cannot turn a denial around."""
+    allow, deny = {}, {}
+    for kind, field in zip(KINDS, permissions.allow.__struct_fields__, strict=True):
+        allowed, denied = permissions.allow.of(kind), permissions.deny.of(kind)
+        allow[field] = granted(kind, allowed, denied, directory)
+        deny[field] = refused(kind, allowed, denied)
+    return msgspec.structs.replace(
+        permissions,
+        allow=msgspec.structs.replace(permissions.allow, **allow),
+        deny=msgspec.structs.replace(permissions.deny, **deny),
+    )
 
 
 def _undoes_flags(name: str) -> bool:

@@ -4,8 +4,9 @@ import asyncio
 from time import monotonic
 from typing import Any, Protocol
 
-from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
+from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.deadlines import TICK
+from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import QueueTimeout
 
 

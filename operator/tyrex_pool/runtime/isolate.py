@@ -13,7 +13,7 @@ from enum import Enum
 from time import monotonic
 from typing import Protocol
 
-from tyrex_pool.dispatch.balancer import Ticket
+from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, Reply, hello, order
 from tyrex_pool.runtime.log import GuestLog

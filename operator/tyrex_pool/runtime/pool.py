@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tyrex_pool.dispatch import custom
-from tyrex_pool.dispatch.balancer import Balancer, Slot, Ticket
+from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import Strategy
+from tyrex_pool.dispatch.ticket import Slot, Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec, NoRuntime
 from tyrex_pool.model.spec import PoolSpec

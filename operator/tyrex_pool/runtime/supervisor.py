@@ -12,19 +12,20 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
-from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
+from tyrex_pool.dispatch.balancer import Balancer
+from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, NoRuntime, QueueTimeout, TyrexError
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import ProtocolError, Reply
 from tyrex_pool.runtime.dispatcher import Dispatcher, answer
 from tyrex_pool.runtime.isolate import LEASE, Isolate, Launch, Phase
+from tyrex_pool.runtime.nursery import Nursery
 from tyrex_pool.runtime.view import SERVING, SlotState
 
 AHEAD = 16
 """Evals that may lie in an isolate's pipe behind the running ones."""
 GRACE = 0.02
 """Seconds in which an isolate tells that it declined an eval whose lease has ended."""
-_BACKOFF = (0.1, 1.0, 2.0, 5.0, 10.0, 30.0)
 _WATCH_BUSY = 0.02
 _WATCH_IDLE = 0.1
 
@@ -51,15 +52,10 @@ class Supervisor:
         self.last_error: dict[str, Any] | None = None
         self._by_slot = {seat.slot: seat for seat in self.seats}
         self._by_isolate: dict[Isolate, Seat] = {}
-        self._launch = launch
         self._balancer = balancer
         self._loop = loop
-        self._starting: set[Isolate] = set()
-        self._spares: list[Isolate] = []
+        self._nursery = Nursery(launch, self, loop, self._fill)
         self._dying: set[Isolate] = set()
-        self._failures = 0
-        self._start_failure = ""
-        self._retry: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle | None = None
         self._stopping = False
         self._flushing: set[Isolate] = set()
@@ -76,10 +72,10 @@ class Supervisor:
         while any(seat.slot.own for seat in self.seats) and monotonic() < end:
             await asyncio.sleep(0.01)
         self._stopping = True
-        for timer in (self._retry, self._watch):
-            if timer is not None:
-                timer.cancel()
-        for isolate in [*self._by_isolate, *self._starting, *self._spares]:
+        if self._watch is not None:
+            self._watch.cancel()
+        self._nursery.close()
+        for isolate in list(self._by_isolate):
             isolate.end(causes.STOPPED)
         for seat in self.seats:
             seat.state = SlotState.STOPPED
@@ -90,39 +86,24 @@ class Supervisor:
         await asyncio.gather(*(isolate.gone.wait() for isolate in self._dying))
 
     def _fill(self) -> None:
-        """Start as many isolates as are missing, one spare included (a parked pool needs none)."""
-        if self._stopping or self._retry is not None or not self.seats:
+        """Have as many isolates started as are missing, one spare included (a parked pool needs none)."""
+        if self._stopping or not self.seats:
             return
-        empty = sum(seat.isolate is None for seat in self.seats)
-        for _ in range(empty + 1 - len(self._starting) - len(self._spares)):
-            try:
-                self._starting.add(Isolate(self._launch, self, self._loop))
-            except OSError as error:
-                self._start_failed(causes.Cause("startup", f"Deno does not start: {error}"))
-                return
-
-    def _start_failed(self, cause: causes.Cause) -> None:
-        if self._retry is None:  # else one of several that failed together
-            delay = _BACKOFF[min(self._failures, len(_BACKOFF) - 1)]
-            self._failures += 1
-            self._retry = self._loop.call_later(delay, self._start_again)
-        self._start_failure = cause.detail
-        self._note("startup", cause.detail)
-        self._give_up_empty_seats()
+        self._nursery.provide(sum(seat.isolate is None for seat in self.seats) + 1)
+        if self._nursery.pausing:
+            self._give_up_empty_seats()
 
     def _give_up_empty_seats(self) -> None:
         """While isolates do not start, seats without one do not serve."""
+        reason = self._nursery.failure or "it does not start"
+        self._note("startup", reason)
         for seat in self.seats:
             if seat.isolate is None:
                 seat.state = SlotState.FAILED
-                seat.reason = self._start_failure
+                seat.reason = reason
                 for ticket in self._balancer.evict(seat.slot):
-                    answer(ticket, NoRuntime(f"the runtime does not start: {self._start_failure}"))
+                    answer(ticket, NoRuntime(f"the runtime does not start: {reason}"))
         self._update()
-
-    def _start_again(self) -> None:
-        self._retry = None
-        self._fill()
 
     def _update(self) -> None:
         """Tell the balancer and whoever waits which slots are ready."""
@@ -139,15 +120,13 @@ class Supervisor:
     # What isolates tell
 
     def isolate_ready(self, isolate: Isolate) -> None:
-        self._starting.discard(isolate)
-        self._failures = 0
-        self._spares.append(isolate)
+        self._nursery.grown(isolate)
         self._seat_spares()
 
     def _seat_spares(self) -> None:
         for seat in self.seats:
-            if seat.isolate is None and self._spares:
-                self._seat(seat, self._spares.pop(0))
+            if seat.isolate is None and (isolate := self._nursery.take()) is not None:
+                self._seat(seat, isolate)
         self._update()
 
     def _seat(self, seat: Seat, isolate: Isolate) -> None:
@@ -199,13 +178,7 @@ class Supervisor:
 
     def isolate_ended(self, isolate: Isolate, cause: causes.Cause) -> None:
         self._dying.add(isolate)
-        if isolate in self._starting:
-            self._starting.discard(isolate)
-            if not self._stopping:
-                self._start_failed(cause)
-            return
-        if isolate in self._spares:
-            self._spares.remove(isolate)
+        if self._nursery.lost(isolate, cause):
             self._fill()
             return
         self.replacements[cause.kind] = self.replacements.get(cause.kind, 0) + 1
@@ -220,11 +193,9 @@ class Supervisor:
             ticket.finished = monotonic()
             answer(ticket, error)
         if not self._stopping:
-            self.spare_hits += bool(self._spares)
             self._seat_spares()
+            self.spare_hits += seat.isolate is not None
             self._fill()
-            if self._retry is not None:
-                self._give_up_empty_seats()
 
     def isolate_gone(self, isolate: Isolate) -> None:
         self._dying.discard(isolate)
@@ -295,6 +266,5 @@ class Supervisor:
         for isolate, seat in list(self._by_isolate.items()):
             busy = busy or bool(seat.slot.running)
             isolate.check_memory()
-        for isolate in list(self._spares):
-            isolate.check_memory()
+        self._nursery.check_memory()
         self._watch = self._loop.call_later(_WATCH_BUSY if busy else _WATCH_IDLE, self._watch_memory)

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tyrex_pool.dispatch.balancer import Slot
 from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy
+from tyrex_pool.dispatch.ticket import Slot
 from tyrex_pool.model.spec import PoolSpec
 
 

@@ -3,7 +3,8 @@
 from tyrex_pool.model import names
 from tyrex_pool.model.wire import encode_json
 from tyrex_pool.server.api import Backend
-from tyrex_pool.server.http import Connection, Request, Routes, head
+from tyrex_pool.server.http import Connection, Routes
+from tyrex_pool.server.messages import Request, head
 from tyrex_pool.server.metrics import Metrics
 
 BODY_LIMIT = 4096

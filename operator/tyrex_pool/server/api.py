@@ -4,13 +4,14 @@ import asyncio
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
-from tyrex_pool.dispatch.balancer import Ticket
+from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
-from tyrex_pool.server.http import Connection, Pending, Request, Routes, error_answer, head
+from tyrex_pool.server.http import Connection, Pending, Routes
+from tyrex_pool.server.messages import Request, error_answer, head
 from tyrex_pool.server.metrics import Metrics
 
 

@@ -15,7 +15,7 @@ import httptools
 
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest, PayloadTooLarge, TyrexError
-from tyrex_pool.model.wire import encode_json, problem
+from tyrex_pool.server.messages import Request, error_answer, plain_problem
 
 PIPELINED = 16
 """Requests of one connection that may wait before its reading pauses."""
@@ -26,22 +26,6 @@ STALLED = 30.0
 LINGER = 1.0
 """Seconds in which the rest of a refused body is read, so that the client sees the answer and not a reset."""
 _MAX_HEAD = 65_536
-
-
-class Request:
-    """One request. `arrived` is loop time in seconds; header values that nobody asked for are not kept."""
-
-    __slots__ = ("arrived", "body", "content_type", "key", "method", "path", "query", "timeout_ms")
-
-    def __init__(self) -> None:
-        self.arrived = 0.0
-        self.method = b""
-        self.path = b""
-        self.query = b""
-        self.body = b""
-        self.content_type = b""
-        self.key: bytes | None = None
-        self.timeout_ms: bytes | None = None
 
 
 class Pending(Protocol):
@@ -57,26 +41,11 @@ Handler = Callable[["Connection", Request], Pending | None]
 Routes = Mapping[bytes, Mapping[bytes, Handler]]
 """Path → method → handler."""
 
-_REASONS = {
-    200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
-    405: b"Method Not Allowed", 408: b"Request Timeout", 413: b"Content Too Large", 422: b"Unprocessable Content",
-    431: b"Request Header Fields Too Large", 500: b"Internal Server Error", 502: b"Bad Gateway",
-    503: b"Service Unavailable", 504: b"Gateway Timeout",
-}  # fmt: skip
 _HEADERS = {
     b"content-type": "content_type",
     names.HEADER_KEY.lower().encode(): "key",
     names.HEADER_TIMEOUT.lower().encode(): "timeout_ms",
 }
-
-
-def head(status: int, content_type: str) -> bytes:
-    """The start of an answer; more header lines may follow it."""
-    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n" % (
-        status,
-        _REASONS.get(status, b"Status"),
-        content_type.encode(),
-    )
 
 
 _UPGRADE = re.compile(rb"\r\n(upgrade|http2-settings):", re.IGNORECASE)
@@ -86,22 +55,6 @@ def _without_upgrade(data: bytes) -> bytes:
     """A server may ignore an offer to upgrade (RFC 9110, 7.8), but the parser would stop at it."""
     head, end, rest = data.partition(b"\r\n\r\n")
     return _UPGRADE.sub(b"\r\nx-ignored:", head) + end + rest
-
-
-def error_answer(error: TyrexError, extra: bytes = b"") -> tuple[bytes, bytes]:
-    """Head and body of the problem document for `error`."""
-    start = head(error.status, names.TYPE_PROBLEM) + extra
-    if error.retryable:
-        start += b"%b: 1\r\n" % names.HEADER_RETRY_AFTER.encode()
-    return start, problem(error)
-
-
-def plain_problem(status: int, name: str, detail: str) -> tuple[bytes, bytes]:
-    """Head and body of a problem that is HTTP's and not an eval's."""
-    title = _REASONS[status].decode()
-    members = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    body = encode_json(members | {"name": name, "fault": "caller", "retryable": False})
-    return head(status, names.TYPE_PROBLEM), body
 
 
 class Connection(asyncio.Protocol):

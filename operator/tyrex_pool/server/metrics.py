@@ -7,7 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from tyrex_pool.dispatch.balancer import Ticket
+from tyrex_pool.dispatch.ticket import Ticket
 
 BOUNDS = (
     0.0001,

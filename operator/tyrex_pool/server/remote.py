@@ -12,8 +12,9 @@ from time import monotonic
 from typing import Any
 
 from tyrex_pool.dispatch import custom
-from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
+from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import Strategy
+from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, QueueTimeout, TyrexError
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.runtime.dispatcher import Dispatcher, answer

@@ -6,11 +6,11 @@ from typing import Any, Protocol
 import httptools
 import msgspec
 
-from tyrex_pool.dispatch.balancer import Ticket
+from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.server.api import OK, Relayed
 from tyrex_pool.server.discovery import Endpoint
-from tyrex_pool.server.http import Request, head
+from tyrex_pool.server.messages import Request, head
 
 _PASSED_ON = frozenset(
     name.encode().lower()

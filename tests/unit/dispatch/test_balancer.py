@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from tyrex_pool.dispatch.balancer import PACE_LIMIT, Balancer, Slot, State, Ticket
+from tyrex_pool.dispatch.balancer import PACE_LIMIT, Balancer
 from tyrex_pool.dispatch.strategies import LeastLoaded, RoundRobin, Runtime
+from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded, StrategyError, TyrexError
 
 

@@ -4,9 +4,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
+from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.deadlines import TICK
 from tyrex_pool.dispatch.strategies import RoundRobin
+from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import TyrexError
 
 CHOICE = st.integers(0, 10_000)

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from tyrex_pool.dispatch.balancer import Balancer, Slot, State, Ticket
+from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import RoundRobin
+from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, NoRuntime, QueueTimeout, TyrexError
 from tyrex_pool.runtime.causes import Cause
 from tyrex_pool.runtime.channel import Reply
@@ -118,7 +119,7 @@ async def test_the_last_isolate_ends_while_starts_fail() -> None:
     scene = Scene(3)
     supervisor, seat = scene.supervisor, scene.supervisor.seats[0]
     supervisor._by_isolate[cast("Isolate", scene.isolate)] = seat
-    supervisor._start_failed(Cause("startup", "not today"))
+    supervisor._nursery._failed("not today")
     supervisor.isolate_ended(cast("Isolate", scene.isolate), Cause("exit", "it exited", by_itself=True))
     assert scene.outcomes == {"0": DeadRuntimeError, "1": NoRuntime, "2": NoRuntime}
     assert (seat.state, seat.reason) == (SlotState.FAILED, "not today")

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tyrex_pool.model.errors import InvalidRequest, NoRuntime
-from tyrex_pool.server.http import PIPELINED, Connection, Pending, Request, Routes, error_answer, head
+from tyrex_pool.server.http import PIPELINED, Connection, Pending, Routes
 from tyrex_pool.server.listener import Listener
+from tyrex_pool.server.messages import Request, error_answer, head
 
 LIMIT = 1000
 HEAD = head(200, "text/plain")

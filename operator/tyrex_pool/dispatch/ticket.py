@@ -1,0 +1,87 @@
+"""What is dispatched, and where to: tickets and slots, plain records that the balancer moves."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from enum import IntEnum
+from typing import Any
+
+
+class State(IntEnum):
+    WAITING = 0
+    STAGED = 1
+    RUNNING = 2
+    DONE = 3
+
+
+class Ticket:
+    """One eval on its way. Times are seconds on the caller's clock.
+
+    `work` is what to evaluate, opaque here. `deliver(ticket, outcome)` is called by the rim, once; None when
+    nobody waits for the answer any more; `waiter` is for whoever gave it.
+    """
+
+    __slots__ = (
+        "arrived", "attempts", "deadline", "deliver", "epoch", "finished", "id", "key", "lease", "slot", "started",
+        "state", "waiter", "work",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        work: Any,
+        key: str | None,
+        arrived: float,
+        deadline: float,
+        deliver: Callable[["Ticket", Any], None] | None,
+    ) -> None:
+        self.work = work
+        self.key = key
+        self.arrived = arrived
+        self.deadline = deadline
+        self.deliver = deliver
+        self.started = 0.0
+        self.finished = 0.0
+        self.state = State.WAITING
+        self.slot: Slot | None = None
+        self.id = ""
+        self.epoch = 0
+        self.lease = 0.0
+        self.attempts = 0
+        self.waiter: Any = None
+
+
+class Slot:
+    """One runtime as the balancer keeps it; strategies see it as a `Runtime`.
+
+    `capacity` evals run at a time, `queue` may wait behind them. `ahead` is how many of those may be staged, None
+    for a slot that keeps its own queue (a remote one): then all are sent at once. `elsewhere` is load that others
+    put on this runtime, as it reports it.
+    """
+
+    __slots__ = (
+        "ahead", "capacity", "elsewhere", "epoch", "in_flight", "index", "name", "own", "pace", "queue", "queued",
+        "returned", "running", "staged", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, name: str, index: int, capacity: int, queue: int, ahead: int | None) -> None:
+        self.name = name
+        self.index = index
+        self.capacity = capacity
+        self.queue = queue
+        self.ahead = ahead
+        self.epoch = 0
+        self.in_flight = 0
+        self.queued = 0
+        self.own = 0
+        self.elsewhere = 0
+        self.pace = 0.0
+        self.running: dict[Ticket, None] = {}
+        self.staged: deque[Ticket] = deque()
+        self.returned: OrderedDict[Ticket, None] = OrderedDict()
+        self.waiting: OrderedDict[Ticket, None] = OrderedDict()
+
+    def changed(self, own: int) -> None:
+        """Count `own` more (or fewer) evals of ours, and share the load out into in flight and queued."""
+        self.own += own
+        load = self.own + self.elsewhere
+        self.in_flight = load if load < self.capacity else self.capacity
+        self.queued = load - self.in_flight
