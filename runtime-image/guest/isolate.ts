@@ -10,6 +10,7 @@ import { indexOf, now, SafePromise, slice } from "./primordials.ts";
 import { type Hello, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { failure } from "./result.ts";
 
+const exit = Deno.exit;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 
 let channel: Channel;
@@ -28,7 +29,7 @@ let stopped = false;
  */
 export function boot(load: () => Promise<unknown>): Promise<void> {
   const greeted = new SafePromise<void>((resolve) => begin = resolve);
-  channel = openChannel(Number(Deno.args[0]), received, startNext, () => Deno.exit(0));
+  channel = openChannel(Number(Deno.args[0]), received, startNext, () => exit(0));
   closeBackDoors();
   return greeted.then(load).then(
     () => report("ready", `${now()}`),

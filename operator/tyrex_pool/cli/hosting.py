@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -11,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tyrex_pool.cli.output import BadInput
+from tyrex_pool.cli.output import BadInput, printable
 from tyrex_pool.model import names
 from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.server.service import Address, Service
@@ -64,11 +66,19 @@ def read_manifest(file: str) -> Manifest:
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
     """Run `main(stop)` on uvloop where there is one; SIGINT and SIGTERM set `stop`, a second one ends at once."""
     configure_logs()
+    _allow_connections()
     try:
         import uvloop
     except ImportError:
         return asyncio.run(_with_signals(main))
     return uvloop.run(_with_signals(main))
+
+
+def _allow_connections() -> None:
+    """Each connection is a descriptor, and the usual soft limit is 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
@@ -119,7 +129,8 @@ class _Readable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         who = getattr(record, "eval", None) or getattr(record, "runtime", None) or ""
-        return f"{time} {record.levelname.lower():7} {who + ' ' if who else ''}{record.getMessage()}"
+        text = printable(record.getMessage()).replace("\n", "\n  ")
+        return f"{time} {record.levelname.lower():7} {who + ' ' if who else ''}{text}"
 
 
 def announce(pool: dict[str, Any], args: argparse.Namespace, service: Service) -> str:

@@ -12,6 +12,7 @@ from tyrex_pool.cli.hosting import run as host
 from tyrex_pool.cli.output import BadInput
 from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy, make
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.runtime.pool import refuse_weaker
 from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
@@ -49,6 +50,7 @@ def _pool(args: argparse.Namespace) -> tuple[str, PoolSpec, Strategy]:
     if args.file is not None:
         manifest = read_manifest(args.file)
         name, spec, config_maps = manifest.name, manifest.spec, manifest.config_maps
+        refuse_weaker(spec)
     if args.strategy is not None:
         return name, spec, make(args.strategy, random.Random())
     return name, spec, strategy_of(spec.strategy, Sources(Path.cwd(), config_maps))

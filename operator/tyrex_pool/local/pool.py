@@ -12,7 +12,7 @@ from tyrex_pool.dispatch.custom import check
 from tyrex_pool.dispatch.strategies import Strategy
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.durations import format_duration
-from tyrex_pool.model.errors import InvalidRequest, TyrexError
+from tyrex_pool.model.errors import ConversionError, InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, decode_json, encode_json
 from tyrex_pool.runtime.pool import Pool
@@ -124,7 +124,10 @@ class LocalPool:
         except asyncio.CancelledError:
             pool.cancel(ticket)
             raise
-        return decode_json(payload)
+        try:
+            return decode_json(payload)
+        except ValueError as error:
+            raise ConversionError(f"the result is JSON that Python cannot read: {error}") from error
 
 
 def _checked(decode: Callable[[bytes], Work], members: dict[str, Any]) -> Work:

@@ -12,6 +12,7 @@ from tyrex_pool.model.errors import InvalidSpec
 
 _LOCATED: Final = re.compile(r"(?P<text>.*?)(?: - at (?P<key>`key` in )?`\$(?P<path>.*?)`)?\Z", re.DOTALL)
 _STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+_NAME: Final = 64
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`\Z", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`\Z")
 _BOUND: Final = re.compile(r"Expected `\w+` (of length )?(>=|<=) (\d+)\Z")
@@ -39,7 +40,8 @@ def explain(error: msgspec.ValidationError, raw: object, kind: type, root: str) 
         return InvalidSpec(path, "write every key as a string, in quotes")
     if unknown := _UNKNOWN.match(text):
         allowed = [field.encode_name for field in struct.fields] if (struct := struct_of(schema)) else []
-        return InvalidSpec(f"{path}.{unknown[1]}", f"unknown field; write {one_of(allowed, unknown[1])}")
+        name = unknown[1] if len(unknown[1]) <= _NAME else unknown[1][:_NAME] + "…"
+        return InvalidSpec(f"{path}.{name}", f"unknown field; write {one_of(allowed, name)}")
     if missing := _MISSING.match(text):
         return InvalidSpec(f"{path}.{missing[1]}", "is missing; write it")
     return InvalidSpec(path, f"write {_wanted(text, schema, value)}, not {quote(value)}")

@@ -4,6 +4,8 @@ import signal
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from tyrex_pool.model.errors import ABSENT, ERRORS, DeadRuntimeError, HeapLimitError, TyrexError
 from tyrex_pool.model.wire import decode_json
 
@@ -28,6 +30,7 @@ STOPPED = Cause("stopped", "the pool was stopped")
 OVER_MEMORY = Cause("heap_limit", "the isolate held more memory than limits.heap allows")
 OVERFULL = Cause("heap_limit", "buffers outside the heap held more than limits.heap")
 
+_SHELL_SIGNAL = 128
 _OUT_OF_HEAP = ("JavaScript heap out of memory", "JavaScript out of memory", "Reached heap limit")
 
 
@@ -46,7 +49,8 @@ def main_module_failed(payload: bytes) -> Cause:
 
 def of_exit(status: int, output: list[str], starting: bool) -> Cause:
     """`status` is an exit code or minus a signal; `output` the last lines it printed."""
-    if any(sign in line for line in output for sign in _OUT_OF_HEAP):
+    aborted = status < 0 or status > _SHELL_SIGNAL
+    if aborted and any(sign in line for line in output for sign in _OUT_OF_HEAP):
         return Cause("heap_limit", "the heap reached limits.heap, and the isolate was replaced")
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
     said = next((line for line in output if line.startswith("error:")), "")
@@ -56,10 +60,28 @@ def of_exit(status: int, output: list[str], starting: bool) -> Cause:
     return Cause("exit", detail, by_itself=True)
 
 
+class _Told(msgspec.Struct):
+    name: str
+    detail: str
+    value: msgspec.Raw = msgspec.Raw()
+    stack: str | None = None
+
+
+_told = msgspec.json.Decoder(_Told)
+
+
 def guest_error(payload: bytes) -> TyrexError:
     """The error that the guest side describes as JSON. Raises ValueError when it does not."""
-    fields: Any = decode_json(payload)
-    kind = ERRORS.get(fields.get("name", "")) if isinstance(fields, dict) else None
+    told = _told.decode(payload)
+    kind = ERRORS.get(told.name)
     if kind is None:
-        raise ValueError("not an error")
-    return kind(fields["detail"], value=fields.get("value", ABSENT), stack=fields.get("stack"))
+        raise ValueError(f"there is no error {told.name!r}")
+    return kind(told.detail, value=_value(told.value), stack=told.stack)
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    """What the guest threw, unless it is JSON that only JavaScript can read (nested very deeply, 1e999)."""
+    try:
+        return decode_json(bytes(raw)) if raw else ABSENT
+    except ValueError:
+        return ABSENT

@@ -86,15 +86,21 @@ class Replies:
 
     def __init__(self, longest: int) -> None:
         self._longest = longest
-        self._held = b""
+        self._held = bytearray()
 
     def feed(self, data: bytes) -> list[Reply]:
-        if self._held:
-            data = self._held + data
+        if self._held or not data.endswith(b"\n"):
+            self._held += data
+            if len(self._held) > self._longest and b"\n" not in data:
+                raise ProtocolError("a reply is longer than limits.result allows")
+            end = data.rfind(b"\n") + 1
+            if not end:
+                return []
+            end += len(self._held) - len(data)
+            data = bytes(self._held[:end])
+            del self._held[:end]
         lines = data.split(b"\n")
-        self._held = lines.pop()
-        if len(self._held) > self._longest:
-            raise ProtocolError("a reply is longer than limits.result allows")
+        lines.pop()
         try:
             return [Reply(*line.split(b" ", 2)) for line in lines]
         except TypeError:

@@ -1,6 +1,7 @@
 """The balancer in an event loop: evals come in, a driver sends them to runtimes, deadlines are kept."""
 
 import asyncio
+import logging
 from time import monotonic
 from typing import Any, Protocol
 
@@ -8,6 +9,8 @@ from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.deadlines import TICK
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import QueueTimeout
+
+log = logging.getLogger("tyrex_pool")
 
 
 class Driver(Protocol):
@@ -27,7 +30,10 @@ def answer(ticket: Ticket, outcome: Any) -> None:
     deliver = ticket.deliver
     if deliver is not None:
         ticket.deliver = None
-        deliver(ticket, outcome)
+        try:
+            deliver(ticket, outcome)
+        except Exception:  # whoever waits failed to take it: the others must not notice
+            log.exception("an answer could not be delivered")
 
 
 class Dispatcher:

@@ -27,8 +27,11 @@ def module_needs(deno: str, main: Path) -> ModuleNeeds:
 
 def cache_directories(deno: str) -> dict[str, Path]:
     """Where Deno keeps the packages and modules it has downloaded: `npm` and `remote`. Blocking."""
-    facts: dict[str, Any] = json.loads(_ask(deno, "--json"))
-    return {"npm": Path(facts["npmCache"]), "remote": Path(facts["modulesCache"])}
+    try:
+        facts: dict[str, Any] = json.loads(_ask(deno, "--json"))
+        return {"npm": Path(facts["npmCache"]), "remote": Path(facts["modulesCache"])}
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError):
+        return {}
 
 
 def _specifiers(deno: str, main: Path, *flags: str) -> set[str]:

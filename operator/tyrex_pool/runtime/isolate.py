@@ -13,7 +13,7 @@ from enum import Enum
 from time import monotonic
 from typing import Protocol
 
-from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.dispatch.ticket import State, Ticket
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, Reply, hello, order
 from tyrex_pool.runtime.log import GuestLog
@@ -27,9 +27,14 @@ _YOUNG_GENERATION = 96 * _MEBI
 """V8 keeps this much beside the old generation, which is what limits.heap bounds."""
 
 
+_AT_START = 64 * _MEBI
+"""More than an isolate holds before it has loaded anything."""
+
+
 class Phase(Enum):
     STARTING = "Starting"
     READY = "Ready"
+    ENDING = "Ending"
     ENDED = "Ended"
 
 
@@ -65,7 +70,6 @@ class Isolate:
         self._owner = owner
         self._loop = loop
         self._launch = launch
-        self._cause: causes.Cause | None = None
         self._nonces = Nonces()
         self._hello = self._nonces.tag.encode()
         self._tickets: dict[bytes, Ticket] = {}
@@ -77,7 +81,7 @@ class Isolate:
         token = secrets.token_hex(8)
         self.log = GuestLog(loop, self.process.log, token, self._only_eval)
         self.memory = Memory(self.process.pid)
-        self._memory_limit = 0
+        self._memory_limit = launch.heap + _YOUNG_GENERATION + _AT_START
         self._late = loop.call_later(launch.startup, self._too_late)
         loop.add_reader(self.process.pipe, self.receive)
         self.process.when_ended(loop, self._ended)
@@ -179,33 +183,43 @@ class Isolate:
         return monotonic() - float(clock_ms) / 1000
 
     def _only_eval(self) -> str | None:
-        running = [ticket for ticket in self._tickets.values() if ticket.state.name == "RUNNING"]
+        running = [ticket for ticket in self._tickets.values() if ticket.state is State.RUNNING]
         return running[0].id if len(running) == 1 else None
 
     # Limits and the end
 
     def check_memory(self) -> None:
         """End the isolate if it holds more than its limit in resident memory."""
-        if self.phase is Phase.READY and self.memory.resident() > self._memory_limit:
-            self.end(causes.OVER_MEMORY)
+        if self.phase in (Phase.STARTING, Phase.READY) and self.memory.resident() > self._memory_limit:
+            self.receive()  # what it has answered is not to blame
+            self.end(causes.OVER_MEMORY, settle=True)
 
     def _too_late(self) -> None:
         self.end(causes.startup_timeout(self._launch.startup))
 
-    def end(self, cause: causes.Cause) -> None:
-        """Kill it; the owner hears of it at once, and need not wait for the process to be gone."""
-        if self.phase is Phase.ENDED:
+    def end(self, cause: causes.Cause, settle: bool = False) -> None:
+        """Kill it; the owner hears of it at once, and need not wait for the process to be gone.
+
+        With `settle` what it did before is handled first: a reply that is not in the pipe after the kill was not sent,
+        and what is staged behind it did not start.
+        """
+        if self.phase in (Phase.ENDING, Phase.ENDED):
             return
+        self.phase = Phase.ENDING
+        self.process.kill()
+        if settle:
+            self.receive()
         self._close(cause)
 
     def _ended(self, status: int) -> None:
         """The process is gone, by us or by itself."""
         self.gone.set()
+        starting = self.phase is Phase.STARTING
         if self.phase is not Phase.ENDED:
             self.receive()
         if self.phase is not Phase.ENDED:
             self.log.close()
-            self._close(causes.of_exit(status, list(self.log.tail), self.phase is Phase.STARTING))
+            self._close(causes.of_exit(status, list(self.log.tail), starting))
         self._owner.isolate_gone(self)
 
     def _close(self, cause: causes.Cause) -> None:

@@ -1,5 +1,6 @@
 """From a PoolSpec to the command that starts an isolate: the entry file, the main module's files, the flags."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -66,8 +67,10 @@ def _cache(directory: Path, downloads: dict[str, Path]) -> Path:
     directory.mkdir()
     (directory / "location_data").touch()
     for name, target in downloads.items():
-        target.mkdir(parents=True, exist_ok=True)
-        (directory / name).symlink_to(target)
+        with contextlib.suppress(OSError):  # then there is nothing in it, and nothing can be kept there
+            target.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            (directory / name).symlink_to(target)
     return directory
 
 

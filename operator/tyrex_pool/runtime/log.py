@@ -14,7 +14,9 @@ from collections import deque
 from collections.abc import Callable
 
 RATE = 1 << 20
-"""Bytes of one isolate's output that are read in a second."""
+"""Bytes of one isolate's output that are read in a second; a line counts as so many more."""
+_RECORD = 512
+_READ = 4_096
 LONGEST_LINE = 65_536
 """Bytes; a console message of the guest side is shorter, even when each of its characters is escaped."""
 _TAIL_LINES = 20
@@ -59,20 +61,20 @@ class GuestLog:
         data = self._read()
         if not data:
             return self._stop()
-        self._budget -= len(data)
         if self._budget <= 0:
             self._stop()
             self._pause = self._loop.call_later(1.0, self._resume)
 
     def _read(self) -> bytes:
         try:
-            data = os.read(self._descriptor, 65_536)
+            data = os.read(self._descriptor, _READ)
         except BlockingIOError:
             return b" "  # nothing yet
         except OSError:
             return b""
         lines = (self._held + data).split(b"\n")
         self._held = lines.pop()
+        self._budget -= len(data) + len(lines) * _RECORD
         if len(self._held) > LONGEST_LINE:
             lines.append(self._held)
             self._held = b""
@@ -97,8 +99,8 @@ class GuestLog:
     def close(self) -> None:
         """Read what is left, at most one second's worth, and stop: a process's last words say why it ended."""
         self._budget = RATE
-        while self._budget > 0 and len(data := self._read()) > 1:
-            self._budget -= len(data)
+        while self._budget > 0 and len(self._read()) > 1:
+            pass
         if self._held:
             self._line(self._held)
             self._held = b""

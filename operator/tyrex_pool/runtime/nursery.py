@@ -44,7 +44,6 @@ class Nursery:
     def grown(self, isolate: Isolate) -> None:
         """It has started: now it is a spare."""
         self._starting.discard(isolate)
-        self._failures = 0
         self.failure = None
         self._spares.append(isolate)
 
@@ -63,8 +62,15 @@ class Nursery:
             return True
         return False
 
+    def judge(self, isolate: Isolate, cause: causes.Cause) -> None:
+        """An isolate left its seat. One that ended itself before it was given anything is as good as not started."""
+        if isolate.sent == 0 and cause.by_itself:
+            self._failed(cause.detail)
+        else:
+            self._failures = 0
+
     def check_memory(self) -> None:
-        for isolate in list(self._spares):
+        for isolate in [*self._starting, *self._spares]:
             isolate.check_memory()
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.runtime.supervisor import AHEAD, Seat, Supervisor
 from tyrex_pool.runtime.view import SERVING, describe
 
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 logger = logging.getLogger("tyrex_pool")
 
 
@@ -32,14 +34,14 @@ class Pool:
         runtime_names: Sequence[str] = (),
     ) -> None:
         """`runtime_names` are the pool's name and a number unless given. Raises InvalidSpec and InvalidStrategy."""
-        _refuse_weaker(spec)
+        refuse_weaker(spec)
         self.name = name
         self.spec = spec
         self._strategy = strategy or strategy_of(spec.strategy, sources)
         self._workspace = Workspace(spec, sources)
         slots = [
             Slot(runtime, index, spec.concurrency, spec.queue.length, AHEAD)
-            for index, runtime in enumerate(runtime_names or _runtime_names(name, spec.size))
+            for index, runtime in enumerate(map(_checked, runtime_names or _runtime_names(name, spec.size)))
         ]
         self._balancer = Balancer(self._strategy)
         self._changed = asyncio.Event()
@@ -104,7 +106,7 @@ class Pool:
             custom.close(self._strategy)
 
 
-def _refuse_weaker(spec: PoolSpec) -> None:
+def refuse_weaker(spec: PoolSpec) -> None:
     """What is promised but not built yet must not run with less: raises InvalidSpec."""
     if spec.isolation != "Shared":
         raise InvalidSpec("spec.isolation", f"{spec.isolation} is not available yet; write Shared, or wait for it")
@@ -113,6 +115,13 @@ def _refuse_weaker(spec: PoolSpec) -> None:
         raise InvalidSpec("spec.access.authentication", problem)
     if spec.recycle.max_evals or spec.recycle.max_age:
         logger.warning("spec.recycle is not available yet: runtimes are not recycled")
+
+
+def _checked(name: str) -> str:
+    """A runtime's name travels in headers and logs as it is. Raises InvalidSpec."""
+    if not _NAME.fullmatch(name):
+        raise InvalidSpec("name", f"write letters, digits, '.', '_' and '-' (at most 253), not {name!r}")
+    return name
 
 
 def _runtime_names(pool: str, size: int) -> list[str]:

@@ -62,7 +62,13 @@ class Process:
         self.pipe.setblocking(False)
         os.set_blocking(self.log, False)
         self.pid = self._child.pid
-        self._pidfd = -1
+        try:
+            self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else -1
+        except OSError:
+            self._kill_group()
+            self._child.wait()
+            self.close()
+            raise
 
     def when_ended(self, loop: asyncio.AbstractEventLoop, ended: Callable[[int], None]) -> None:
         """Call `ended(status)` in the loop once: an exit code, or minus the signal."""
@@ -72,15 +78,15 @@ class Process:
                 loop.remove_reader(self._pidfd)
                 os.close(self._pidfd)
                 self._pidfd = -1
+            self._kill_group()  # what it started; until it is waited for, the group's number is its own
             ended(self._child.wait())
 
-        if hasattr(os, "pidfd_open"):
-            self._pidfd = os.pidfd_open(self.pid)
+        if self._pidfd >= 0:
             loop.add_reader(self._pidfd, reap)
         else:
 
             def wait() -> None:
-                self._child.wait()
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
                 with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
                     loop.call_soon_threadsafe(reap)
 
@@ -89,8 +95,11 @@ class Process:
     def kill(self) -> None:
         """SIGKILL for the process and what it spawned; nothing stops it, a SIGSTOP neither."""
         if self._child.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+            self._kill_group()
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Close our ends; the process must have ended, or ends by it."""

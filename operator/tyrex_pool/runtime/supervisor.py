@@ -26,6 +26,7 @@ AHEAD = 16
 """Evals that may lie in an isolate's pipe behind the running ones."""
 GRACE = 0.02
 """Seconds in which an isolate tells that it declined an eval whose lease has ended."""
+_POLL = 0.01
 _WATCH_BUSY = 0.02
 _WATCH_IDLE = 0.1
 
@@ -48,7 +49,6 @@ class Supervisor:
         self.dispatcher = Dispatcher(balancer, self, loop)
         self.changed: Callable[[], None] = lambda: None
         self.replacements: dict[str, int] = {}
-        self.spare_hits = 0
         self.last_error: dict[str, Any] | None = None
         self._by_slot = {seat.slot: seat for seat in self.seats}
         self._by_isolate: dict[Isolate, Seat] = {}
@@ -69,8 +69,14 @@ class Supervisor:
     async def stop(self, drain: float) -> None:
         """Let what runs and waits end, for at most `drain` seconds, then end every isolate."""
         end = monotonic() + drain
-        while any(seat.slot.own for seat in self.seats) and monotonic() < end:
-            await asyncio.sleep(0.01)
+        try:
+            while any(seat.slot.own for seat in self.seats) and monotonic() < end:
+                await asyncio.sleep(_POLL)
+        finally:
+            self._end_all()
+        await asyncio.gather(*(isolate.gone.wait() for isolate in self._dying))
+
+    def _end_all(self) -> None:
         self._stopping = True
         if self._watch is not None:
             self._watch.cancel()
@@ -83,7 +89,6 @@ class Supervisor:
                 answer(ticket, NoRuntime("the pool was stopped"))
         self._balancer.set_ready([])
         self.dispatcher.close()
-        await asyncio.gather(*(isolate.gone.wait() for isolate in self._dying))
 
     def _fill(self) -> None:
         """Have as many isolates started as are missing, one spare included (a parked pool needs none)."""
@@ -166,7 +171,7 @@ class Supervisor:
         ticket.finished = monotonic()
         self._note(error.name, error.detail)
         answer(ticket, error)
-        isolate.end(cause)
+        isolate.end(cause, settle=cause is causes.DEADLINE)
 
     def _guest_error(self, reply: Reply) -> TyrexError:
         try:
@@ -183,6 +188,7 @@ class Supervisor:
             return
         self.replacements[cause.kind] = self.replacements.get(cause.kind, 0) + 1
         seat = self._by_isolate.pop(isolate)
+        self._nursery.judge(isolate, cause)
         seat.isolate = None
         seat.state = SlotState.REPLACING
         lost = self._balancer.lose(seat.slot)
@@ -194,7 +200,6 @@ class Supervisor:
             answer(ticket, error)
         if not self._stopping:
             self._seat_spares()
-            self.spare_hits += seat.isolate is not None
             self._fill()
 
     def isolate_gone(self, isolate: Isolate) -> None:
@@ -204,7 +209,7 @@ class Supervisor:
 
     def pump(self, slot: Slot) -> None:
         isolate = self._by_slot[slot].isolate
-        if isolate is None:
+        if isolate is None or isolate.phase is not Phase.READY:
             return
         now = monotonic()
         take = self._balancer.take

@@ -153,13 +153,12 @@ class Api:
             timeout_ms = told if timeout_ms is None else min(told, timeout_ms)
         if timeout_ms is None:
             return timeouts.eval
-        seconds = timeout_ms / 1000
-        if seconds > timeouts.max_eval:
+        if timeout_ms > timeouts.max_eval * 1000:
             limit = format_duration(timeouts.max_eval)
             raise InvalidRequest(
                 f"timeoutMs: write at most {timeouts.max_eval * 1000:.0f} (timeouts.maxEval is {limit})"
             )
-        return seconds
+        return timeout_ms / 1000
 
     def _pool(self, connection: Connection, request: Request) -> None:
         connection.respond(_JSON_HEAD, encode_json(self.backend.describe()))

@@ -5,6 +5,7 @@ pipelined ones wait for their turn, and reading pauses when too many do or when 
 """
 
 import asyncio
+import logging
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -17,8 +18,11 @@ from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest, PayloadTooLarge, TyrexError
 from tyrex_pool.server.messages import Request, error_answer, plain_problem
 
+log = logging.getLogger("tyrex_pool")
+
 PIPELINED = 16
-"""Requests of one connection that may wait before its reading pauses."""
+HELD = 65_536
+"""Requests of one connection that may wait, and bytes of their bodies, before its reading pauses."""
 IDLE = 75.0
 """Seconds after which a silent connection is closed."""
 STALLED = 30.0
@@ -77,6 +81,7 @@ class Connection(asyncio.Protocol):
         self._refusal: tuple[bytes, bytes] | None = None
         self._finishing = False
         self._paused = False
+        self._held = 0
         self._head_only = False
         self._in_body = False
         self._unfinished = 0
@@ -111,9 +116,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
             self._refuse(*error_answer(InvalidRequest(f"the request is not valid HTTP/1.1: {cause}")))
-        if self._in_body:
-            self._unfinished = 0
-        elif self._unfinished > _MAX_HEAD:
+        if self._unfinished > _MAX_HEAD:
             self._head_too_large()
 
     def pause_writing(self) -> None:
@@ -144,6 +147,8 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_size += len(name) + len(value)
+        if self._in_body:  # a trailer
+            return
         lower = name.lower()
         field = _HEADERS.get(lower)
         if field is not None:
@@ -162,6 +167,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, chunk: bytes) -> None:
+        self._unfinished = 0
         self._size += len(chunk)
         if self._size > self._limit:
             self._too_large()
@@ -173,8 +179,10 @@ class Connection(asyncio.Protocol):
         self._unfinished = 0
         if self._refused:
             return
+        self._held += self._size
         request = self._request
         path, _, request.query = self._url.partition(b"?")
+        self._url = b""
         request.path = path
         request.method = self._parser.get_method()
         request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
@@ -182,7 +190,7 @@ class Connection(asyncio.Protocol):
         request.arrived = monotonic()
         self._waiting.append((request, self._parser.should_keep_alive()))
         if self._busy or self._slow_reader:
-            if len(self._waiting) >= PIPELINED and not self._paused:
+            if (len(self._waiting) >= PIPELINED or self._held > HELD) and not self._paused:
                 self._paused = True
                 self._transport.pause_reading()
         else:
@@ -200,6 +208,7 @@ class Connection(asyncio.Protocol):
         """Handle requests for as long as each is answered at once; a refusal comes after them."""
         while self._waiting and not (self._busy or self._slow_reader or self._closing):
             request, self._keep_alive = self._waiting.popleft()
+            self._held -= len(request.body)
             self._busy = True
             self._head_only = request.method == b"HEAD"
             pending = self._route(request)
@@ -232,7 +241,10 @@ class Connection(asyncio.Protocol):
             return handler(self, request)
         except TyrexError as error:
             self.respond(*error_answer(error))
-            return None
+        except Exception:  # a mistake of ours costs one answer, not the connection
+            log.exception("the handler of %s failed", request.path)
+            self.respond(*error_answer(TyrexError("the server failed to handle this request; its log says why")))
+        return None
 
     def respond(self, start: bytes, body: bytes) -> None:
         """Send the answer to the request in hand; `start` is whole header lines, the body's length is added."""
@@ -265,6 +277,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         if not self._closing:
             self._closing = True
+            self._since = monotonic()
             self._transport.close()
 
     def finish(self) -> None:
@@ -275,7 +288,7 @@ class Connection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Close it if the client has been silent, or slow, for too long."""
-        if self._slow_reader:
+        if self._slow_reader or self._closing:
             if now - self._since > STALLED:
                 self._transport.abort()
         elif not self._busy:

@@ -20,7 +20,7 @@ class Listener:
         self._make = partial(Connection, routes, limit, self._connections, self._loop)
         self._server: asyncio.Server
         self._socket_path: str | None = None
-        self._timer = self._loop.call_later(_SWEEP, self._sweep)
+        self._timer: asyncio.TimerHandle | None = None
         self.port = 0
 
     @classmethod
@@ -28,6 +28,7 @@ class Listener:
         """Listen on TCP. Raises OSError."""
         self = cls(routes, limit)
         self._server = await self._loop.create_server(self._make, host, port, backlog=1024)
+        self._sweep()
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -36,6 +37,7 @@ class Listener:
         """Listen on a Unix socket, which `close` removes. Raises OSError."""
         self = cls(routes, limit)
         self._server = await self._loop.create_unix_server(self._make, path, backlog=1024)
+        self._sweep()
         self._socket_path = path
         return self
 
@@ -53,7 +55,8 @@ class Listener:
 
     async def close(self) -> None:
         """Close everything now."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self.stop_accepting()
         for connection in list(self._connections):
             connection.close()

@@ -13,9 +13,9 @@ from typing import Any
 
 from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.balancer import Balancer
-from tyrex_pool.dispatch.strategies import Strategy
+from tyrex_pool.dispatch.strategies import Strategy, moves
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
-from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, QueueTimeout, TyrexError
+from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, QueueTimeout, TyrexError
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.runtime.dispatcher import Dispatcher, answer
 from tyrex_pool.runtime.view import SERVING, SlotState, describe
@@ -35,6 +35,7 @@ _LOOK_EVERY = 1.0
 _LOOK_SOON = 0.1
 _LOOK_TIMEOUT = 2.0
 _POLL = 0.01
+_NO_CONNECTION = "the deadline passed while the eval waited for a connection to a runtime"
 
 
 @dataclass(eq=False, slots=True)
@@ -131,8 +132,10 @@ class RemotePool:
             remote.watcher.cancel()
         self._down(remote, "it is not part of the pool any more")
         remote.state = SlotState.STOPPED
-        for upstream in remote.idle:
+        for upstream in list(remote.idle):
             upstream.close()
+        if not remote.open:
+            self._by_slot.pop(remote.slot, None)
 
     async def _watch(self, remote: Remote) -> None:
         while True:
@@ -190,6 +193,10 @@ class RemotePool:
         remote = self._by_slot[slot]
         now = monotonic()
         while remote.idle and (ticket := self._balancer.take(slot, now)) is not None:
+            if ticket.deadline - GRACE <= now:
+                self._balancer.drop(ticket)
+                answer(ticket, QueueTimeout(_NO_CONNECTION))
+                continue
             upstream = remote.idle.pop()
             self._carriers[ticket] = upstream
             upstream.send(ticket, max(1, int((ticket.deadline - GRACE - now) * 1000)))
@@ -205,9 +212,13 @@ class RemotePool:
                 upstream = await connect(remote.slot.name, remote.endpoint, self)
         except OSError as error:
             remote.opening -= 1
-            self._down(remote, f"{remote.endpoint.name}: {str(error) or type(error).__name__}")
+            if not remote.open:  # else the others serve what waits
+                self._down(remote, f"{remote.endpoint.name}: {str(error) or type(error).__name__}")
             return
         remote.opening -= 1
+        if remote.state is SlotState.STOPPED:
+            upstream.close()
+            return
         remote.open.add(upstream)
         remote.idle.append(upstream)
         self._by_upstream[upstream] = remote
@@ -219,18 +230,23 @@ class RemotePool:
         del self._carriers[ticket]
         self._balancer.finish(ticket, monotonic())
         slot.epoch = upstream.epoch or slot.epoch
-        self._learn_load(slot, upstream.load)
+        if upstream.epoch:
+            self._learn_load(slot, upstream.load)
         upstream.idle_since = ticket.finished
-        remote.idle.append(upstream)
-        if outcome.name == NoRuntime.name:
+        if upstream.reusable:
+            remote.idle.append(upstream)
+        full = outcome.name == Overloaded.name and moves(self._strategy, ticket.key)
+        if full or outcome.name == NoRuntime.name:
             self._again(ticket, outcome)
         else:
             answer(ticket, outcome)
-        if slot.waiting or slot.returned:
+        if (slot.waiting or slot.returned) and remote.state is not SlotState.STOPPED:
             self.pump(slot)
 
     def lost(self, upstream: Upstream, ticket: Ticket | None) -> None:
-        remote = self._by_upstream.pop(upstream)
+        remote = self._by_upstream.pop(upstream, None)
+        if remote is None:
+            return
         remote.open.discard(upstream)
         with contextlib.suppress(ValueError):
             remote.idle.remove(upstream)
@@ -239,14 +255,17 @@ class RemotePool:
             if ticket.state is not State.DONE:
                 self._balancer.finish(ticket, monotonic())
             answer(ticket, DeadRuntimeError(f"the connection to {remote.slot.name} broke while it had the eval"))
-        if remote.slot.waiting or remote.slot.returned:
+        if remote.state is SlotState.STOPPED:
+            if not remote.open:
+                self._by_slot.pop(remote.slot, None)
+        elif remote.slot.waiting or remote.slot.returned:
             self.pump(remote.slot)
 
     def overdue(self, ticket: Ticket) -> None:
         """The other server did not keep the deadline: it is cut off or stuck."""
         upstream = self._carriers.get(ticket)
         if upstream is None:
-            answer(ticket, QueueTimeout("the deadline passed while the eval waited for a connection"))
+            answer(ticket, QueueTimeout(_NO_CONNECTION))
             return
         name = ticket.slot.name if ticket.slot else "?"
         answer(ticket, DeadRuntimeError(f"runtime {name} did not answer by the deadline"))
@@ -256,7 +275,7 @@ class RemotePool:
 
     def _close_idle(self, remote: Remote) -> None:
         old = monotonic() - IDLE
-        for upstream in [one for one in remote.idle if one.idle_since < old and one.idle_since]:
+        for upstream in [one for one in remote.idle if one.idle_since < old]:
             upstream.close()
 
     def _spawn(self, work: Any) -> asyncio.Task[Any]:

@@ -1,6 +1,7 @@
 """One keep-alive connection to a server that runs evals: sends a request, reads its answer, one at a time."""
 
 import asyncio
+from time import monotonic
 from typing import Any, Protocol
 
 import httptools
@@ -41,10 +42,12 @@ _problem = msgspec.json.Decoder(_Problem)
 
 
 class Upstream(asyncio.Protocol):
-    """`load` and `epoch` are what the last answer said of the runtime."""
+    """`load` and `epoch` are what the last answer said of the runtime, 0 for nothing; a connection that is not
+    `reusable` is about to close."""
 
     def __init__(self, name: str, host: str, owner: Owner) -> None:
-        self.idle_since = 0.0
+        self.idle_since = monotonic()
+        self.reusable = True
         self.load = 0
         self.epoch = 0
         self._host = host.encode()
@@ -58,6 +61,7 @@ class Upstream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         ticket, self._ticket = self._ticket, None
+        self.reusable = False
         self._owner.lost(self, ticket)
 
     def send(self, ticket: Ticket, timeout_ms: int) -> None:
@@ -75,6 +79,7 @@ class Upstream(asyncio.Protocol):
             self._transport.abort()
 
     def on_message_begin(self) -> None:
+        self.load = self.epoch = 0
         self._start = b""
         self._type = names.TYPE_JSON
         self._body: list[bytes] = []
@@ -101,11 +106,13 @@ class Upstream(asyncio.Protocol):
         status = self._parser.get_status_code()
         body = b"".join(self._body)
         answer = Relayed(head(status, self._type) + self._runtime + self._start, body, _name(status, body))
+        self.reusable = self._parser.should_keep_alive()
         self._owner.answered(self, ticket, answer)
-        if not self._parser.should_keep_alive():
+        if not self.reusable:
             self._transport.close()
 
     def close(self) -> None:
+        self.reusable = False
         self._transport.abort()
 
 

@@ -45,7 +45,7 @@ class FakeIsolate:
             ticket, status = self.inbox.pop(0)
             self.owner.isolate_replied(cast("Isolate", self), ticket, Reply(b"", status, b"1"))
 
-    def end(self, cause: Cause) -> None:
+    def end(self, cause: Cause, settle: bool = False) -> None:
         self.ended = cause
 
 
