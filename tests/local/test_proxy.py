@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
@@ -51,12 +52,17 @@ class Command:
 @contextmanager
 def command(*words: str) -> Iterator[Command]:
     """`tyrex-pool WORDS`; it must end by SIGTERM with exit code 0, unless the test ended it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tyrex_pool", *words],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
+    with TemporaryDirectory() as folder:  # what a killed one leaves
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tyrex_pool", *words],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": folder},
+        )
+        yield from _used(process)
+
+
+def _used(process: "subprocess.Popen[str]") -> Iterator[Command]:
     try:
         running = Command(process)
         yield running

@@ -1,8 +1,9 @@
 """The HTTP protocol on a real loopback server with a route table of its own; no pool is behind it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -41,6 +42,7 @@ class Server:
             b"/later": {b"POST": self.wait},
             b"/big": {b"GET": self.big},
             b"/error": {b"GET": self.error},
+            b"/mistake": {b"GET": self.mistake},
         }
         self.listener: Listener
 
@@ -62,6 +64,9 @@ class Server:
 
     def error(self, connection: Connection, request: Request) -> None:
         raise InvalidRequest("no") if request.query else NoRuntime("none")
+
+    def mistake(self, connection: Connection, request: Request) -> None:
+        raise OverflowError("nobody thought of this")
 
 
 class Client:
@@ -114,12 +119,20 @@ def get(path: str, *headers: str) -> bytes:
 
 
 CHUNKED = b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n"
+TRAILERS = b"Tyrex-Key: stolen\r\nTyrex-Timeout-Ms: 9\r\nContent-Type: text/javascript\r\n"
+TRAILED = CHUNKED[:-2] + TRAILERS + b"\r\n"
 UNDERSTOOD = [
     pytest.param(get("/echo"), b"GET|/echo|||-|-|", id="GET"),
     pytest.param(get("/echo?a=b%20c?d"), b"GET|/echo|a=b%20c?d||-|-|", id="query"),
     pytest.param(post("/echo", b"abc"), b"POST|/echo|||-|-|abc", id="body"),
     pytest.param(post("/echo", b"\0\r\n\r\n\xff"), b"POST|/echo|||-|-|\0\r\n\r\n\xff", id="bytes"),
     pytest.param(CHUNKED, b"POST|/echo|||-|-|abcde", id="chunks"),
+    pytest.param(TRAILED, b"POST|/echo|||-|-|abcde", id="trailers, which say nothing"),
+    pytest.param(
+        TRAILED.replace(b"\r\n", b"\r\nTyrex-Key: mine\r\n", 1),
+        b"POST|/echo|||mine|-|abcde",
+        id="trailers, which change nothing",
+    ),
     pytest.param(
         post("/echo", b"x", "CONTENT-type: text/javascript", "tyrex-KEY: a b", "Tyrex-Timeout-Ms: 50"),
         b"POST|/echo||text/javascript|a b|50|x",
@@ -201,6 +214,7 @@ def test_split_anywhere(cuts: list[int]) -> None:
         pytest.param(get("/nowhere"), 404, b'"not_found"', id="no such path"),
         pytest.param(get("/later"), 405, b"use POST", id="no such method"),
         pytest.param(get("/error"), 503, b'"no_runtime"', id="a handler that raises"),
+        pytest.param(get("/mistake"), 500, b'"status":500', id="a handler with a mistake"),
         pytest.param(get("/error?caller"), 400, b'"invalid_request"', id="a handler that refuses"),
     ],
 )
@@ -220,6 +234,19 @@ async def test_what_a_problem_says_in_headers(client: Client) -> None:
     assert (status, headers["retry-after"], headers["content-type"]) == (503, "1", "application/problem+json")
 
 
+async def test_a_mistake_of_ours_is_a_problem_and_in_the_log(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    client.send(get("/mistake"))
+    status, headers = await client.head()
+    assert (status, headers["content-type"]) == (500, "application/problem+json")
+    assert "connection" not in headers
+    told = json.loads(await client.reader.readexactly(int(headers["content-length"])))
+    assert (told["fault"], told["retryable"]) == ("platform", False)
+    assert "nobody thought of this" not in told["detail"], "callers need not know our inside"
+    assert "nobody thought of this" in caplog.text
+    client.send(get("/echo"))
+    assert (await client.answer())[0] == 200
+
+
 REFUSED = [
     pytest.param(post("/echo", b"x" * (LIMIT + 1)), 413, id="a body over the limit"),
     pytest.param(post("/echo").replace(b"Length: 0", b"Length: 99999999999"), 413, id="a length over the limit"),
@@ -229,6 +256,9 @@ REFUSED = [
     pytest.param(get("/" + "y" * 70_000), 431, id="a long path"),
     pytest.param(get("/echo")[:-2] + b"X: " + b"y" * 400_000, 431, id="a header that does not end"),
     pytest.param(b"GET /" + b"y" * 400_000, 431, id="a path that does not end"),
+    pytest.param(CHUNKED[:-2] + b"X: " + b"y" * 70_000 + b"\r\n\r\n", 431, id="a long trailer"),
+    pytest.param(CHUNKED[:-2] + b"X: " + b"y" * 400_000, 431, id="a trailer that does not end"),
+    pytest.param(CHUNKED[:-2] + (b"X: " + b"y" * 900 + b"\r\n") * 80 + b"\r\n", 431, id="many trailers"),
     pytest.param(b"hello\r\n\r\n", 400, id="no HTTP"),
     pytest.param(b"\x16\x03\x01\x02\x00\x01", 400, id="TLS"),
     pytest.param(b"GET /echo HTTP/9.9\r\n\r\n", 400, id="an unknown version"),
@@ -361,6 +391,8 @@ async def test_close_waits_for_the_answer_in_hand(client: Client, server: Server
         pytest.param(b"", 70.0, False, id="silent for a while"),
         pytest.param(b"", 80.0, True, id="silent for long"),
         pytest.param(get("/echo"), 70.0, False, id="silent for a while after an answer"),
+        pytest.param(post("/echo", b"abc"), 70.0, False, id="silent for a while after an answer to a body"),
+        pytest.param(TRAILED, 70.0, False, id="silent for a while after an answer to chunks"),
         pytest.param(get("/echo"), 80.0, True, id="silent for long after an answer"),
         pytest.param(b"POST /echo HT", 20.0, False, id="half a request for a while"),
         pytest.param(b"POST /echo HT", 40.0, True, id="half a request for long"),
@@ -370,10 +402,10 @@ async def test_close_waits_for_the_answer_in_hand(client: Client, server: Server
 async def test_sweep(client: Client, server: Server, sent: bytes, after: float, closed: bool) -> None:
     connections: set[Connection] = server.listener._connections
     client.send(sent)
-    if sent.endswith(b"\r\n\r\n") and b"later" not in sent:
-        await client.answer()
-    elif b"later" in sent:
+    if b"later" in sent:
         await server.later.get()
+    elif b"/1.1" in sent:
+        await client.answer()
     async with asyncio.timeout(10):
         while not connections or (sent.endswith(b"HT") and not _begun(next(iter(connections)))):
             await asyncio.sleep(0.001)
@@ -384,6 +416,51 @@ async def test_sweep(client: Client, server: Server, sent: bytes, after: float, 
 
 def _begun(connection: Any) -> bool:
     return bool(connection._url)
+
+
+class Wire:
+    """A transport that only notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.reading = True
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
+async def test_large_bodies_that_wait_pause_the_reading() -> None:
+    """Of 16 requests of 900 KB that come while the first is answered, only a few may lie in our memory."""
+    waiting: list[Later] = []
+
+    def handle(connection: Connection, request: Request) -> Pending:
+        waiting.append(Later(connection, request))
+        return waiting[-1]
+
+    routes: Routes = {b"/later": {b"POST": handle}}
+    connection, wire = Connection(routes, 1 << 20, set(), asyncio.get_running_loop()), Wire()
+    connection.connection_made(cast("asyncio.Transport", wire))
+    body, piece = b"x" * 900_000, 65_536
+    stream = post("/later", body) * 16
+    sent = 0
+    async with asyncio.timeout(10):
+        while len(waiting) < 16:
+            while wire.reading and sent < len(stream):
+                connection.data_received(stream[sent : sent + piece])
+                sent += piece
+                assert sent < (len(waiting) + 2) * len(body) + 4 * piece, "it reads on, whatever waits"
+            latest = waiting[-1]
+            connection.respond(HEAD, b"")
+            while waiting[-1] is latest and not wire.reading:
+                await asyncio.sleep(0)
+    assert [later.request.body for later in waiting] == [body] * 16
+    assert wire.written.count(b"HTTP/1.1 200") == 15
 
 
 def test_error_answer() -> None:
