@@ -51,7 +51,7 @@ export function failure(name: ErrorName, thrown: unknown): string {
   const head = stringifyJson(fields) as string;
   const withValue = value === undefined ? "" : `,"value":${value}`;
   const withStack = stack === undefined ? "" : `,"stack":${stringifyJson(stack)}`;
-  return slice(head, 0, head.length - 1) + withValue + withStack + "}";
+  return slice(head, 0, head.length - 1) + withStack + withValue + "}";
 }
 
 /** An error reply of our own, with no value and no stack. */

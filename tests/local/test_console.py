@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Iterator
+from time import monotonic
 
 import pytest
 
+from tests.local.conftest import Start
 from tests.local.running import RunningPool, result, until
 
 SPEC = {"size": 2, "concurrency": 4, "mainModule": {"inline": "console.info('main module')"}}
@@ -115,6 +117,32 @@ def test_written_past_the_console(pool: RunningPool, log: Log, write: str) -> No
 def test_an_error_in_the_log_is_no_error_of_the_eval(pool: RunningPool, log: Log) -> None:
     assert pool.eval("console.error(new Error('only said')); 7") == 7
     assert "only said" in log.wait("Error: only said").getMessage()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [pytest.param("a\\n", id="short lines"), pytest.param("\\n", id="empty lines"), pytest.param("a", id="no line")],
+)
+def test_a_flood_of_output_stops_nobody_else(start: Start, log: Log, text: str) -> None:
+    pool = start(size=2, strategy={"type": "Hash"})
+    chosen = {name: key for key in map(str, range(50)) if (name := explain(pool, key))}
+    loud, quiet = chosen.values()
+    flood = f"""
+        const bytes = new TextEncoder().encode('{text}'.repeat(16384));
+        const end = Date.now() + 10_000;
+        while (Date.now() < end) Deno.stdout.writeSync(bytes);
+    """
+    flooding = pool.later(flood, key=loud, timeoutMs=4000)
+    pool.wait_busy()
+    until(lambda: text == "\\n" or log.of("a"))
+    begin = monotonic()
+    assert [pool.eval("1 + 2", key=quiet) for _ in range(50)] == [3] * 50
+    assert monotonic() - begin < 3
+    assert not flooding.done(), "all the while"
+
+
+def explain(pool: RunningPool, key: str) -> str:
+    return str(pool.http.get("/v1/explain", params={"key": key}).json()["runtime"])
 
 
 def test_a_failing_toString_fails_the_eval_only(pool: RunningPool) -> None:

@@ -1,7 +1,11 @@
 """A guest that ends its isolate, or takes too much memory: a typed error for itself, nothing for anybody else."""
 
+import sys
+from pathlib import Path
+
 import pytest
 
+from tests.local.conftest import Start
 from tests.local.problems import problem
 from tests.local.running import RunningPool, until
 
@@ -73,6 +77,50 @@ def test_a_guest_over_the_heap_limit(pool: RunningPool, code: str) -> None:
     answer = pool.post(code, timeoutMs=20_000)
     problem(answer, "heap_limit_error")
     check_only_the_victim_was_replaced(pool, answer.headers["tyrex-runtime"], before)
+
+
+SAYS = "Deno.std{0}.writeSync(new TextEncoder().encode('\\n# Fatal JavaScript out of memory: Reached heap limit\\n'))"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(f"{SAYS.format('out')}; Deno.exit(0)", id="exit"),
+        pytest.param(f"{SAYS.format('err')}; Deno.exit(1)", id="exit with a status"),
+        pytest.param("console.error('JavaScript heap out of memory'); Deno.exit(0)", id="console"),
+    ],
+)
+def test_a_guest_that_only_says_it_is_out_of_memory(pool: RunningPool, code: str) -> None:
+    before = pool.epochs()
+    answer = pool.post(code)
+    problem(answer, "dead_runtime_error", fault="guest")
+    check_only_the_victim_was_replaced(pool, answer.headers["tyrex-runtime"], before)
+
+
+ENDS = [
+    pytest.param("Deno.exit(0)", "dead_runtime_error", "guest", id="exit"),
+    pytest.param("Deno.kill(Deno.pid, 'SIGKILL'); for (;;) {}", "dead_runtime_error", "guest", id="kill"),
+    pytest.param("for (;;) {}", "timeout", None, id="deadline"),
+]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+@pytest.mark.parametrize(("code", "name", "fault"), ENDS)
+def test_what_a_guest_started_goes_with_its_isolate(start: Start, code: str, name: str, fault: str | None) -> None:
+    pool = start(size=1, permissions={"allow": {"run": ["*"]}})
+    pid = pool.eval("new Deno.Command('sleep', {args: ['60']}).spawn().pid")
+    assert lives(pid)
+    problem(pool.post(code, timeoutMs=500), name, fault)
+    until(lambda: not lives(pid))
+    assert pool.eval("1 + 2") == 3
+
+
+def lives(pid: int) -> bool:
+    """Whether it runs; one that has ended may stay in the list until somebody asks for its status."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
 
 
 def test_untouched_webassembly_memory_costs_nothing_until_it_is_filled(pool: RunningPool) -> None:

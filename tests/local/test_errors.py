@@ -73,6 +73,7 @@ BAD_EVALS = [
     pytest.param(b'{"code": "1", "timeoutMs": "1"}', "body.timeoutMs", id="time as a string"),
     pytest.param(b'{"code": "1", "timeoutMs": 30001}', "timeoutMs: write at most 30000", id="over maxEval"),
     pytest.param(b'{"code": "1", "timeoutMs": 1e300}', "timeoutMs", id="far over maxEval"),
+    pytest.param(b'{"code": "1", "timeoutMs": 1' + b"0" * 400 + b"}", "timeoutMs", id="time of 400 digits"),
 ]
 
 BAD_HEADERS = [
@@ -80,6 +81,7 @@ BAD_HEADERS = [
     pytest.param({"Tyrex-Timeout-Ms": "0"}, "Tyrex-Timeout-Ms", id="no time"),
     pytest.param({"Tyrex-Timeout-Ms": "-5"}, "Tyrex-Timeout-Ms", id="negative time"),
     pytest.param({"Tyrex-Timeout-Ms": "30001"}, "30000", id="over maxEval"),
+    pytest.param({"Tyrex-Timeout-Ms": "1" + "0" * 400}, "Tyrex-Timeout-Ms", id="time of 400 digits"),
     pytest.param({"Content-Type": "text/plain"}, "Content-Type", id="an unknown content type"),
 ]
 
@@ -108,6 +110,23 @@ def test_a_rejection(pool: RunningPool, code: str, detail: str, value: Any) -> N
     assert document["detail"] == detail
     assert document.get("value", NOTHING) == value
     assert ("stack" in document) == (detail.split(":")[0].endswith("Error"))
+
+
+UNREADABLE = [
+    pytest.param("let a = []; for (let i = 0; i < 2000; i++) a = [a]; {0} a", id="nested deeply"),
+    pytest.param("const a = {{x: JSON.rawJSON('1e999')}}; {0} a", id="a number out of range"),
+    pytest.param("const a = {{x: JSON.rawJSON('1'.repeat(5000))}}; {0} a", id="a number of 5,000 digits"),
+]
+
+
+@pytest.mark.parametrize("code", UNREADABLE)
+def test_a_thrown_value_that_only_javascript_reads(pool: RunningPool, code: str) -> None:
+    """It is JSON, and yet Python has nothing to read it into."""
+    epochs = pool.epochs()
+    problem(pool.post(code.format("throw")), "execution_error")
+    problem(pool.post(f"(async () => {{ {code.format('throw')} }})()"), "promise_rejection")
+    assert pool.eval("1 + 2") == 3
+    assert pool.epochs() == epochs
 
 
 def test_a_stack_shows_the_guests_lines_and_none_of_ours(pool: RunningPool) -> None:

@@ -242,6 +242,36 @@ def test_headers_that_are_too_large(pool: RunningPool) -> None:
         assert one.at_end()
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param("1" + "0" * 400, id="400 digits"),
+        pytest.param("1" + "0" * 5000, id="5,000 digits"),
+        pytest.param("1e400", id="infinite"),
+        pytest.param("9223372036854775808", id="64 bits"),
+    ],
+)
+def test_a_timeout_out_of_range_keeps_the_connection(pool: RunningPool, number: str) -> None:
+    body = f'{{"code": "1", "timeoutMs": {number}}}'
+    head = f"POST /v1/eval HTTP/1.1\r\nHost: pool\r\nContent-Length: {len(body)}\r\n\r\n"
+    with wire(pool) as one:
+        one.send((head + body).encode() + request("1 + 2"))
+        refused = one.answer()
+        assert (refused.status, refused.name) == (400, "invalid_request")
+        assert one.answer().result == 3
+
+
+def test_large_requests_in_a_row_are_all_answered(pool: RunningPool) -> None:
+    """While the first runs, the rest need not fit into our memory, nor is it forgotten."""
+    slow = "new Promise((ok) => setTimeout(ok, 50, 'slow'))"
+    large = "/*" + "x" * 900_000 + "*/ "
+    with wire(pool) as one, ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(one.send, request(slow) + b"".join(request(f"{large}{n}") for n in range(16)))
+        assert one.answer().result == "slow"
+        assert [one.answer().result for _ in range(16)] == list(range(16))
+        sending.result()
+
+
 def test_a_body_over_the_limit_is_answered_before_it_is_sent(pool: RunningPool) -> None:
     with wire(pool) as one:
         one.send(b"POST /v1/eval HTTP/1.1\r\nHost: pool\r\nContent-Length: 99999999\r\n\r\n")

@@ -292,20 +292,72 @@ async def test_close_does_not_wait_for_ever() -> None:
         await waiting
 
 
+def test_a_cancelled_close_leaves_no_process(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    async def main() -> None:
+        pool = LocalPool(size=2, timeouts={"drain": "30s"})
+        async with pool:
+            slow = asyncio.ensure_future(pool.eval("new Promise((ok) => setTimeout(ok, 4000))"))
+            await until(lambda: pool.status()["inFlight"] == 1)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(pool.close(), 0.05)
+            with pytest.raises(DeadRuntimeError):
+                await slow
+            await until(lambda: children() == set())
+            assert entries(tmp_path) == []
+
+    run(main())
+
+
+UNREADABLE = [
+    pytest.param("let a = []; for (let i = 0; i < 2000; i++) a = [a]; {0} a", id="nested deeply"),
+    pytest.param("const a = {{x: JSON.rawJSON('1e999')}}; {0} a", id="a number out of range"),
+    pytest.param("const a = {{x: JSON.rawJSON('1'.repeat(5000))}}; {0} a", id="a number of 5,000 digits"),
+]
+
+
+@pytest.mark.parametrize("code", UNREADABLE)
+async def test_values_that_only_javascript_reads(code: str) -> None:
+    async with LocalPool(size=1) as pool:
+        epoch = pool.status()["runtimes"][0]["epoch"]
+        with pytest.raises(ConversionError):
+            await pool.eval(code.format(""))
+        with pytest.raises(ExecutionError):
+            await pool.eval(code.format("throw"))
+        assert await pool.eval("1 + 2") == 3
+        assert pool.status()["runtimes"][0]["epoch"] == epoch
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param('a"b', id="a quote"),
+        pytest.param("x\r\ny: z", id="a header of its own"),
+        pytest.param("ü", id="a letter that headers have not"),
+        pytest.param("a" * 300, id="too long"),
+    ],
+)
+async def test_names_that_are_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(InvalidSpec, match="name"):
+        async with LocalPool(size=1, name=name):
+            pass
+    assert children() == set()
+    assert entries(tmp_path) == []
+
+
 def test_nothing_is_left(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     async def main() -> None:
         async with LocalPool(size=2) as pool:
             assert await pool.eval("1") == 1
-            assert files()
-
-    def files() -> list[Path]:
-        return list(tmp_path.iterdir())
+            assert entries(tmp_path)
 
     before = open_files()
     run(main())
-    assert files() == []
+    assert entries(tmp_path) == []
     assert children() == set()
     assert open_files() <= before
 
@@ -313,6 +365,10 @@ def test_nothing_is_left(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def children() -> set[str]:
     folder = Path("/proc/self/task")
     return {pid for task in folder.glob("*/children") for pid in task.read_text().split()}
+
+
+def entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 def open_files() -> int:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import deno
@@ -13,7 +14,7 @@ import pytest
 
 from tests.local.conftest import Start
 from tests.local.problems import problem
-from tests.local.running import until
+from tests.local.running import RunningPool, until
 
 ADD = "globalThis.add = (a: number, b: number): number => a + b;\n"
 SOURCES = {
@@ -150,6 +151,44 @@ def test_it_breaks_later_and_is_repaired(start: Start, tmp_path: Path) -> None:
     until(lambda: pool.admin.get("/readyz").status_code == 200)
     assert pool.call("add", 1, 2).json() == {"result": 3}
     assert pool.status()["runtimes"][0]["reason"] is None
+
+
+def replacements(pool: RunningPool) -> float:
+    """How many isolates were replaced, for whatever cause."""
+    lines = pool.admin.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("tyrex_isolate_replacements_total{"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("setTimeout(() => { throw new Error('later') }, 5)", id="soon"),
+        pytest.param("queueMicrotask(() => setTimeout(() => { throw new Error('later') }))", id="at once"),
+    ],
+)
+def test_one_that_schedules_its_own_death_is_not_started_again_and_again(start: Start, source: str) -> None:
+    begin = monotonic()
+    pool = start(size=1, mainModule={"inline": source})
+    (reason,) = until(lambda: {runtime["reason"] for runtime in pool.status()["runtimes"]} - {None}, 5)
+    assert "later" in reason
+    assert replacements(pool) < 10
+    until(lambda: replacements(pool) >= 5)
+    assert monotonic() - begin > 1, "it waits longer and longer"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        pytest.param("setInterval(() => {}, 1000); await new Promise(() => {})", id="and waits"),
+        pytest.param("for (;;) {}", id="and loops"),
+    ],
+)
+def test_one_that_takes_too_much_memory_before_it_is_ready(start: Start, rest: str) -> None:
+    source = "globalThis.keep = []; for (let i = 0; i < 75; i++) keep.push(new Uint8Array(8 << 20).fill(7)); " + rest
+    begin = monotonic()
+    pool = start(size=1, limits={"heap": "32Mi"}, timeouts={"startup": "20s"}, mainModule={"inline": source})
+    not_ready(pool, "limits.heap")
+    assert monotonic() - begin < 10, "it is seen at once, and not when the start takes too long"
 
 
 def test_many_runtimes_that_fail_at_once_are_tried_again_soon(start: Start, tmp_path: Path) -> None:

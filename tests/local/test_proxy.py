@@ -167,6 +167,73 @@ def test_a_full_agent_is_overloaded_and_a_waiting_caller_times_out(two: Two) -> 
     assert proxy.post("seen", key="k").json() == {"result": []}, "what timed out in the queue never ran"
 
 
+def test_a_full_agent_is_passed_over(two: Two) -> None:
+    """Its queue is filled by others, so that the proxy does not know."""
+    agents, start = two
+    proxy = start("--strategy", "RoundRobin")
+    with ThreadPoolExecutor(2) as threads:
+        slow = "new Promise(ok => setTimeout(ok, 700))"
+        others = [threads.submit(agents[0].post, slow), threads.submit(agents[0].post, slow)]
+        until(lambda: (load := agents[0].status())["inFlight"] + load["queued"] == 2)
+        problem(agents[0].post("1"), "overloaded")
+        answers = [proxy.post("1 + 2") for _ in range(4)]
+        assert [answer.json() for answer in answers] == [{"result": 3}] * 4
+        assert [answer.status_code for answer in (other.result() for other in others)] == [200, 200]
+
+
+def test_an_answer_that_closes_its_connection_costs_no_other_eval(tmp_path: Path) -> None:
+    """The agent closes the connection after a body over its own limit; the proxy's is larger."""
+    (tmp_path / "hop.yaml").write_text(MANIFEST.replace("length: 1}", "length: 100}\n  limits: {request: 4Ki}"))
+    with ExitStack() as stack:
+        agent = stack.enter_context(command("agent", str(tmp_path / "hop.yaml"), "--port", "0", "--admin-port", "0"))
+        proxy = stack.enter_context(command("proxy", "--runtime", agent.url, "--port", "0", "--admin-port", "0"))
+        until(lambda: proxy.status()["ready"])
+        threads = stack.enter_context(ThreadPoolExecutor(4))
+        large = "/*" + "x" * 8_000 + "*/"
+        answers = list(threads.map(proxy.post, [large, "1 + 2"] * 100))
+    assert [answer.json() for answer in answers[1::2]] == [{"result": 3}] * 100
+    for answer in answers[::2]:
+        problem(answer, "payload_too_large")
+
+
+def refused(*words: str) -> str:
+    """What `tyrex-pool WORDS` says when it refuses them."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "tyrex_pool", *words, "--port", "0", "--admin-port", "0"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=15,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        pytest.param("access: {authentication: ServiceAccount}", "spec.access.authentication", id="authentication"),
+        pytest.param("isolation: PerEval", "spec.isolation", id="isolation"),
+    ],
+)
+def test_a_promise_that_is_not_kept_yet_is_refused(tmp_path: Path, spec: str, path: str) -> None:
+    file = tmp_path / "hop.yaml"
+    file.write_text(MANIFEST + f"  {spec}\n")
+    for words in (["proxy", str(file), "--runtime", "http://127.0.0.1:9"], ["agent", str(file)]):
+        assert refused(*words).startswith(f"error: {path}: ")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param("x\r\ny: z", id="a header of its own"), pytest.param('a"b', id="a quote"), pytest.param("ü", id="ü")],
+)
+def test_a_name_that_no_header_can_carry_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "hop.yaml").write_text(MANIFEST)
+    assert "name" in refused("agent", str(tmp_path / "hop.yaml"), "--name", name)
+
+
 def test_least_loaded_knows_the_load_of_another_proxy(two: Two) -> None:
     agents, start = two
     one, other = start("--strategy", "LeastLoaded"), start("--strategy", "LeastLoaded")

@@ -130,6 +130,8 @@ class _Readable(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).astimezone().strftime("%H:%M:%S")
         who = getattr(record, "eval", None) or getattr(record, "runtime", None) or ""
         text = printable(record.getMessage()).replace("\n", "\n  ")
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
         return f"{time} {record.levelname.lower():7} {who + ' ' if who else ''}{text}"
 
 

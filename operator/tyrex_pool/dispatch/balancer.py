@@ -48,14 +48,15 @@ class Balancer:
         if ready != self.ready:
             self.ready = ready
 
-    def submit(self, ticket: Ticket) -> Slot:
-        """Give `ticket` a slot, where it waits until `take`.
+    def submit(self, ticket: Ticket, avoid: Slot | None = None) -> Slot:
+        """Give `ticket` a slot, where it waits until `take`; not `avoid`, which could not take it before.
 
         Raises NoRuntime, Overloaded, or StrategyError from a custom strategy: the eval certainly never started.
         """
         if not self.ready:
             raise NoRuntime("no runtime of the pool is ready")
-        slot = self._select(self.ready, ticket.key)
+        ready = self.ready if avoid is None else tuple(slot for slot in self.ready if slot is not avoid)
+        slot = self._select(ready, ticket.key)
         if slot is None:
             raise NoRuntime("the strategy chose no runtime")
         assert isinstance(slot, Slot)

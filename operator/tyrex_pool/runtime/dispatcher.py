@@ -45,9 +45,9 @@ class Dispatcher:
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: Ticket, avoid: Slot | None = None) -> None:
         """Take `ticket`, which is answered through its `deliver`. Raises NoRuntime, Overloaded, StrategyError."""
-        slot = self.balancer.submit(ticket)
+        slot = self.balancer.submit(ticket, avoid)
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._tick)
         self._driver.pump(slot)

@@ -35,13 +35,13 @@ class Pool:
     ) -> None:
         """`runtime_names` are the pool's name and a number unless given. Raises InvalidSpec and InvalidStrategy."""
         refuse_weaker(spec)
+        runtimes = [_checked(runtime) for runtime in runtime_names or _runtime_names(name, spec.size)]
         self.name = name
         self.spec = spec
         self._strategy = strategy or strategy_of(spec.strategy, sources)
         self._workspace = Workspace(spec, sources)
         slots = [
-            Slot(runtime, index, spec.concurrency, spec.queue.length, AHEAD)
-            for index, runtime in enumerate(map(_checked, runtime_names or _runtime_names(name, spec.size)))
+            Slot(runtime, index, spec.concurrency, spec.queue.length, AHEAD) for index, runtime in enumerate(runtimes)
         ]
         self._balancer = Balancer(self._strategy)
         self._changed = asyncio.Event()

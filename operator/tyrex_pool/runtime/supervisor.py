@@ -177,7 +177,7 @@ class Supervisor:
         try:
             if reply.status == b"error":
                 return causes.guest_error(reply.payload)
-        except (ValueError, LookupError) as error:
+        except (ValueError, LookupError, RecursionError) as error:
             raise ProtocolError("an error that cannot be read") from error
         raise ProtocolError("an unknown status")
 

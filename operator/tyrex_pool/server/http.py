@@ -148,6 +148,8 @@ class Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._head_size += len(name) + len(value)
         if self._in_body:  # a trailer
+            if self._head_size > _MAX_HEAD:
+                self._head_too_large()
             return
         lower = name.lower()
         field = _HEADERS.get(lower)
@@ -214,16 +216,18 @@ class Connection(asyncio.Protocol):
             pending = self._route(request)
             if self._busy:
                 self._pending = pending
-        if self._closing or self._busy or self._slow_reader:
+        if self._closing:
+            return
+        if self._paused and len(self._waiting) < PIPELINED and self._held <= HELD:
+            self._paused = False
+            self._transport.resume_reading()
+        if self._busy or self._slow_reader:
             return
         if self._refusal is not None:
             start, body = self._refusal
             self._refusal = None
             self._write(start, body, last=True)
             self._loop.call_later(LINGER, self.close)
-        elif self._paused:
-            self._paused = False
-            self._transport.resume_reading()
 
     def _route(self, request: Request) -> Pending | None:
         methods = self._routes.get(request.path)
@@ -256,7 +260,7 @@ class Connection(asyncio.Protocol):
         self._write(start, body, last)
         if last:
             self.close()
-        elif self._waiting or self._refusal is not None:
+        elif self._waiting or self._paused or self._refusal is not None:
             self._loop.call_soon(self._next)
         else:
             self._since = monotonic()

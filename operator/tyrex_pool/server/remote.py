@@ -181,7 +181,7 @@ class RemotePool:
         ticket.attempts += 1
         if ticket.attempts < ATTEMPTS and self._balancer.ready and ticket.deliver is not None:
             try:
-                self._dispatcher.submit(ticket)
+                self._dispatcher.submit(ticket, avoid=ticket.slot)
                 return
             except TyrexError:
                 pass

@@ -75,6 +75,8 @@ def test_reads_an_eval(body: bytes, request_: EvalRequest) -> None:
         pytest.param(b'{"code":"1","timeoutMs":-5}', "body.timeoutMs: write at least 1", id="negative"),
         pytest.param(b'{"code":"1","timeoutMs":1.5}', "body.timeoutMs: write a whole number", id="fraction"),
         pytest.param(b'{"code":"1","timeoutMs":"2s"}', "body.timeoutMs: write a whole", id="timeout-string"),
+        pytest.param(b'{"code":"1","timeoutMs":1' + b"0" * 5000 + b"}", "body", id="timeout-of-5000-digits"),
+        pytest.param(b'{"code":"1","timeoutMs":1e400}', "body", id="timeout-infinite"),
         pytest.param(b'{"code":"1","timeoutMs":true}', "body.timeoutMs: write a whole", id="timeout-bool"),
         pytest.param(b'{"code":"1","language":"python"}', "body.language: write one of javascript", id="language"),
         pytest.param(b'{"code":"1","language":null}', "body.language: write one of", id="language-null"),
@@ -84,6 +86,23 @@ def test_refuses_an_eval_and_names_the_member(body: bytes, detail: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         decode_eval(body)
     assert detail in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b'{"code":"1","%b":1}' % (b"a" * 200_000), id="unknown-member"),
+        pytest.param('{{"code":"1","{}":1}}'.format("ü" * 200_000).encode(), id="unknown-member-of-wide-characters"),
+        pytest.param(b'{"code":"1","language":"%b"}' % (b"a" * 200_000), id="language"),
+        pytest.param(b'{"code":[%b1]}' % (b"1," * 200_000), id="code"),
+        pytest.param(b'{"code":"1","timeoutMs":"%b"}' % (b"1" * 200_000), id="timeout"),
+        pytest.param(b"x" * 200_000, id="no-json"),
+    ],
+)
+def test_a_refusal_is_short(body: bytes) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        decode_eval(body)
+    assert len(refused.value.detail) < 1_000
 
 
 @pytest.mark.parametrize(

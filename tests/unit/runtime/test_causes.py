@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.runtime.vectors import rows
 from tyrex_pool.model.errors import DeadRuntimeError, HeapLimitError
+from tyrex_pool.model.wire import problem
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.causes import Cause, guest_error, of_exit
 
@@ -27,6 +28,10 @@ OUT_OF_MEMORY = "# Fatal JavaScript out of memory: Reached heap limit"
             id="an unhandled rejection",
         ),
         pytest.param(-5, ["x", OUT_OF_MEMORY], False, "heap_limit", "the heap reached limits.heap", id="heap"),
+        pytest.param(0, [OUT_OF_MEMORY], False, "exit", "the isolate exited with status 0", id="it only says so"),
+        pytest.param(
+            1, [OUT_OF_MEMORY], False, "exit", "the isolate exited with status 1", id="it only says so and fails"
+        ),
         pytest.param(-5, [OUT_OF_MEMORY], True, "heap_limit", "the heap reached limits.heap", id="heap at the start"),
         pytest.param(
             1,
@@ -77,6 +82,22 @@ def test_guest_error(row: dict[str, Any]) -> None:
 def test_no_guest_error(row: dict[str, Any]) -> None:
     with pytest.raises((ValueError, LookupError)):
         guest_error(row["payload"].encode())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(b"[" * 20_000 + b"]" * 20_000, id="nested very deeply"),
+        pytest.param(b"[" * 2_000 + b"]" * 2_000, id="nested deeply"),
+        pytest.param(b'{"x":1e999}', id="a number out of range"),
+        pytest.param(b"1" * 5_000, id="a number of 5,000 digits"),
+    ],
+)
+def test_a_value_that_only_javascript_reads_is_left_out(value: bytes) -> None:
+    error = guest_error(b'{"name":"execution_error","detail":"no","stack":"at","value":%b}' % value)
+    assert (error.name, error.detail, error.stack) == ("execution_error", "no", "at")
+    assert not error.has_value
+    assert b"no" in problem(error)
 
 
 @pytest.mark.parametrize(

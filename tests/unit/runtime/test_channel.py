@@ -89,6 +89,17 @@ def test_a_line_that_is_just_not_too_long() -> None:
     assert replies.feed(b"\n") == [Reply(*line.split(b" "))]
 
 
+@pytest.mark.parametrize("piece", [pytest.param(65_536, id="64 KiB"), pytest.param(1_000_003, id="odd pieces")])
+def test_a_large_reply_in_pieces(piece: int) -> None:
+    payload = b'"' + b"x" * (16 << 20) + b'"'
+    stream = b"a result 1\nb result " + payload + b"\nc result 2\nd resu"
+    replies = Replies(longest=17 << 20)
+    got = [reply for start in range(0, len(stream), piece) for reply in replies.feed(stream[start : start + piece])]
+    assert [reply.tag for reply in got] == [b"a", b"b", b"c"]
+    assert got[1].payload == payload, "in one piece again"
+    assert replies.feed(b"lt 3\n") == [Reply(b"d", b"result", b"3")]
+
+
 def test_nonces_do_not_repeat() -> None:
     nonces = Nonces()
     taken = [nonces.take() for _ in range(1000)]
