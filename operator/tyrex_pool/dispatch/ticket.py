@@ -42,7 +42,7 @@ class Ticket:
         self.finished = 0.0
         self.state = State.WAITING
         self.slot: Slot | None = None
-        self.id = ""
+        self.id = b""
         self.epoch = 0
         self.lease = 0.0
         self.attempts = 0
@@ -54,16 +54,17 @@ class Slot:
 
     `capacity` evals run at a time, `queue` may wait behind them. `ahead` is how many of those may be staged, None
     for a slot that keeps its own queue (a remote one): then all are sent at once. `elsewhere` is load that others
-    put on this runtime, as it reports it.
+    put on this runtime, as it reports it; `label` is the name as it stands in headers.
     """
 
     __slots__ = (
-        "ahead", "capacity", "elsewhere", "epoch", "in_flight", "index", "name", "own", "pace", "queue", "queued",
-        "returned", "running", "staged", "waiting",
+        "ahead", "capacity", "elsewhere", "epoch", "in_flight", "index", "label", "name", "own", "pace", "queue",
+        "queued", "returned", "running", "staged", "waiting",
     )  # fmt: skip
 
     def __init__(self, name: str, index: int, capacity: int, queue: int, ahead: int | None) -> None:
         self.name = name
+        self.label = name.encode()
         self.index = index
         self.capacity = capacity
         self.queue = queue

@@ -95,7 +95,7 @@ class Isolate:
         self._tickets[tag] = ticket
         self.sent += 1
         eval_id = b"%b%d" % (self.id_prefix, self.sent)
-        ticket.id = eval_id.decode()
+        ticket.id = eval_id
         ticket.lease = lease_end
         bound = (lease_end - self._clock_offset) * 1000 if lease_end else 0.0
         self._out += order(nonces, self.sent, eval_id, ticket.work, bound)
@@ -184,7 +184,7 @@ class Isolate:
 
     def _only_eval(self) -> str | None:
         running = [ticket for ticket in self._tickets.values() if ticket.state is State.RUNNING]
-        return running[0].id if len(running) == 1 else None
+        return running[0].id.decode() if len(running) == 1 else None
 
     # Limits and the end
 

@@ -41,6 +41,7 @@ class Relayed:
 
 Outcome = bytes | TyrexError | Relayed
 OK = "ok"
+_JSON = (names.TYPE_JSON.encode(), b"")
 _JSON_HEAD = head(200, names.TYPE_JSON)
 _TYPES = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
 
@@ -77,9 +78,9 @@ def _trail(ticket: Ticket) -> bytes:
     load = slot.own + slot.elsewhere
     started = ticket.started or ticket.finished
     return _TRAIL % (
-        slot.name.encode(),
+        slot.label,
         ticket.epoch,
-        ticket.id.encode(),
+        ticket.id,
         (started - ticket.arrived) * 1000,
         (ticket.finished - started) * 1000 if ticket.finished else 0.0,
         load,
@@ -108,8 +109,10 @@ class Api:
         }
 
     def _eval(self, connection: Connection, request: Request) -> Pending | None:
-        kind = request.content_type.partition(b";")[0].strip().lower()
-        if kind in (b"application/json", b""):
+        kind = request.content_type
+        if kind not in _JSON:
+            kind = kind.partition(b";")[0].strip().lower()
+        if kind in _JSON:
             work = decode_eval(request.body)
             return self._submit(connection, request, work, work.key, work.timeout_ms)
         language = _TYPES.get(kind)

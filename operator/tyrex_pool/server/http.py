@@ -46,6 +46,8 @@ Routes = Mapping[bytes, Mapping[bytes, Handler]]
 """Path → method → handler."""
 
 _HEADERS = {
+    b"content-length": "length",
+    b"expect": "expect",
     b"content-type": "content_type",
     names.HEADER_KEY.lower().encode(): "key",
     names.HEADER_TIMEOUT.lower().encode(): "timeout_ms",
@@ -151,14 +153,16 @@ class Connection(asyncio.Protocol):
             if self._head_size > _MAX_HEAD:
                 self._head_too_large()
             return
-        lower = name.lower()
-        field = _HEADERS.get(lower)
-        if field is not None:
-            setattr(self._request, field, value)
-        elif lower == b"content-length" and int(value) > self._limit:
-            self._too_large()
-        elif lower == b"expect":
+        field = _HEADERS.get(name.lower())
+        if field is None:
+            return
+        if field == "length":
+            if int(value) > self._limit:
+                self._too_large()
+        elif field == "expect":
             self._expects = True
+        else:
+            setattr(self._request, field, value)
 
     def on_headers_complete(self) -> None:
         self._in_body = True
