@@ -103,7 +103,7 @@ def aims(results: Results) -> list[str]:
 
 
 def _aim(what: str, measured: float, aim: float, text: str) -> str:
-    verdict = "reached" if measured >= aim else f"**not reached**, {100 * (1 - measured / aim):.0f} % short"
+    verdict = "reached" if measured >= aim else f"**not reached**, {100 * (1 - measured / aim):.1f} % short"
     return f"- {what}: {text}, {verdict}."
 
 
