@@ -28,7 +28,7 @@ def test_a_ratio_pairs_the_rounds() -> None:
     ("serve", "local", "verdicts"),
     [
         pytest.param(30_000, 10_000, ["reached", "reached"], id="just-reached"),
-        pytest.param(15_000, 9_000, ["**not reached**, 50 % short", "**not reached**, 10 % short"], id="missed"),
+        pytest.param(15_000, 9_000, ["**not reached**, 50.0 % short", "**not reached**, 10.0 % short"], id="missed"),
     ],
 )
 def test_every_aim_has_its_verdict(serve: float, local: float, verdicts: list[str]) -> None:
