@@ -18,14 +18,6 @@ export type ErrorName =
   | "conversion_error"
   | "unknown_function";
 
-/** Its own fields only: `stringifyJson` must find nothing of the guest's. */
-interface Failure {
-  name: ErrorName;
-  detail: string;
-  value?: unknown;
-  stack?: string;
-}
-
 /** The result as JSON text, at most `limit` bytes; throws a text that says why it cannot be. */
 export function toJson(value: unknown, limit: number): string {
   if (value === undefined) return "null";
@@ -33,7 +25,7 @@ export function toJson(value: unknown, limit: number): string {
   try {
     json = stringifyJson(value);
   } catch (error) {
-    throw `the result cannot be JSON: ${describe(error)}`;
+    throw `the result cannot be JSON: ${describe(error, jsonValue(error))}`;
   }
   if (json === undefined) throw `the result cannot be JSON: it is a ${typeof value}`;
   // A UTF-16 unit is at most three bytes: only results near the limit are measured exactly.
@@ -45,26 +37,25 @@ export function toJson(value: unknown, limit: number): string {
 
 /** The error reply for what a guest threw or rejected with. */
 export function failure(name: ErrorName, thrown: unknown): string {
-  const fields: Failure = { __proto__: null, name, detail: describe(thrown) } as unknown as Failure;
   const value = jsonValue(thrown);
+  const head = refusal(name, describe(thrown, value));
   const stack = stackOf(thrown);
-  const head = stringifyJson(fields) as string;
   const withValue = value === undefined ? "" : `,"value":${value}`;
   const withStack = stack === undefined ? "" : `,"stack":${stringifyJson(stack)}`;
   return slice(head, 0, head.length - 1) + withStack + withValue + "}";
 }
 
-/** An error reply of our own, with no value and no stack. */
+/** An error reply with no value and no stack. Its own fields only: `stringifyJson` must find nothing of the guest's. */
 export function refusal(name: ErrorName, detail: string): string {
   return stringifyJson({ __proto__: null, name, detail }) as string;
 }
 
-/** One line for a thrown value; guest code may run in it (getters, toString), and may throw again. */
-function describe(thrown: unknown): string {
+/** One line for a thrown value, which is `json`; guest code may run in it (getters, toString), and may throw again. */
+function describe(thrown: unknown, json: string | undefined): string {
   try {
     if (isNativeError(thrown)) return cut(toText(thrown), DETAIL_LENGTH);
     if (typeof thrown === "object" && thrown !== null) {
-      return cut(jsonValue(thrown) ?? UNSHOWN, DETAIL_LENGTH);
+      return cut(json ?? UNSHOWN, DETAIL_LENGTH);
     }
     return cut(toText(thrown), DETAIL_LENGTH);
   } catch {

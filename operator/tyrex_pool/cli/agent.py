@@ -1,9 +1,7 @@
 """`tyrex-pool agent FILE`: one runtime of a pool, as it stands in a pod: the same server over one isolate."""
 
 import argparse
-import asyncio
 import os
-from pathlib import Path
 
 import msgspec
 
@@ -11,10 +9,8 @@ from tyrex_pool.cli.hosting import EVERYWHERE, add_address, read_manifest
 from tyrex_pool.cli.hosting import run as host
 from tyrex_pool.cli.serve import serve_pool
 from tyrex_pool.model import names
-from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.model.spec import StrategySpec
 from tyrex_pool.runtime.pool import Pool
-from tyrex_pool.runtime.sources import Sources
 
 NAME_VARIABLE = "TYREX_RUNTIME_NAME"
 
@@ -28,16 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    manifest = read_manifest(args.file)
-    sources = Sources(Path(args.file).resolve().parent, manifest.config_maps)
-    return host(lambda stop: _serve(args, manifest, sources, stop))
-
-
-async def _serve(args: argparse.Namespace, manifest: Manifest, sources: Sources, stop: asyncio.Event) -> int:
+    manifest, sources = read_manifest(args.file)
     spec = msgspec.structs.replace(manifest.spec, size=1, strategy=StrategySpec())
     name = args.name or os.environ.get(NAME_VARIABLE) or names.runtime_name(manifest.name, 0)
-    pool = Pool(manifest.name, spec, sources, runtime_names=[name])
-    try:
-        return await serve_pool(pool, args, stop, flexible=False)
-    finally:
-        await pool.close()
+
+    def make() -> Pool:
+        return Pool(manifest.name, spec, sources, runtime_names=[name])
+
+    return host(lambda stop: serve_pool(make, args, stop, flexible=False))

@@ -16,6 +16,7 @@ from typing import Any
 from tyrex_pool.cli.output import BadInput, printable
 from tyrex_pool.model import names
 from tyrex_pool.model.manifest import Manifest
+from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.service import Address, Service
 
 _LOGGER = "tyrex_pool"
@@ -52,15 +53,16 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def read_manifest(file: str) -> Manifest:
-    """Raises BadInput and InvalidSpec."""
+def read_manifest(file: str) -> tuple[Manifest, Sources]:
+    """The manifest, and where its references lead. Raises BadInput and InvalidSpec."""
     try:
         manifest = Manifest.load(Path(file).read_text())
     except UnicodeDecodeError as exc:
         raise BadInput(f"{file}: write UTF-8") from exc
+    configure_logs()
     for other in manifest.ignored:
         log.info("not used here: %s", other)
-    return manifest
+    return manifest, Sources(Path(file).resolve().parent, manifest.config_maps)
 
 
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:

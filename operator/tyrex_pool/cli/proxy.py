@@ -46,14 +46,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _pool(args: argparse.Namespace) -> tuple[str, PoolSpec, Strategy]:
     """Name, spec and strategy, of the manifest if there is one. Raises InvalidSpec, InvalidStrategy, BadInput."""
-    name, spec, config_maps = "pool", PoolSpec.parse(None), {}
+    name, spec, sources = "pool", PoolSpec.parse(None), Sources(Path.cwd(), {})
     if args.file is not None:
-        manifest = read_manifest(args.file)
-        name, spec, config_maps = manifest.name, manifest.spec, manifest.config_maps
+        manifest, sources = read_manifest(args.file)
+        name, spec = manifest.name, manifest.spec
         refuse_weaker(spec)
     if args.strategy is not None:
         return name, spec, make(args.strategy, random.Random())
-    return name, spec, strategy_of(spec.strategy, Sources(Path.cwd(), config_maps))
+    return name, spec, strategy_of(spec.strategy, sources)
 
 
 async def _serve(

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 
@@ -11,9 +12,7 @@ from tyrex_pool.cli.hosting import LOOPBACK, add_address, address, announce, log
 from tyrex_pool.cli.hosting import run as host
 from tyrex_pool.client import AsyncClient
 from tyrex_pool.model.errors import NoRuntime, TyrexError
-from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.runtime.pool import Pool
-from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.metrics import Metrics
@@ -32,21 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    manifest = read_manifest(args.file)
-    sources = Sources(Path(args.file).resolve().parent, manifest.config_maps)
-    return host(lambda stop: _serve(args, manifest, sources, stop))
+    manifest, sources = read_manifest(args.file)
+    return host(lambda stop: serve_pool(lambda: Pool(manifest.name, manifest.spec, sources), args, stop, flexible=True))
 
 
-async def _serve(args: argparse.Namespace, manifest: Manifest, sources: Sources, stop: asyncio.Event) -> int:
-    pool = Pool(manifest.name, manifest.spec, sources)
+async def serve_pool(make: Callable[[], Pool], args: argparse.Namespace, stop: asyncio.Event, flexible: bool) -> int:
+    """Serve the pool that `make` makes until `stop`, then drain. Raises OSError when the address cannot be had."""
+    pool = make()
     try:
-        return await serve_pool(pool, args, stop, flexible=True)
+        return await _serve(pool, args, stop, flexible)
     finally:
         await pool.close()
 
 
-async def serve_pool(pool: Pool, args: argparse.Namespace, stop: asyncio.Event, flexible: bool) -> int:
-    """Serve `pool` until `stop`, then drain. Raises OSError when the address cannot be had."""
+async def _serve(pool: Pool, args: argparse.Namespace, stop: asyncio.Event, flexible: bool) -> int:
     metrics = Metrics(pool.describe, pool.supervisor.replacements)
     service = await Service.open(Api(pool.spec, pool, metrics), Admin(pool, metrics), address(args, flexible))
     try:

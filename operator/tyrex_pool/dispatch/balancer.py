@@ -87,9 +87,7 @@ class Balancer:
             return None
         if slot.ahead is None or len(slot.running) < slot.capacity:
             ticket, _ = source.popitem(last=False)
-            ticket.state = State.RUNNING
-            ticket.started = now
-            slot.running[ticket] = None
+            _run(slot, ticket, now)
             return ticket
         if len(slot.staged) < slot.ahead and slot.pace < PACE_LIMIT:
             ticket, _ = source.popitem(last=False)
@@ -163,10 +161,7 @@ class Balancer:
 
     def _promote(self, slot: Slot, now: float) -> None:
         while slot.staged and len(slot.running) < slot.capacity:
-            ticket = slot.staged.popleft()
-            ticket.state = State.RUNNING
-            ticket.started = now
-            slot.running[ticket] = None
+            _run(slot, slot.staged.popleft(), now)
 
     def _leave(self, ticket: Ticket) -> Slot:
         """Take `ticket` out of its slot for good."""
@@ -192,6 +187,12 @@ class Balancer:
         self.deadlines.discard(ticket)
         slot.changed(-1)
         return slot
+
+
+def _run(slot: Slot, ticket: Ticket, now: float) -> None:
+    ticket.state = State.RUNNING
+    ticket.started = now
+    slot.running[ticket] = None
 
 
 def _full(slot: Slot) -> bool:

@@ -55,14 +55,18 @@ def _variable(denied: str, entry: str, directory: str) -> bool:
     return entry.startswith(denied[:-1]) if denied.endswith("*") else entry == denied
 
 
-def _network(denied: str, entry: str, directory: str) -> bool:
+def covers_host(rule: str, entry: str) -> bool:
     """A host covers its ports, `*.example.com` the hosts below it, a subnet the addresses in it."""
-    (denied_host, denied_port), (host, port) = _split(denied), _split(entry)
-    if denied_port and denied_port != port:
+    (rule_host, rule_port), (host, port) = _split(rule), _split(entry)
+    if rule_port and rule_port != port:
         return False
-    if denied_host.startswith("*."):
-        return host.removeprefix("*").endswith(denied_host[1:]) or host == denied_host
-    return host == denied_host or _in_subnet(host, denied_host)
+    if rule_host.startswith("*."):
+        return host.removeprefix("*").endswith(rule_host[1:]) or host == rule_host
+    return host == rule_host or _in_subnet(host, rule_host)
+
+
+def _network(denied: str, entry: str, directory: str) -> bool:
+    return covers_host(denied, entry)
 
 
 def _split(entry: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from tyrex_pool.model.permissions import ALL, KINDS, Permissions
-from tyrex_pool.plan.denials import granted, refused
+from tyrex_pool.plan.denials import covers_host, granted, refused
 
 _ALWAYS: Final = ("--no-prompt", "--no-config", "--no-lock", "--quiet")
 _MEBIBYTE: Final = 1 << 20
@@ -138,9 +138,5 @@ def _loading_flags(permissions: Permissions, modules: ModuleNeeds) -> Iterator[s
 
 
 def _covers(granted: tuple[str, ...], host: str) -> bool:
-    """Whether a granted host, `*.suffix` or host without its port is this one."""
-    if granted == ALL:
-        return True
-    forms = (host, host.rpartition(":")[0])
-    wildcards = tuple(entry[1:] for entry in granted if entry.startswith("*."))
-    return any(form in granted or form.endswith(wildcards) for form in forms)
+    """Whether one of the granted entries is for this host and port."""
+    return granted == ALL or any(covers_host(entry, host) for entry in granted)

@@ -36,8 +36,14 @@ def answer(ticket: Ticket, outcome: Any) -> None:
             log.exception("an answer could not be delivered")
 
 
+def too_late(ticket: Ticket, now: float, waited_for: str = "its turn") -> None:
+    """Answer `ticket`, which never started, that its deadline has passed."""
+    ticket.started, ticket.finished = 0.0, now
+    answer(ticket, QueueTimeout(f"the deadline passed while the eval waited for {waited_for}"))
+
+
 class Dispatcher:
-    """`submit` and `cancel` for servers and LocalPool; times are `loop.time()` seconds."""
+    """`submit` and `cancel` for servers and LocalPool; times are `monotonic()` seconds."""
 
     def __init__(self, balancer: Balancer, driver: Driver, loop: asyncio.AbstractEventLoop) -> None:
         self.balancer = balancer
@@ -62,8 +68,7 @@ class Dispatcher:
         now = monotonic()
         for ticket in self.balancer.overdue(now):
             if ticket.state is State.DONE:
-                ticket.finished = now
-                answer(ticket, QueueTimeout("the deadline passed while the eval waited for its turn"))
+                too_late(ticket, now)
             else:
                 self._driver.overdue(ticket)
 

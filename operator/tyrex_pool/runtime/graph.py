@@ -12,6 +12,7 @@ from tyrex_pool.plan.deno_flags import ModuleNeeds
 _TIMEOUT = 30.0
 _NO_NETWORK = "http://127.0.0.1:9"
 """A proxy that answers nobody: looking at the graph downloads nothing, whatever is missing in the cache."""
+_CACHES = {"npm": "npmCache", "remote": "modulesCache"}
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -27,29 +28,28 @@ def module_needs(deno: str, main: Path) -> ModuleNeeds:
 
 def cache_directories(deno: str) -> dict[str, Path]:
     """Where Deno keeps the packages and modules it has downloaded: `npm` and `remote`. Blocking."""
-    try:
-        facts: dict[str, Any] = json.loads(_ask(deno, "--json"))
-        return {"npm": Path(facts["npmCache"]), "remote": Path(facts["modulesCache"])}
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError):
-        return {}
+    facts = _info(deno)
+    return {name: Path(facts[key]) for name, key in _CACHES.items() if key in facts}
 
 
 def _specifiers(deno: str, main: Path, *flags: str) -> set[str]:
-    try:
-        answer = _ask(deno, "--json", "--no-config", "--no-lock", *flags, str(main))
-        modules: list[dict[str, Any]] = json.loads(answer)["modules"]
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError):
-        return set()
+    modules = _info(deno, "--no-config", "--no-lock", *flags, str(main)).get("modules", [])
     found = {module["specifier"] for module in modules}
     for module in modules:
         found.update(dependency["specifier"] for dependency in module.get("dependencies", ()))
     return found
 
 
-def _ask(deno: str, *words: str) -> bytes:
+def _info(deno: str, *words: str) -> dict[str, Any]:
+    """What `deno info` says; nothing where it fails."""
     environment = os.environ | {"HTTP_PROXY": _NO_NETWORK, "HTTPS_PROXY": _NO_NETWORK, "NO_PROXY": ""}
-    command = [deno, "info", *words]
-    return subprocess.run(command, capture_output=True, env=environment, timeout=_TIMEOUT, check=True).stdout
+    command = [deno, "info", "--json", *words]
+    try:
+        answer = subprocess.run(command, capture_output=True, env=environment, timeout=_TIMEOUT, check=True)
+        facts: dict[str, Any] = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return {}
+    return facts
 
 
 def _host(specifier: str) -> str | None:

@@ -25,8 +25,6 @@ _READ = 65_536
 _MEBI = 1 << 20
 _YOUNG_GENERATION = 96 * _MEBI
 """V8 keeps this much beside the old generation, which is what limits.heap bounds."""
-
-
 _AT_START = 64 * _MEBI
 """More than an isolate holds before it has loaded anything."""
 
@@ -85,12 +83,13 @@ class Isolate:
         self._late = loop.call_later(launch.startup, self._too_late)
         loop.add_reader(self.process.pipe, self.receive)
         self.process.when_ended(loop, self._ended)
-        self._write(hello(self._nonces, token, launch.limits))
+        self._out += hello(self._nonces, token, launch.limits)
+        self._write()
 
     # Sending
 
     def send(self, ticket: Ticket, lease_end: float) -> None:
-        """Put `ticket` into the pipe; `lease_end` (loop time, 0 for none) bounds its start."""
+        """Put `ticket` into the pipe; `lease_end` (`monotonic()` seconds, 0 for none) bounds its start."""
         nonces, tag = self._nonces.take()
         self._tickets[tag] = ticket
         self.sent += 1
@@ -103,10 +102,9 @@ class Isolate:
     def flush(self) -> None:
         """Write what was sent; call it once for several."""
         if self._out and not self._blocked:
-            self._write(b"")
+            self._write()
 
-    def _write(self, data: bytes) -> None:
-        self._out += data
+    def _write(self) -> None:
         try:
             written = self.process.pipe.send(self._out)
         except BlockingIOError:
@@ -117,13 +115,10 @@ class Isolate:
         del self._out[:written]
         if self._out and not self._blocked:
             self._blocked = True
-            self._loop.add_writer(self.process.pipe, self._writable)
+            self._loop.add_writer(self.process.pipe, self._write)
         elif not self._out and self._blocked:
             self._blocked = False
             self._loop.remove_writer(self.process.pipe)
-
-    def _writable(self) -> None:
-        self._write(b"")
 
     # Receiving
 
@@ -225,7 +220,6 @@ class Isolate:
     def _close(self, cause: causes.Cause) -> None:
         self.phase = Phase.ENDED
         self._late.cancel()
-        self.process.kill()
         self.log.close()
         self._loop.remove_reader(self.process.pipe)
         self._loop.remove_writer(self.process.pipe)

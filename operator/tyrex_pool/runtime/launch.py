@@ -11,7 +11,7 @@ import deno
 
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.plan.deno_flags import ModuleNeeds, child_environment, deno_flags
+from tyrex_pool.plan.deno_flags import NO_NEEDS, ModuleNeeds, child_environment, deno_flags
 from tyrex_pool.resources import guest_directory
 from tyrex_pool.runtime.channel import Limits
 from tyrex_pool.runtime.graph import cache_directories, module_needs
@@ -34,7 +34,7 @@ class Workspace:
     def _prepare(self, spec: PoolSpec, sources: Sources) -> Launch:
         binary = deno.find_deno_bin()
         main = _main_module(spec, sources, self._directory)
-        needs = module_needs(binary, main) if main else ModuleNeeds()
+        needs = module_needs(binary, main) if main else NO_NEEDS
         entry = self._directory / "entry.js"
         entry.write_text(_entry(main))
         directory = str(sources.directory)
@@ -55,7 +55,7 @@ class Workspace:
 
 def _loads(flags: tuple[str, ...], needs: ModuleNeeds) -> bool:
     """Whether anything may come from Deno's cache, or go into it."""
-    return needs != ModuleNeeds() or "--no-remote" not in flags or "--no-npm" not in flags
+    return needs != NO_NEEDS or "--no-remote" not in flags or "--no-npm" not in flags
 
 
 def _cache(directory: Path, downloads: dict[str, Path]) -> Path:

@@ -16,7 +16,7 @@ from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.runtime.launch import Workspace
 from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.runtime.supervisor import AHEAD, Seat, Supervisor
-from tyrex_pool.runtime.view import SERVING, describe
+from tyrex_pool.runtime.view import SERVING, describe, explain
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 logger = logging.getLogger("tyrex_pool")
@@ -90,8 +90,7 @@ class Pool:
 
     def explain(self, key: str | None) -> dict[str, Any]:
         """The answer of `GET /v1/explain`."""
-        runtime, why = self._balancer.explain(key)
-        return {"key": key, "runtime": runtime.name if runtime else None, "reason": why}
+        return explain(self._balancer, key)
 
     def describe(self) -> dict[str, Any]:
         """The answer of `GET /v1/pool`."""

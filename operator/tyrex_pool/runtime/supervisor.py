@@ -14,10 +14,10 @@ from typing import Any
 
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
-from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, NoRuntime, QueueTimeout, TyrexError
+from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, NoRuntime, TyrexError
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import ProtocolError, Reply
-from tyrex_pool.runtime.dispatcher import Dispatcher, answer
+from tyrex_pool.runtime.dispatcher import Dispatcher, answer, too_late
 from tyrex_pool.runtime.isolate import LEASE, Isolate, Launch, Phase
 from tyrex_pool.runtime.nursery import Nursery
 from tyrex_pool.runtime.view import SERVING, SlotState
@@ -217,7 +217,7 @@ class Supervisor:
         while (ticket := take(slot, now)) is not None:
             if ticket.deadline <= now:
                 self._balancer.drop(ticket)
-                self._too_late(ticket, now)
+                too_late(ticket, now)
                 continue
             ticket.epoch = slot.epoch
             if ticket.state is State.RUNNING:
@@ -258,11 +258,7 @@ class Supervisor:
             late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
             self._end_eval(ticket, EvalTimeout(late), seat.isolate, causes.DEADLINE)
         else:
-            self._too_late(ticket, now)
-
-    def _too_late(self, ticket: Ticket, now: float) -> None:
-        ticket.finished = now
-        answer(ticket, QueueTimeout("the deadline passed while the eval waited for its turn"))
+            too_late(ticket, now)
 
     # Memory
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy
 from tyrex_pool.dispatch.ticket import Slot
 from tyrex_pool.model.spec import PoolSpec
@@ -54,6 +55,12 @@ def describe(
         "lastError": last_error,
         "runtimes": [_runtime(one) for one in shown],
     }
+
+
+def explain(balancer: Balancer, key: str | None) -> dict[str, Any]:
+    """The answer of `GET /v1/explain`."""
+    runtime, why = balancer.explain(key)
+    return {"key": key, "runtime": runtime.name if runtime else None, "reason": why}
 
 
 def _strategy(spec: PoolSpec, strategy: Strategy) -> dict[str, Any]:

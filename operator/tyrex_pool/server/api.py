@@ -1,6 +1,5 @@
 """The pool's HTTP interface: evals, calls, and what the pool tells of itself."""
 
-import asyncio
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -100,7 +99,6 @@ class Api:
         self.spec = spec
         self.backend = backend
         self.metrics = metrics
-        self._loop = asyncio.get_running_loop()
         self.routes: Routes = {
             names.PATH_EVAL.encode(): {b"POST": self._eval},
             names.PATH_CALL.encode(): {b"POST": self._call},

@@ -6,7 +6,7 @@ from tyrex_pool.model.wire import encode_json, problem
 
 
 class Request:
-    """One request. `arrived` is loop time in seconds; header values that nobody asked for are not kept."""
+    """One request. `arrived` is `monotonic()` seconds; header values that nobody asked for are not kept."""
 
     __slots__ = ("arrived", "body", "content_type", "key", "method", "path", "query", "timeout_ms")
 

@@ -52,7 +52,7 @@ class Histogram:
 
 
 class Metrics:
-    """`describe` gives the pool as `GET /v1/pool` does, `counters` what the supervisor counts."""
+    """`describe` gives the pool as `GET /v1/pool` does, `replacements` is the supervisor's count by cause."""
 
     def __init__(self, describe: Callable[[], dict[str, Any]], replacements: dict[str, int] | None = None) -> None:
         self._describe = describe

@@ -15,10 +15,10 @@ from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import Strategy, moves
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
-from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, QueueTimeout, TyrexError
+from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, TyrexError
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.runtime.dispatcher import Dispatcher, answer
-from tyrex_pool.runtime.view import SERVING, SlotState, describe
+from tyrex_pool.runtime.dispatcher import Dispatcher, answer, too_late
+from tyrex_pool.runtime.view import SERVING, SlotState, describe, explain
 from tyrex_pool.server.api import Relayed
 from tyrex_pool.server.discovery import Discovery, Endpoint
 from tyrex_pool.server.upstream import Upstream, connect, look
@@ -35,7 +35,7 @@ _LOOK_EVERY = 1.0
 _LOOK_SOON = 0.1
 _LOOK_TIMEOUT = 2.0
 _POLL = 0.01
-_NO_CONNECTION = "the deadline passed while the eval waited for a connection to a runtime"
+_CONNECTION = "a connection to a runtime"
 
 
 @dataclass(eq=False, slots=True)
@@ -58,13 +58,11 @@ class RemotePool:
     def __init__(self, name: str, spec: PoolSpec, strategy: Strategy) -> None:
         self.name = name
         self.spec = spec
-        self.last_error: dict[str, Any] | None = None
         self._loop = asyncio.get_running_loop()
         self._balancer = Balancer(strategy)
         self._strategy = strategy
         self._dispatcher = Dispatcher(self._balancer, self, self._loop)
         self._remotes: dict[str, Remote] = {}
-        self._by_slot: dict[Slot, Remote] = {}
         self._by_upstream: dict[Upstream, Remote] = {}
         self._carriers: dict[Ticket, Upstream] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -82,12 +80,11 @@ class RemotePool:
 
     def describe(self) -> dict[str, Any]:
         """The answer of `GET /v1/pool`."""
-        return describe(self.name, self.spec, self._strategy, self._remotes.values(), self.last_error)
+        return describe(self.name, self.spec, self._strategy, self._remotes.values(), None)
 
     def explain(self, key: str | None) -> dict[str, Any]:
         """The answer of `GET /v1/explain`."""
-        runtime, why = self._balancer.explain(key)
-        return {"key": key, "runtime": runtime.name if runtime else None, "reason": why}
+        return explain(self._balancer, key)
 
     def submit(self, ticket: Ticket) -> None:
         """Raises NoRuntime, StrategyError."""
@@ -123,7 +120,7 @@ class RemotePool:
             if name not in self._remotes:
                 slot = Slot(name, self._next_index, self.spec.concurrency, 0, ahead=None)
                 self._next_index += 1
-                remote = self._remotes[name] = self._by_slot[slot] = Remote(slot, endpoint)
+                remote = self._remotes[name] = Remote(slot, endpoint)
                 remote.watcher = self._spawn(self._watch(remote))
 
     def _remove(self, name: str) -> None:
@@ -134,8 +131,6 @@ class RemotePool:
         remote.state = SlotState.STOPPED
         for upstream in list(remote.idle):
             upstream.close()
-        if not remote.open:
-            self._by_slot.pop(remote.slot, None)
 
     async def _watch(self, remote: Remote) -> None:
         while True:
@@ -190,12 +185,14 @@ class RemotePool:
     # The dispatcher's driver
 
     def pump(self, slot: Slot) -> None:
-        remote = self._by_slot[slot]
+        remote = self._remotes.get(slot.name)
+        if remote is None or remote.slot is not slot:
+            return  # it is not part of the pool any more
         now = monotonic()
         while remote.idle and (ticket := self._balancer.take(slot, now)) is not None:
             if ticket.deadline - GRACE <= now:
                 self._balancer.drop(ticket)
-                answer(ticket, QueueTimeout(_NO_CONNECTION))
+                too_late(ticket, now, _CONNECTION)
                 continue
             upstream = remote.idle.pop()
             self._carriers[ticket] = upstream
@@ -240,7 +237,7 @@ class RemotePool:
             self._again(ticket, outcome)
         else:
             answer(ticket, outcome)
-        if (slot.waiting or slot.returned) and remote.state is not SlotState.STOPPED:
+        if slot.waiting or slot.returned:
             self.pump(slot)
 
     def lost(self, upstream: Upstream, ticket: Ticket | None) -> None:
@@ -255,17 +252,14 @@ class RemotePool:
             if ticket.state is not State.DONE:
                 self._balancer.finish(ticket, monotonic())
             answer(ticket, DeadRuntimeError(f"the connection to {remote.slot.name} broke while it had the eval"))
-        if remote.state is SlotState.STOPPED:
-            if not remote.open:
-                self._by_slot.pop(remote.slot, None)
-        elif remote.slot.waiting or remote.slot.returned:
+        if remote.slot.waiting or remote.slot.returned:
             self.pump(remote.slot)
 
     def overdue(self, ticket: Ticket) -> None:
         """The other server did not keep the deadline: it is cut off or stuck."""
         upstream = self._carriers.get(ticket)
         if upstream is None:
-            answer(ticket, QueueTimeout(_NO_CONNECTION))
+            too_late(ticket, monotonic(), _CONNECTION)
             return
         name = ticket.slot.name if ticket.slot else "?"
         answer(ticket, DeadRuntimeError(f"runtime {name} did not answer by the deadline"))

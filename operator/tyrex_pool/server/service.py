@@ -30,10 +30,9 @@ class Address:
 class Service:
     """Made with `await Service.open(...)`. Raises OSError when an address cannot be had."""
 
-    def __init__(self, public: Listener, private: Listener, api: Api, admin: Admin) -> None:
+    def __init__(self, public: Listener, private: Listener, admin: Admin) -> None:
         self.public = public
         self.private = private
-        self._api = api
         self._admin = admin
 
     @classmethod
@@ -48,7 +47,7 @@ class Service:
         except BaseException:
             await public.close()
             raise
-        return cls(public, private, api, admin)
+        return cls(public, private, admin)
 
     async def drain(self, seconds: float) -> None:
         """Take no more; let every request that has come be answered, for at most `seconds`."""
