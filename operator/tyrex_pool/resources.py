@@ -1,9 +1,26 @@
-"""Files that travel with the package: in the wheel beside this module, in a checkout in their own folders."""
+"""What travels with the package: its version, and files. In the wheel these lie beside this module, in a checkout in
+folders of their own.
+"""
 
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as _installed
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
 _CHECKOUT = _PACKAGE.parents[1]
+
+
+def version() -> str | None:
+    """That of the installed package; None when it runs from a checkout that nobody installed."""
+    try:
+        return _installed("tyrex-pool")
+    except PackageNotFoundError:
+        return None
+
+
+def image(name: str) -> str:
+    """The image of this version, as `tyrex-pool-runtime:0.1.0`."""
+    return f"{name}:{version() or 'latest'}"
 
 
 def crd() -> str:

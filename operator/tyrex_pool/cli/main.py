@@ -8,11 +8,11 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple, Protocol, cast
 
 from tyrex_pool.cli.output import BadInput, error_text, printable
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy, TyrexError
+from tyrex_pool.resources import version
 
 PROGRAM = "tyrex-pool"
 
@@ -42,6 +42,8 @@ COMMANDS = {
     "eval": Command("tyrex_pool.cli.eval", "evaluate code in a pool"),
     "status": Command("tyrex_pool.cli.status", "show a pool's runtimes, load and last error"),
     "crd": Command("tyrex_pool.cli.crd", "print the CustomResourceDefinition"),
+    "render": Command("tyrex_pool.cli.render", "print every object that the operator would create for a manifest"),
+    "operator": Command("tyrex_pool.cli.operator", "turn the TyrexPools of a cluster into pods"),
     "agent": Command("tyrex_pool.cli.agent", "serve one runtime, inside its pod"),
     "proxy": Command("tyrex_pool.cli.proxy", "dispatch evals to runtimes elsewhere"),
 }
@@ -74,7 +76,7 @@ def overview() -> argparse.ArgumentParser:
         + f"\n\n`{PROGRAM} COMMAND --help` tells more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {_version()}")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version() or '(not installed)'}")
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of those below")
     return parser
 
@@ -103,13 +105,6 @@ def complain(message: str, code: int) -> int:
     """Print `error: message` to stderr and return `code`."""
     print(f"error: {printable(message)}", file=sys.stderr)
     return code
-
-
-def _version() -> str:
-    try:
-        return version(PROGRAM)
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What the commands print: JSON, tables, errors, and nothing that could steer a terminal."""
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +20,15 @@ RETRIES = {
 
 class BadInput(Exception):  # noqa: N818 - it is the user's error
     """The command line asks for something that cannot be done; the message says what to write instead."""
+
+
+@contextlib.contextmanager
+def operator_extra() -> Iterator[None]:
+    """Around imports that come with the extra `operator`: raises BadInput when they are not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as exc:
+        raise BadInput(f"a cluster needs more packages: pip install 'tyrex-pool[operator]' ({exc})") from exc
 
 
 def json_text(value: Any, *, pretty: bool | None = None) -> str:

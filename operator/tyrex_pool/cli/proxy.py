@@ -1,21 +1,26 @@
-"""`tyrex-pool proxy --runtime URL …`: the dispatch server over runtimes that are served elsewhere."""
+"""`tyrex-pool proxy`: the dispatch server over runtimes elsewhere: those of a TyrexPool in a cluster, or a list."""
 
 import argparse
 import asyncio
+import contextlib
 import random
+from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from tyrex_pool.cli.hosting import EVERYWHERE, add_address, address, announce, read_manifest
+from tyrex_pool.cli.hosting import EVERYWHERE, add_address, address, announce, log, read_manifest
 from tyrex_pool.cli.hosting import run as host
-from tyrex_pool.cli.output import BadInput
-from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy, make
+from tyrex_pool.cli.output import BadInput, operator_extra
+from tyrex_pool.dispatch.strategies import STRATEGIES, make
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.runtime.pool import refuse_weaker
+from tyrex_pool.plan.refusals import refuse_weaker
 from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
+from tyrex_pool.server.definition import Definition
 from tyrex_pool.server.discovery import Endpoint, StaticList
 from tyrex_pool.server.metrics import Metrics
 from tyrex_pool.server.remote import RemotePool
@@ -27,56 +32,106 @@ _FIRST_LOOK = 3.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", help="the pool's manifest (default: a pool as `spec: {}`)")
-    parser.add_argument(
-        "--runtime", metavar="URL", action="append", required=True, help="http://HOST:PORT or unix:/PATH; repeatable"
-    )
+    parser.add_argument("--runtime", metavar="URL", action="append", help="http://HOST:PORT or unix:/PATH; repeatable")
     parser.add_argument("--strategy", choices=sorted(STRATEGIES), help="instead of the manifest's")
+    parser.add_argument("--pool", metavar="NAME", help="follow this TyrexPool of the cluster, instead of all these")
+    parser.add_argument("--namespace", metavar="NS", help="where that TyrexPool is")
     add_address(parser, EVERYWHERE)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.pool is None and args.namespace is None:
+        return _run_listed(args)
+    if args.pool is None or args.namespace is None:
+        raise BadInput("pass --pool NAME and --namespace NS together")
+    others = {"FILE": args.file, "--runtime": args.runtime, "--strategy": args.strategy}
+    given = " and ".join(name for name, value in others.items() if value is not None)
+    if given:
+        raise BadInput(f"leave out {given}: with --pool all of that comes from the TyrexPool")
+    return host(lambda stop: _serve_followed(args, stop))
+
+
+def _run_listed(args: argparse.Namespace) -> int:
+    if not args.runtime:
+        raise BadInput("pass --runtime URL, or --pool NAME and --namespace NS in a cluster")
     try:
         endpoints = [Endpoint.parse(url) for url in args.runtime]
     except ValueError as error:
         raise BadInput(f"--runtime: {error}") from error
-    name, spec, strategy = _pool(args)
-    spec = msgspec.structs.replace(spec, size=len({endpoint.name for endpoint in endpoints}))
-    return host(lambda stop: _serve(args, name, spec, strategy, endpoints, stop))
+    name, definition = _defined(args, size=len({endpoint.name for endpoint in endpoints}))
+    return host(lambda stop: _serve_listed(args, name, definition, endpoints, stop))
 
 
-def _pool(args: argparse.Namespace) -> tuple[str, PoolSpec, Strategy]:
-    """Name, spec and strategy, of the manifest if there is one. Raises InvalidSpec, InvalidStrategy, BadInput."""
+def _defined(args: argparse.Namespace, size: int) -> tuple[str, Definition]:
+    """Name and definition, of the manifest if there is one. Raises InvalidSpec, InvalidStrategy, BadInput."""
     name, spec, sources = "pool", PoolSpec.parse(None), Sources(Path.cwd(), {})
     if args.file is not None:
         manifest, sources = read_manifest(args.file)
         name, spec = manifest.name, manifest.spec
         refuse_weaker(spec)
-    if args.strategy is not None:
-        return name, spec, make(args.strategy, random.Random())
-    return name, spec, strategy_of(spec.strategy, sources)
+    chosen = make(args.strategy, random.Random()) if args.strategy is not None else strategy_of(spec.strategy, sources)
+    return name, Definition(msgspec.structs.replace(spec, size=size), chosen)
+
+
+async def _serve_listed(
+    args: argparse.Namespace, name: str, definition: Definition, endpoints: list[Endpoint], stop: asyncio.Event
+) -> int:
+    pool = RemotePool(name, definition)
+    return await _serve(args, pool, stop, pool.follow(StaticList(endpoints)))
+
+
+async def _serve_followed(args: argparse.Namespace, stop: asyncio.Event) -> int:
+    with operator_extra():
+        from tyrex_pool.cluster.access import Cluster, ClusterUnavailable
+        from tyrex_pool.cluster.watch import current
+        from tyrex_pool.server.follow import Follower
+        from tyrex_pool.server.slices import EndpointSlices
+    try:
+        cluster = await Cluster.connect()
+    except ClusterUnavailable as error:
+        raise BadInput(str(error)) from error
+    async with cluster:
+        watch = partial(current, cluster)
+        pool = RemotePool(args.pool)
+        follower = Follower(watch, args.namespace, args.pool, pool)
+        discovery = EndpointSlices(watch, args.namespace, args.pool)
+        return await _serve(args, pool, stop, follower.run(), pool.follow(discovery))
 
 
 async def _serve(
-    args: argparse.Namespace,
-    name: str,
-    spec: PoolSpec,
-    strategy: Strategy,
-    endpoints: list[Endpoint],
-    stop: asyncio.Event,
+    args: argparse.Namespace, pool: RemotePool, stop: asyncio.Event, *followers: Coroutine[Any, Any, None]
 ) -> int:
-    pool = RemotePool(name, spec, strategy)
+    """Serve `pool` until `stop`, while `followers` tell it what it is; then drain."""
     metrics = Metrics(pool.describe)
-    following = asyncio.ensure_future(pool.follow(StaticList(endpoints)))
+    following = [asyncio.create_task(follower) for follower in followers]
     try:
-        service = await Service.open(Api(spec, pool, metrics), Admin(pool, metrics), address(args, flexible=False))
+        service = await Service.open(Api(pool, metrics), Admin(pool, metrics), address(args, flexible=False))
+        pool.changed = lambda: service.limit_requests(int(pool.spec.limits.request))
+        pool.changed()
         try:
-            await asyncio.wait([asyncio.ensure_future(pool.first_look())], timeout=_FIRST_LOOK)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)
             announce(pool.describe(), args, service)
-            await stop.wait()
-            await service.drain(float(spec.timeouts.drain))
+            failed = await _first_end(stop, following)
+            await service.drain(float(pool.spec.timeouts.drain))
         finally:
             await service.close()
+        for task in failed:
+            task.result()
     finally:
-        following.cancel()
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
         await pool.close()
     return 0
+
+
+async def _first_end(stop: asyncio.Event, following: list[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
+    """Until `stop`; or until one of `following` has ended, which is a mistake of ours: then it is returned."""
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, *following], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    failed = [task for task in following if task.done()]
+    if failed:
+        log.error("the proxy cannot follow its pool any more, and ends")
+    return failed

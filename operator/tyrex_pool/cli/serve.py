@@ -35,18 +35,29 @@ def run(args: argparse.Namespace) -> int:
     return host(lambda stop: serve_pool(lambda: Pool(manifest.name, manifest.spec, sources), args, stop, flexible=True))
 
 
-async def serve_pool(make: Callable[[], Pool], args: argparse.Namespace, stop: asyncio.Event, flexible: bool) -> int:
-    """Serve the pool that `make` makes until `stop`, then drain. Raises OSError when the address cannot be had."""
+async def serve_pool(
+    make: Callable[[], Pool],
+    args: argparse.Namespace,
+    stop: asyncio.Event,
+    flexible: bool,
+    drain: Callable[[], float] | None = None,
+) -> int:
+    """Serve the pool that `make` makes until `stop`, then drain. Raises OSError when the address cannot be had.
+
+    `drain` is asked at the end for its seconds; by default they are those of the pool's spec.
+    """
     pool = make()
     try:
-        return await _serve(pool, args, stop, flexible)
+        return await _serve(pool, args, stop, flexible, drain or (lambda: float(pool.spec.timeouts.drain)))
     finally:
         await pool.close()
 
 
-async def _serve(pool: Pool, args: argparse.Namespace, stop: asyncio.Event, flexible: bool) -> int:
+async def _serve(
+    pool: Pool, args: argparse.Namespace, stop: asyncio.Event, flexible: bool, drain: Callable[[], float]
+) -> int:
     metrics = Metrics(pool.describe, pool.supervisor.replacements)
-    service = await Service.open(Api(pool.spec, pool, metrics), Admin(pool, metrics), address(args, flexible))
+    service = await Service.open(Api(pool, metrics), Admin(pool, metrics), address(args, flexible))
     try:
         pool.start()
         ready = await _show_start(pool, stop)
@@ -57,7 +68,7 @@ async def _serve(pool: Pool, args: argparse.Namespace, stop: asyncio.Event, flex
                 return code
         await stop.wait()
         progress("stopping: waiting for evals in flight\n")
-        await service.drain(float(pool.spec.timeouts.drain))
+        await service.drain(drain())
         return 0
     finally:
         await service.close()

@@ -11,7 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, cast
 
-from tyrex_pool.dispatch.strategies import Explains, Hash, LeastLoaded, Random, RoundRobin, Runtime, Strategy
+from tyrex_pool.dispatch.strategies import (
+    Explains,
+    Hash,
+    LeastLoaded,
+    Random,
+    RoundRobin,
+    Runtime,
+    Strategy,
+    Unusable,
+)
 from tyrex_pool.model.errors import InvalidStrategy, StrategyError
 
 MODULE = "tyrex_pool_custom_strategy"
@@ -63,9 +72,9 @@ def check(strategy: object, where: str = "") -> Strategy:
 def guard(strategy: Strategy) -> Select:
     """The strategy's `select`, made safe: it returns one of the runtimes or None, or raises StrategyError.
 
-    Built-ins come back as they are, at no cost.
+    Ours come back as they are, at no cost.
     """
-    if type(strategy) in (RoundRobin, Random, Hash, LeastLoaded):
+    if type(strategy) in (RoundRobin, Random, Hash, LeastLoaded, Unusable):
         return strategy.select
     return _Guard(strategy).select
 

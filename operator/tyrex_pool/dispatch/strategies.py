@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 from tyrex_pool.dispatch.ring import Ring
-from tyrex_pool.model.errors import InvalidStrategy
+from tyrex_pool.model.errors import InvalidStrategy, StrategyError
 
 
 class Runtime(Protocol):
@@ -201,6 +201,19 @@ class LeastLoaded:
                 if load < least or least < 0:
                     least, found = load, position
         return found
+
+
+class Unusable:
+    """In the place of a custom strategy that did not load: every eval fails with StrategyError and the `reason`."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def select(self, runtimes: Sequence[Runtime], key: str | None) -> Runtime | None:
+        raise StrategyError(self.reason)
+
+    def explain(self, runtimes: Sequence[Runtime], key: str | None) -> tuple[Runtime | None, str]:
+        return None, self.reason
 
 
 NONE_READY = "No runtime is ready."

@@ -20,6 +20,10 @@ class Seconds(float):
         return format_duration(self)
 
 
+LONGEST: Final = Seconds(_LARGEST * 3600)
+"""11 years: the longest whole hours that `format_duration` writes."""
+
+
 def parse_duration(text: object) -> Seconds:
     """`"1h30m"` -> 5400.0. Raises ValueError, which says what to write instead."""
     if not isinstance(text, str) or len(text) > MAX_LENGTH or not _GRAMMAR.match(text):

@@ -17,6 +17,23 @@ FINALIZER: Final = f"{GROUP}/cleanup"
 LABEL_PREFIX: Final = f"{GROUP}/"
 LABEL_POOL: Final = f"{LABEL_PREFIX}pool"
 LABEL_COMPONENT: Final = "app.kubernetes.io/component"
+LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+APPLICATION: Final = "tyrex-pool"
+"""The value of the labels `name` and `part-of` on everything that belongs to it."""
+MANAGED_BY: Final = APPLICATION
+"""The value of that label on everything that the operator makes."""
+LABEL_NAME: Final = "app.kubernetes.io/name"
+LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
+LABEL_PART_OF: Final = "app.kubernetes.io/part-of"
+COMPONENT_RUNTIME: Final = "runtime"
+COMPONENT_PROXY: Final = "proxy"
+COMPONENT_OPERATOR: Final = "operator"
+ANNOTATION_SPEC_HASH: Final = f"{LABEL_PREFIX}spec-hash"
+"""On a runtime's pod: what of the pool it was started with. Another value is another pod."""
+ANNOTATION_MANIFEST_HASH: Final = f"{LABEL_PREFIX}manifest-hash"
+"""On every child: what the operator wants it to be, so that it sees what it no longer wants in there."""
+ANNOTATION_PAUSED: Final = f"{LABEL_PREFIX}paused"
+"""`"true"` on a TyrexPool: the operator looks, and changes nothing."""
 
 SERVICE_PORT: Final = 80
 """Of the Service users call."""
@@ -24,6 +41,19 @@ ADMIN_PORT: Final = 9090
 """Health and metrics."""
 SERVE_PORT: Final = 8080
 """Of `tyrex-pool serve`, and of the proxy and agent containers."""
+
+PORT_HTTP: Final = "http"
+PORT_ADMIN: Final = "admin"
+"""The names of both, in pods and Services."""
+
+RUNTIME_NAME_VARIABLE: Final = "TYREX_RUNTIME_NAME"
+"""In an agent's environment: the name of its runtime."""
+CONFIG_DIRECTORY: Final = "/etc/tyrex"
+CONFIG_FILE: Final = "pool.yaml"
+"""Where an agent in a pod finds its manifest; the key in the ConfigMap, too."""
+
+RUNTIME_IMAGE: Final = "tyrex-pool-runtime"
+OPERATOR_IMAGE: Final = "tyrex-pool-operator"
 
 HEADER_KEY: Final = "Tyrex-Key"
 HEADER_TIMEOUT: Final = "Tyrex-Timeout-Ms"
@@ -33,6 +63,8 @@ HEADER_EVAL: Final = "Tyrex-Eval"
 HEADER_SERVER_TIMING: Final = "Server-Timing"
 HEADER_RETRY_AFTER: Final = "Retry-After"
 HEADER_LOAD: Final = "Tyrex-Load"
+HEADER_QUEUE: Final = "Tyrex-Queue"
+"""From a proxy to a runtime: how many evals may wait, for this eval."""
 
 PATH_EVAL: Final = "/v1/eval"
 PATH_CALL: Final = "/v1/call"
@@ -76,9 +108,20 @@ def proxy_deployment(pool: str) -> str:
     return _child(pool, "proxy")
 
 
+def component_name(pool: str, component: str) -> str:
+    """Of all that belongs to one component of a pool, but for the Service users call."""
+    return _child(pool, component)
+
+
 def service_host(pool: str, namespace: str) -> str:
     """The host part of the URL that users call."""
     return f"{proxy_service(pool)}.{namespace}.svc"
+
+
+def selector(pool: str, component: str | None = None) -> str:
+    """A label selector for a pool's objects, or for the pods of one component."""
+    chosen = f"{LABEL_POOL}={pool}"
+    return chosen if component is None else f"{chosen},{LABEL_COMPONENT}={component}"
 
 
 def error_type(name: str) -> str:

@@ -1,12 +1,12 @@
 """Typed parsing of a manifest: the base of the spec's structs, and `convert`, which raises InvalidSpec."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import inspect
 
-from tyrex_pool.model.durations import Seconds, parse_duration
+from tyrex_pool.model.durations import LONGEST, Seconds, parse_duration
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.quantities import Bytes, parse_quantity
 from tyrex_pool.model.refusals import explain, quote, struct_of
@@ -28,6 +28,21 @@ def convert(raw: object, kind: type[T], path: str) -> T:
     except msgspec.ValidationError as error:
         raise explain(error, raw, kind, path) from error
     _refuse_null(raw, inspect.type_info(kind), path)
+    return value
+
+
+def unconvert(value: object) -> Any:
+    """What `convert` makes `value` of, with every default written out. A duration over `LONGEST` is cut to it."""
+    match value:
+        case Schema():
+            members = ((field.encode_name, getattr(value, field.name)) for field in msgspec.structs.fields(value))
+            return {name: unconvert(member) for name, member in members if member is not None}
+        case Seconds():
+            return str(min(value, LONGEST))
+        case Bytes():
+            return str(value)
+        case tuple():
+            return [unconvert(item) for item in value]
     return value
 
 

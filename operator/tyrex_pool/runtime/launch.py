@@ -10,8 +10,9 @@ from pathlib import Path
 import deno
 
 from tyrex_pool.model.errors import InvalidSpec
-from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.model.spec import ConfigMapModule, PoolSpec
 from tyrex_pool.plan.deno_flags import NO_NEEDS, ModuleNeeds, child_environment, deno_flags
+from tyrex_pool.plan.module_files import module_files
 from tyrex_pool.resources import guest_directory
 from tyrex_pool.runtime.channel import Limits
 from tyrex_pool.runtime.graph import cache_directories, module_needs
@@ -91,24 +92,17 @@ def _main_module(spec: PoolSpec, sources: Sources, workspace: Path) -> Path | No
             raise InvalidSpec("spec.mainModule.path", f"there is no file {module.path!r} in {sources.directory}")
         return path
     if module.config_map is not None:
-        return _write_files(module.config_map.name, module.config_map.entrypoint, sources, workspace)
+        return _write_files(module.config_map, sources, workspace)
     assert module.inline is not None
     path = workspace / "main.ts"
     path.write_text(module.inline)
     return path
 
 
-def _write_files(name: str, entrypoint: str, sources: Sources, workspace: Path) -> Path:
-    files = sources.config_maps.get(name)
-    if files is None:
-        problem = f"there is no ConfigMap {name!r}; put it into the same file"
-        raise InvalidSpec("spec.mainModule.configMap.name", problem)
-    if entrypoint not in files:
-        keys = ", ".join(sorted(files)) or "nothing"
-        problem = f"ConfigMap {name!r} has no key {entrypoint!r}; it has {keys}"
-        raise InvalidSpec("spec.mainModule.configMap.entrypoint", problem)
+def _write_files(module: ConfigMapModule, sources: Sources, workspace: Path) -> Path:
+    files = module_files(module, sources.config_maps)
     folder = workspace / "modules"
     folder.mkdir()
     for key, text in files.items():
         (folder / key).write_text(text)
-    return folder / entrypoint
+    return folder / module.entrypoint

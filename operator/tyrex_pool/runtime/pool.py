@@ -13,10 +13,11 @@ from tyrex_pool.dispatch.ticket import Slot, Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec, NoRuntime
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.plan.refusals import refuse_weaker
 from tyrex_pool.runtime.launch import Workspace
 from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.runtime.supervisor import AHEAD, Seat, Supervisor
-from tyrex_pool.runtime.view import SERVING, describe, explain
+from tyrex_pool.runtime.view import PARKED, SERVING, describe, explain
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 logger = logging.getLogger("tyrex_pool")
@@ -35,6 +36,7 @@ class Pool:
     ) -> None:
         """`runtime_names` are the pool's name and a number unless given. Raises InvalidSpec and InvalidStrategy."""
         refuse_weaker(spec)
+        _warn_of_less(spec)
         runtimes = [_checked(runtime) for runtime in runtime_names or _runtime_names(name, spec.size)]
         self.name = name
         self.spec = spec
@@ -82,7 +84,7 @@ class Pool:
 
     def _absence(self) -> str:
         if not self.seats:
-            return "the pool is parked: its size is 0"
+            return PARKED
         return f"no runtime is ready: {self.reason or 'they are starting'}"
 
     def cancel(self, ticket: Ticket) -> None:
@@ -105,13 +107,8 @@ class Pool:
             custom.close(self._strategy)
 
 
-def refuse_weaker(spec: PoolSpec) -> None:
-    """What is promised but not built yet must not run with less: raises InvalidSpec."""
-    if spec.isolation != "Shared":
-        raise InvalidSpec("spec.isolation", f"{spec.isolation} is not available yet; write Shared, or wait for it")
-    if spec.access.authentication != "None":
-        problem = f"{spec.access.authentication} is not available yet; write None, and keep others away yourself"
-        raise InvalidSpec("spec.access.authentication", problem)
+def _warn_of_less(spec: PoolSpec) -> None:
+    """What is missing here changes no answer, so that the pool may run without it."""
     if spec.recycle.max_evals or spec.recycle.max_age:
         logger.warning("spec.recycle is not available yet: runtimes are not recycled")
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from tyrex_pool.dispatch.balancer import Balancer
-from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy
+from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy, Unusable
 from tyrex_pool.dispatch.ticket import Slot
 from tyrex_pool.model.spec import PoolSpec
 
@@ -17,11 +17,17 @@ class SlotState(Enum):
     READY = "Ready"
     REPLACING = "Replacing"
     FAILED = "Failed"
+    """Its isolate does not start; `reason` says why."""
+    UNREACHABLE = "Unreachable"
+    """The server of this runtime does not answer."""
     STOPPED = "Stopped"
 
 
 SERVING = (SlotState.READY, SlotState.REPLACING)
 """The states in which a runtime takes evals: a replacement takes milliseconds, so its queue stays open."""
+
+
+PARKED = "the pool is parked: its size is 0"
 
 
 class Shown(Protocol):
@@ -36,14 +42,20 @@ class Shown(Protocol):
 
 
 def describe(
-    name: str, spec: PoolSpec, strategy: Strategy, runtimes: Iterable[Shown], last_error: dict[str, Any] | None
+    name: str,
+    spec: PoolSpec,
+    strategy: Strategy,
+    runtimes: Iterable[Shown],
+    last_error: dict[str, Any] | None,
+    generation: int | None = None,
 ) -> dict[str, Any]:
-    """The answer of `GET /v1/pool`."""
+    """The answer of `GET /v1/pool`. `generation` is that of the TyrexPool in a cluster that `spec` is from."""
     shown = list(runtimes)
     serving = sum(one.state in SERVING for one in shown)
     return {
         "name": name,
-        "ready": serving == len(shown) == spec.size,
+        "generation": generation,
+        "ready": serving == len(shown) == spec.size and not isinstance(strategy, Unusable),
         "size": spec.size,
         "readyRuntimes": serving,
         "strategy": _strategy(spec, strategy),
@@ -64,8 +76,10 @@ def explain(balancer: Balancer, key: str | None) -> dict[str, Any]:
 
 
 def _strategy(spec: PoolSpec, strategy: Strategy) -> dict[str, Any]:
-    """The one that is used, which need not be the manifest's."""
-    shown: dict[str, Any] = msgspec.to_builtins(spec.strategy)
+    """The one that is used, which need not be the manifest's; `error`: why the manifest's did not load."""
+    shown: dict[str, Any] = msgspec.to_builtins(spec.strategy) | {"error": None}
+    if isinstance(strategy, Unusable):
+        return shown | {"error": strategy.reason}
     used = type(strategy).__name__
     if used in STRATEGIES:
         return shown | {"type": used}

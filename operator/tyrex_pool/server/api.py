@@ -18,6 +18,11 @@ class Backend(Protocol):
     """What serves evals: isolates of this process or other servers."""
 
     @property
+    def spec(self) -> PoolSpec:
+        """What the pool should be now."""
+        ...
+
+    @property
     def ready(self) -> bool: ...
     @property
     def reason(self) -> str | None: ...
@@ -95,8 +100,7 @@ _TRAIL = (
 class Api:
     """Handlers over a backend; `routes` is what a listener wants."""
 
-    def __init__(self, spec: PoolSpec, backend: Backend, metrics: Metrics) -> None:
-        self.spec = spec
+    def __init__(self, backend: Backend, metrics: Metrics) -> None:
         self.backend = backend
         self.metrics = metrics
         self.routes: Routes = {
@@ -148,7 +152,7 @@ class Api:
 
     def _timeout(self, request: Request, timeout_ms: int | None) -> float:
         """Seconds; the smaller of the body's and the header's, or the pool's default."""
-        timeouts = self.spec.timeouts
+        timeouts = self.backend.spec.timeouts
         if request.timeout_ms is not None:
             told = _number(request.timeout_ms)
             timeout_ms = told if timeout_ms is None else min(told, timeout_ms)

@@ -51,6 +51,7 @@ _HEADERS = {
     b"content-type": "content_type",
     names.HEADER_KEY.lower().encode(): "key",
     names.HEADER_TIMEOUT.lower().encode(): "timeout_ms",
+    names.HEADER_QUEUE.lower().encode(): "queue",
 }
 
 
@@ -64,13 +65,13 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One client. `limit` bounds a body in bytes; `connections` is where it registers itself."""
+    """One client. `limit` bounds a body in bytes and may change; `connections` is where it registers itself."""
 
     def __init__(
         self, routes: Routes, limit: int, connections: set["Connection"], loop: asyncio.AbstractEventLoop
     ) -> None:
         self._routes = routes
-        self._limit = limit
+        self.limit = limit
         self._connections = connections
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
@@ -157,7 +158,7 @@ class Connection(asyncio.Protocol):
         if field is None:
             return
         if field == "length":
-            if int(value) > self._limit:
+            if int(value) > self.limit:
                 self._too_large()
         elif field == "expect":
             self._expects = True
@@ -175,7 +176,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, chunk: bytes) -> None:
         self._unfinished = 0
         self._size += len(chunk)
-        if self._size > self._limit:
+        if self._size > self.limit:
             self._too_large()
         else:
             self._chunks.append(chunk)
@@ -206,7 +207,7 @@ class Connection(asyncio.Protocol):
         self._refuse(*plain_problem(431, "invalid_request", f"send headers of at most {_MAX_HEAD} bytes"))
 
     def _too_large(self) -> None:
-        self._refuse(*error_answer(PayloadTooLarge(f"send at most {self._limit} bytes (limits.request)")))
+        self._refuse(*error_answer(PayloadTooLarge(f"send at most {self.limit} bytes (limits.request)")))
 
     # Answers
 

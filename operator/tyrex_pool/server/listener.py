@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -17,7 +16,8 @@ class Listener:
     def __init__(self, routes: Routes, limit: int) -> None:
         self._loop = asyncio.get_running_loop()
         self._connections: set[Connection] = set()
-        self._make = partial(Connection, routes, limit, self._connections, self._loop)
+        self._routes = routes
+        self._limit = limit
         self._server: asyncio.Server
         self._socket_path: str | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -27,7 +27,7 @@ class Listener:
     async def open(cls, routes: Routes, limit: int, host: str, port: int) -> "Listener":
         """Listen on TCP. Raises OSError."""
         self = cls(routes, limit)
-        self._server = await self._loop.create_server(self._make, host, port, backlog=1024)
+        self._server = await self._loop.create_server(self._connection, host, port, backlog=1024)
         self._sweep()
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -36,10 +36,19 @@ class Listener:
     async def open_unix(cls, routes: Routes, limit: int, path: str) -> "Listener":
         """Listen on a Unix socket, which `close` removes. Raises OSError."""
         self = cls(routes, limit)
-        self._server = await self._loop.create_unix_server(self._make, path, backlog=1024)
+        self._server = await self._loop.create_unix_server(self._connection, path, backlog=1024)
         self._sweep()
         self._socket_path = path
         return self
+
+    def limit_bodies(self, limit: int) -> None:
+        """From now on a body may have `limit` bytes, on the connections that are open too."""
+        self._limit = limit
+        for connection in self._connections:
+            connection.limit = limit
+
+    def _connection(self) -> Connection:
+        return Connection(self._routes, self._limit, self._connections, self._loop)
 
     def _sweep(self) -> None:
         now = monotonic()

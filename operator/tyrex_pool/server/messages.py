@@ -8,7 +8,7 @@ from tyrex_pool.model.wire import encode_json, problem
 class Request:
     """One request. `arrived` is `monotonic()` seconds; header values that nobody asked for are not kept."""
 
-    __slots__ = ("arrived", "body", "content_type", "key", "method", "path", "query", "timeout_ms")
+    __slots__ = ("arrived", "body", "content_type", "key", "method", "path", "query", "queue", "timeout_ms")
 
     def __init__(self) -> None:
         self.arrived = 0.0
@@ -19,6 +19,7 @@ class Request:
         self.content_type = b""
         self.key: bytes | None = None
         self.timeout_ms: bytes | None = None
+        self.queue: bytes | None = None
 
 
 _REASONS = {

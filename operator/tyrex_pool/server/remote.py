@@ -6,8 +6,8 @@ second time only when it certainly never started.
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
@@ -16,71 +16,99 @@ from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import Strategy, moves
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, TyrexError
-from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.runtime.dispatcher import Dispatcher, answer, too_late
-from tyrex_pool.runtime.view import SERVING, SlotState, describe, explain
+from tyrex_pool.runtime.view import PARKED, SERVING, SlotState, describe, explain
 from tyrex_pool.server.api import Relayed
+from tyrex_pool.server.definition import UNDEFINED, Definition
 from tyrex_pool.server.discovery import Discovery, Endpoint
-from tyrex_pool.server.upstream import Upstream, connect, look
+from tyrex_pool.server.member import Remote
+from tyrex_pool.server.report import look
+from tyrex_pool.server.upstream import Upstream, connect
 
 GRACE = 0.15
 """Seconds past the deadline in which the other server's own answer is waited for."""
 ATTEMPTS = 2
 """Runtimes that one eval is offered to, at most."""
-MAX_CONNECTIONS = 1024
-OPENING_AT_ONCE = 32
-IDLE = 30.0
-"""Seconds after which an unused connection is closed: well before the other side does it."""
 _LOOK_EVERY = 1.0
 _LOOK_SOON = 0.1
 _LOOK_TIMEOUT = 2.0
-_POLL = 0.01
 _CONNECTION = "a connection to a runtime"
 
-
-@dataclass(eq=False, slots=True)
-class Remote:
-    """One server and our connections to it."""
-
-    slot: Slot
-    endpoint: Endpoint
-    state: SlotState = SlotState.STARTING
-    reason: str | None = None
-    idle: list[Upstream] = field(default_factory=list)
-    open: set[Upstream] = field(default_factory=set)
-    opening: int = 0
-    watcher: asyncio.Task[None] | None = None
+log = logging.getLogger("tyrex_pool")
 
 
 class RemotePool:
     """A backend for `Api`. Make it in a running loop, run `follow` as a task, end with `close`."""
 
-    def __init__(self, name: str, spec: PoolSpec, strategy: Strategy) -> None:
+    def __init__(self, name: str, definition: Definition | None = None) -> None:
+        """With a `definition` that stays, the pool is ready when a runtime is, and runtimes keep their own queues.
+
+        With None it is told what it should be, again and again (`adopt`, `lack`). It is ready when it knows that
+        and has looked at its runtimes, however they are: then each eval gets an answer that says what is wrong.
+        """
         self.name = name
-        self.spec = spec
+        self.changed: Callable[[], None] = lambda: None
+        self._told = definition is None
         self._loop = asyncio.get_running_loop()
-        self._balancer = Balancer(strategy)
-        self._strategy = strategy
+        self._definition = definition or UNDEFINED
+        self.spec = self._definition.spec
+        self._balancer = Balancer(self._definition.strategy)
         self._dispatcher = Dispatcher(self._balancer, self, self._loop)
         self._remotes: dict[str, Remote] = {}
         self._by_upstream: dict[Upstream, Remote] = {}
         self._carriers: dict[Ticket, Upstream] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._next_index = 0
+        self._lacks = "what it should be has not been read yet"
+        self._defined = asyncio.Event()
+        self._looked = asyncio.Event()
+        if definition is not None:
+            self._defined.set()
+
+    # What it should be
+
+    def adopt(self, definition: Definition) -> None:
+        """From now on the pool is this; no eval and no connection is lost over it."""
+        old, self._definition = self._definition, definition
+        self.spec = definition.spec
+        if definition.strategy is not old.strategy:
+            self._balancer.use(definition.strategy)
+            self._close_strategy(old.strategy)
+        for remote in self._remotes.values():
+            self._give_orders(remote)
+        self._defined.set()
+        self.changed()
+
+    def lack(self, reason: str) -> None:
+        """What the pool should be cannot be told: it stays what it is; if it never was anything, evals get `reason`."""
+        self._lacks = reason
+
+    def _close_strategy(self, strategy: Strategy) -> None:
+        problem = custom.close(strategy)
+        if problem is not None:
+            log.warning("%s", problem)
 
     # What servers ask
 
     @property
     def ready(self) -> bool:
-        return bool(self._balancer.ready) or not self._remotes
+        return self._looked.is_set() if self._told else bool(self._balancer.ready)
 
     @property
     def reason(self) -> str | None:
+        """Why no runtime is ready."""
+        if not self._defined.is_set():
+            return self._lacks
+        if not self._remotes:
+            return PARKED if self.spec.size == 0 else "it has no runtimes yet"
         return next((remote.reason for remote in self._remotes.values() if remote.reason), "no runtime answers yet")
 
     def describe(self) -> dict[str, Any]:
         """The answer of `GET /v1/pool`."""
-        return describe(self.name, self.spec, self._strategy, self._remotes.values(), None)
+        errors = [remote.last_error for remote in self._remotes.values() if remote.last_error is not None]
+        last_error = max(errors, key=lambda error: error.get("at", ""), default=None)
+        remotes, strategy = self._remotes.values(), self._definition.strategy
+        shown = describe(self.name, self.spec, strategy, remotes, last_error, self._definition.generation)
+        return shown if self._defined.is_set() else shown | {"ready": False}
 
     def explain(self, key: str | None) -> dict[str, Any]:
         """The answer of `GET /v1/explain`."""
@@ -89,7 +117,8 @@ class RemotePool:
     def submit(self, ticket: Ticket) -> None:
         """Raises NoRuntime, StrategyError."""
         if not self._balancer.ready:
-            raise NoRuntime(f"no runtime is ready: {self.reason}")
+            reason = self.reason
+            raise NoRuntime(PARKED if reason is PARKED else f"no runtime is ready: {reason}")
         ticket.deadline += GRACE
         self._dispatcher.submit(ticket)
 
@@ -103,32 +132,37 @@ class RemotePool:
     # Who is there
 
     async def first_look(self) -> None:
-        """Wait until every runtime that is known has been looked at once."""
-        while any(remote.state is SlotState.STARTING for remote in self._remotes.values()) or not self._remotes:
-            await asyncio.sleep(_POLL)
+        """Wait until every runtime of the pool has been looked at once."""
+        await self._looked.wait()
 
     async def follow(self, discovery: Discovery) -> None:
         """Keep to what `discovery` says, until cancelled."""
+        await self._defined.wait()
         async for endpoints in discovery.endpoints():
             self._keep(endpoints)
 
     def _keep(self, endpoints: Mapping[str, Endpoint]) -> None:
+        """Have exactly these runtimes, in this order."""
         for name, remote in list(self._remotes.items()):
             if endpoints.get(name) != remote.endpoint:
                 self._remove(name)
-        for name, endpoint in endpoints.items():
-            if name not in self._remotes:
-                slot = Slot(name, self._next_index, self.spec.concurrency, 0, ahead=None)
-                self._next_index += 1
-                remote = self._remotes[name] = Remote(slot, endpoint)
-                remote.watcher = self._spawn(self._watch(remote))
+        there = self._remotes
+        self._remotes = {name: there.get(name) or self._new(name, endpoint) for name, endpoint in endpoints.items()}
+        for index, remote in enumerate(self._remotes.values()):
+            remote.slot.index = index
+        self._note_looks()
+
+    def _new(self, name: str, endpoint: Endpoint) -> Remote:
+        remote = Remote(Slot(name, 0, self.spec.concurrency, 0, ahead=None), endpoint)
+        remote.watcher = self._spawn(self._watch(remote))
+        return remote
 
     def _remove(self, name: str) -> None:
+        """Forget a runtime; the evals that it has go on to their end."""
         remote = self._remotes.pop(name)
         if remote.watcher is not None:
             remote.watcher.cancel()
-        self._down(remote, "it is not part of the pool any more")
-        remote.state = SlotState.STOPPED
+        self._down(remote, SlotState.STOPPED, "it is not part of the pool any more")
         for upstream in list(remote.idle):
             upstream.close()
 
@@ -136,34 +170,33 @@ class RemotePool:
         while True:
             try:
                 async with asyncio.timeout(_LOOK_TIMEOUT):
-                    self._seen(remote, await look(remote.endpoint))
-            except (OSError, ValueError, LookupError, TypeError, asyncio.IncompleteReadError) as error:
-                self._down(remote, f"{remote.endpoint.name}: {str(error) or type(error).__name__}")
-            self._close_idle(remote)
+                    report = await look(remote.endpoint)
+            except (OSError, ValueError) as error:
+                self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
+            else:
+                remote.last_error = report.last_error
+                if report.serving:
+                    remote.learn(report)
+                    self._give_orders(remote)
+                    self._update()
+                else:
+                    self._down(remote, *report.trouble)
+            remote.looked = True
+            self._note_looks()
+            remote.close_idle(monotonic())
             await asyncio.sleep(_LOOK_EVERY if remote.state is SlotState.READY else _LOOK_SOON)
 
-    def _seen(self, remote: Remote, pool: dict[str, Any]) -> None:
-        runtimes = pool["runtimes"]
-        if not pool["ready"]:
-            reasons = (runtime["reason"] for runtime in runtimes)
-            self._down(remote, next(filter(None, reasons), "its runtime is not ready"))
-            return
-        slot = remote.slot
-        slot.capacity = sum(runtime["capacity"] for runtime in runtimes)
-        slot.epoch = max(runtime["epoch"] for runtime in runtimes)
-        self._learn_load(slot, pool["inFlight"] + pool["queued"])
-        remote.state, remote.reason = SlotState.READY, None
-        self._update()
+    def _note_looks(self) -> None:
+        if not self._looked.is_set() and all(remote.looked for remote in self._remotes.values()):
+            self._looked.set()
 
-    def _learn_load(self, slot: Slot, reported: int) -> None:
-        """What others have there: all that it reports, less what is ours."""
-        elsewhere = reported - slot.own
-        slot.elsewhere = elsewhere if elsewhere > 0 else 0
-        slot.changed(0)
+    def _give_orders(self, remote: Remote) -> None:
+        if self._told:
+            remote.order_queue(self.spec.queue.length)
 
-    def _down(self, remote: Remote, reason: str) -> None:
+    def _down(self, remote: Remote, state: SlotState, reason: str) -> None:
         """Choose it no more; what has not been sent goes elsewhere."""
-        remote.state, remote.reason = SlotState.FAILED, reason
+        remote.state, remote.reason = state, reason
         self._update()
         for ticket in self._balancer.evict(remote.slot):
             self._again(ticket, NoRuntime(f"runtime {remote.slot.name} cannot be reached: {reason}"))
@@ -196,10 +229,8 @@ class RemotePool:
                 continue
             upstream = remote.idle.pop()
             self._carriers[ticket] = upstream
-            upstream.send(ticket, max(1, int((ticket.deadline - GRACE - now) * 1000)))
-        missing = len(slot.waiting) + len(slot.returned) - remote.opening
-        room = min(MAX_CONNECTIONS - len(remote.open) - remote.opening, OPENING_AT_ONCE - remote.opening)
-        for _ in range(min(missing, room)):
+            upstream.send(ticket, max(1, int((ticket.deadline - GRACE - now) * 1000)), remote.orders)
+        for _ in range(remote.to_open()):
             remote.opening += 1
             self._spawn(self._open(remote))
 
@@ -209,8 +240,8 @@ class RemotePool:
                 upstream = await connect(remote.slot.name, remote.endpoint, self)
         except OSError as error:
             remote.opening -= 1
-            if not remote.open:  # else the others serve what waits
-                self._down(remote, f"{remote.endpoint.name}: {str(error) or type(error).__name__}")
+            if not remote.open and remote.state is not SlotState.STOPPED:  # else the others serve what waits
+                self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
             return
         remote.opening -= 1
         if remote.state is SlotState.STOPPED:
@@ -228,11 +259,13 @@ class RemotePool:
         self._balancer.finish(ticket, monotonic())
         slot.epoch = upstream.epoch or slot.epoch
         if upstream.epoch:
-            self._learn_load(slot, upstream.load)
+            remote.learn_load(upstream.load)
         upstream.idle_since = ticket.finished
-        if upstream.reusable:
+        if remote.state is SlotState.STOPPED:
+            upstream.close()  # this was the last that it had to do
+        elif upstream.reusable:
             remote.idle.append(upstream)
-        full = outcome.name == Overloaded.name and moves(self._strategy, ticket.key)
+        full = outcome.name == Overloaded.name and moves(self._definition.strategy, ticket.key)
         if full or outcome.name == NoRuntime.name:
             self._again(ticket, outcome)
         else:
@@ -267,11 +300,6 @@ class RemotePool:
 
     # Housekeeping
 
-    def _close_idle(self, remote: Remote) -> None:
-        old = monotonic() - IDLE
-        for upstream in [one for one in remote.idle if one.idle_since < old]:
-            upstream.close()
-
     def _spawn(self, work: Any) -> asyncio.Task[Any]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
@@ -288,4 +316,9 @@ class RemotePool:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._dispatcher.close()
-        custom.close(self._strategy)
+        self._close_strategy(self._definition.strategy)
+
+
+def _told(remote: Remote, error: Exception) -> str:
+    """What is wrong with a server that could not be asked."""
+    return f"{remote.endpoint.name}: {str(error) or type(error).__name__}"

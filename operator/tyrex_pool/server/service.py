@@ -37,7 +37,7 @@ class Service:
 
     @classmethod
     async def open(cls, api: Api, admin: Admin, address: Address) -> "Service":
-        limit = int(api.spec.limits.request)
+        limit = int(api.backend.spec.limits.request)
         if address.socket is not None:
             public = await Listener.open_unix(api.routes, limit, address.socket)
         else:
@@ -48,6 +48,10 @@ class Service:
             await public.close()
             raise
         return cls(public, private, admin)
+
+    def limit_requests(self, limit: int) -> None:
+        """From now on the body of a request may have `limit` bytes."""
+        self.public.limit_bodies(limit)
 
     async def drain(self, seconds: float) -> None:
         """Take no more; let every request that has come be answered, for at most `seconds`."""

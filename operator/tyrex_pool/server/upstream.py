@@ -22,9 +22,8 @@ _LOAD = names.HEADER_LOAD.lower().encode()
 _REQUEST = (
     b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Type: %b\r\n"
     + names.HEADER_TIMEOUT.encode()
-    + b": %d\r\nContent-Length: %d\r\n\r\n%b"
+    + b": %d\r\n%bContent-Length: %d\r\n\r\n%b"
 )
-_GET = b"GET %b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
 
 
 class Owner(Protocol):
@@ -64,13 +63,13 @@ class Upstream(asyncio.Protocol):
         self.reusable = False
         self._owner.lost(self, ticket)
 
-    def send(self, ticket: Ticket, timeout_ms: int) -> None:
-        """Send the request that `ticket` came with; the answer goes to the owner."""
+    def send(self, ticket: Ticket, timeout_ms: int, more: bytes) -> None:
+        """Send the request that `ticket` came with; the answer goes to the owner. `more` is whole header lines."""
         request: Request = ticket.waiter
         self._ticket = ticket
         kind = request.content_type or names.TYPE_JSON.encode()
         body = request.body
-        self._transport.write(_REQUEST % (request.path, self._host, kind, timeout_ms, len(body), body))
+        self._transport.write(_REQUEST % (request.path, self._host, kind, timeout_ms, more, len(body), body))
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -137,21 +136,3 @@ async def connect(name: str, endpoint: Endpoint, owner: Owner) -> Upstream:
     else:
         _, upstream = await loop.create_connection(make, endpoint.host, endpoint.port)
     return upstream
-
-
-async def look(endpoint: Endpoint) -> dict[str, Any]:
-    """The pool as the server at `endpoint` shows it. Raises OSError, ValueError, asyncio.IncompleteReadError."""
-    if endpoint.socket is not None:
-        reader, writer = await asyncio.open_unix_connection(endpoint.socket)
-    else:
-        reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
-    try:
-        writer.write(_GET % (names.PATH_POOL.encode(), endpoint.name.encode()))
-        answer = await reader.read()
-    finally:
-        writer.close()
-    start, _, body = answer.partition(b"\r\n\r\n")
-    if not start.startswith(b"HTTP/1.1 200 "):
-        raise ValueError("it does not answer as a pool's server does")
-    pool: dict[str, Any] = msgspec.json.decode(body)
-    return pool

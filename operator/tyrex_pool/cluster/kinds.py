@@ -1,0 +1,48 @@
+"""The kinds of objects that we speak of, and where the API server keeps them."""
+
+from typing import NamedTuple
+
+from tyrex_pool.model import names
+
+
+class Kind(NamedTuple):
+    """`api_version` and `name` as manifests have them; `plural` as paths have it."""
+
+    api_version: str
+    name: str
+    plural: str
+
+    def path(self, namespace: str | None, name: str | None = None) -> str:
+        """The path of all objects (`namespace` None: of every namespace), or of the one called `name`."""
+        root = "/api/" if "/" not in self.api_version else "/apis/"
+        inside = f"/namespaces/{namespace}" if namespace is not None else ""
+        return f"{root}{self.api_version}{inside}/{self.plural}" + (f"/{name}" if name is not None else "")
+
+
+TYREX_POOL = Kind(names.API_VERSION, names.KIND, names.PLURAL)
+DEPLOYMENT = Kind("apps/v1", "Deployment", "deployments")
+SERVICE = Kind("v1", "Service", "services")
+CONFIG_MAP = Kind("v1", "ConfigMap", "configmaps")
+SERVICE_ACCOUNT = Kind("v1", "ServiceAccount", "serviceaccounts")
+ROLE = Kind("rbac.authorization.k8s.io/v1", "Role", "roles")
+ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings")
+NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies")
+DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
+ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
+POD = Kind("v1", "Pod", "pods")
+EVENT = Kind("v1", "Event", "events")
+LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+
+CHILDREN = (
+    CONFIG_MAP,
+    SERVICE_ACCOUNT,
+    ROLE,
+    ROLE_BINDING,
+    SERVICE,
+    NETWORK_POLICY,
+    DISRUPTION_BUDGET,
+    DEPLOYMENT,
+)
+"""What a pool's children are."""
+
+BY_NAME = {(kind.api_version, kind.name): kind for kind in (*CHILDREN, TYREX_POOL, ENDPOINT_SLICE, POD, EVENT, LEASE)}

@@ -1,0 +1,93 @@
+"""What the operator counts, shown to Prometheus, and whether it is alive: has it finished a resync lately?"""
+
+from collections.abc import Callable, Iterator
+from time import time
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from tyrex_pool.controller.store import Store
+from tyrex_pool.model import names
+from tyrex_pool.plan.status import READY, condition
+
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """`store` tells which pools there are; `queued` how many of them wait for a look."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.queued: Callable[[], int] = lambda: 0
+        self.registry = CollectorRegistry(auto_describe=False)
+        self.reconciles = Counter(
+            "tyrex_operator_reconciles", "Looks at a pool, by result", ["result"], registry=self.registry
+        )
+        self.seconds = Histogram("tyrex_operator_reconcile_seconds", "Time of a look at a pool", registry=self.registry)
+        self.last_resync = Gauge(
+            "tyrex_operator_last_resync_timestamp_seconds", "When the last resync ended", registry=self.registry
+        )
+        self.leader = Gauge("tyrex_operator_leader", "1 while this replica leads", registry=self.registry)
+        self.registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("tyrex_operator_queue_length", "Pools that wait for a look", value=self.queued())
+        ready = GaugeMetricFamily(
+            "tyrex_pool_ready", "1 when the pool is Ready", labels=["namespace", "pool", "reason"]
+        )
+        for key, pool in sorted(self._store.pools.items()):
+            found = condition(pool.get("status", {}), READY)
+            ready.add_metric([*key, found.get("reason", "Unknown")], float(found.get("status") == "True"))
+        yield ready
+
+
+class Health:
+    """Alive while standing by, and as long as the last finished resync is younger than `limit` seconds."""
+
+    def __init__(self, metrics: Metrics, limit: float, clock: Callable[[], float] = time) -> None:
+        self._metrics = metrics
+        self._limit = limit
+        self._clock = clock
+        self._last: float | None = None
+        self.connected = False
+
+    def leads(self) -> None:
+        """From now on resyncs are expected."""
+        self._metrics.leader.set(1)
+        self._last = self._clock()
+
+    def resynced(self) -> None:
+        self._last = self._clock()
+        self._metrics.last_resync.set(self._last)
+
+    @property
+    def problem(self) -> str | None:
+        if self._last is not None and (age := self._clock() - self._last) > self._limit:
+            return f"the last resync ended {age:.0f} s ago"
+        return None
+
+
+async def serve(health: Health, metrics: Metrics, host: str, port: int) -> web.AppRunner:
+    """Listen on the admin port. Raises OSError when it cannot be had; end with `cleanup`."""
+
+    async def healthy(request: web.Request) -> web.Response:
+        problem = health.problem
+        return web.json_response(
+            {"healthy": problem is None, "reason": problem}, status=200 if problem is None else 503
+        )
+
+    async def ready(request: web.Request) -> web.Response:
+        return web.json_response({"ready": health.connected}, status=200 if health.connected else 503)
+
+    async def show(request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": _CONTENT_TYPE})
+
+    app = web.Application()
+    app.add_routes(
+        [web.get(names.PATH_HEALTH, healthy), web.get(names.PATH_READY, ready), web.get(names.PATH_METRICS, show)]
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    return runner

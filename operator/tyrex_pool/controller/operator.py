@@ -1,0 +1,194 @@
+"""The operator's process: kopf tells of TyrexPools, watches of their children, a work queue does the rest."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import kopf
+
+from tyrex_pool.cluster.access import Cluster, ClusterError, Conflict
+from tyrex_pool.controller import metrics as measured
+from tyrex_pool.controller.leader import lead
+from tyrex_pool.controller.proxies import HttpAsks
+from tyrex_pool.controller.queue import Key, WorkQueue
+from tyrex_pool.controller.reconcile import Reconciler
+from tyrex_pool.controller.store import Store
+from tyrex_pool.controller.watches import Watches, resync
+from tyrex_pool.model import names
+from tyrex_pool.plan.pool import Platform
+
+WORKERS = 8
+_SLOWEST_RETRY = 60.0
+_MISSED = 5
+"""Resyncs that may be missed before the operator is taken to be stuck."""
+_REQUEST_TIMEOUT = 10.0
+_WATCH_TIMEOUT = 240.0
+
+logger = logging.getLogger("tyrex_pool")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`namespaces` empty: all. `resync` in seconds. `lease`: namespace and name; None: no other replica is expected."""
+
+    platform: Platform
+    identity: str
+    namespaces: tuple[str, ...] = ()
+    resync: float = 60.0
+    lease: tuple[str, str] | None = None
+    host: str = "127.0.0.1"
+    admin_port: int = names.ADMIN_PORT
+
+
+async def operate(settings: Settings, stop: asyncio.Event) -> None:
+    """Run until `stop`. Raises ClusterError, LeaseLostError, OSError (admin port): the process should end then."""
+    store = Store()
+    metrics = measured.Metrics(store)
+    health = measured.Health(metrics, _MISSED * settings.resync)
+    admin = await measured.serve(health, metrics, settings.host, settings.admin_port)
+    try:
+        async with await Cluster.connect() as cluster:
+            health.connected = True
+            work = _Work(settings, cluster, store, metrics, health, stop)
+            if settings.lease is None:
+                await work.run()
+            else:
+                await _until(stop, lead(cluster, *settings.lease, settings.identity, work.run))
+    finally:
+        await admin.cleanup()
+
+
+async def _until(stop: asyncio.Event, work: Any) -> None:
+    """Do `work`; cut it off some seconds after `stop`, which it should heed by itself once it leads."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            await asyncio.wait([working], timeout=3.0)
+        if working.done():
+            working.result()
+    finally:
+        stopping.cancel()
+        working.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+class _Work:
+    """What the leader does."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: Cluster,
+        store: Store,
+        metrics: measured.Metrics,
+        health: measured.Health,
+        stop: asyncio.Event,
+    ) -> None:
+        self._settings = settings
+        self._cluster = cluster
+        self._store = store
+        self._metrics = metrics
+        self._health = health
+        self._stop = stop
+        self._queue = WorkQueue()
+        self._retries: dict[Key, float] = {}
+        self._proxies = HttpAsks()
+        self._reconciler = Reconciler(cluster, store, settings.platform, self._proxies)
+        metrics.queued = self._queue.__len__
+
+    async def run(self) -> None:
+        self._health.leads()
+        watches = Watches(self._cluster, self._store, self._queue, self._settings.namespaces)
+        tasks = [asyncio.ensure_future(task) for task in watches.tasks()]
+        tasks.append(asyncio.ensure_future(self._look(watches)))
+        kopf_task = asyncio.ensure_future(self._kopf())
+        tasks.append(kopf_task)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._proxies.close()
+
+    async def _look(self, watches: Watches) -> None:
+        """Nothing is decided before everything that is there is known."""
+        await watches.synced.wait()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._queue.run(self._reconcile, WORKERS))
+            group.create_task(resync(self._store, self._queue, self._settings.resync, self._health.resynced))
+
+    async def _reconcile(self, key: Key) -> float | None:
+        started = perf_counter()
+        try:
+            again = await self._reconciler.reconcile(key)
+        except Conflict:
+            result, again = "conflict", 0.1
+        except ClusterError as error:
+            again = min(2 * self._retries.get(key, 0.5), _SLOWEST_RETRY)
+            self._retries[key] = again
+            logger.warning("%s: tried again in %.0f s: %s", key, again, error)
+            result = "error"
+        except Exception:
+            logger.exception("%s: this is a defect of the operator; tried again in %.0f s", key, _SLOWEST_RETRY)
+            result, again = "defect", _SLOWEST_RETRY
+        else:
+            self._retries.pop(key, None)
+            result = "done" if again is None else "waiting"
+        self._metrics.reconciles.labels(result).inc()
+        self._metrics.seconds.observe(perf_counter() - started)
+        return again
+
+    async def _kopf(self) -> None:
+        settings = self._settings
+        await kopf.operator(
+            registry=_registry(self._told),
+            settings=_kopf_settings(),
+            standalone=True,
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+            stop_flag=self._stop,
+        )
+
+    def _told(self, pool: dict[str, Any], deleted: bool) -> None:
+        """A pool is there, or not any more."""
+        key = Key(pool["metadata"]["namespace"], pool["metadata"]["name"])
+        if deleted:
+            self._store.pools.pop(key, None)
+        else:
+            self._store.pools[key] = pool
+        self._queue.add(key)
+
+
+def _registry(told: Callable[[dict[str, Any], bool], None]) -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> Any:
+        return kopf.login_with_service_account(**kwargs) or kopf.login_via_client(**kwargs)
+
+    @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry)
+    async def pool(event: Any, **_: Any) -> None:
+        told(dict(event["object"]), event["type"] == "DELETED")
+
+    return registry
+
+
+def _kopf_settings() -> kopf.OperatorSettings:
+    """A dead connection must be noticed; kopf itself writes nothing to a pool."""
+    settings = kopf.OperatorSettings()
+    settings.networking.request_timeout = _REQUEST_TIMEOUT
+    settings.watching.server_timeout = _WATCH_TIMEOUT
+    settings.watching.client_timeout = _WATCH_TIMEOUT + 2 * _REQUEST_TIMEOUT
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.persistence.finalizer = names.FINALIZER
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=names.GROUP)
+    return settings

@@ -1,0 +1,56 @@
+"""Asks a pool's proxies what they follow and what they see; those that do not answer are passed over."""
+
+import asyncio
+import logging
+from typing import Any, Protocol
+
+import httpx
+
+from tyrex_pool.model import names
+from tyrex_pool.plan.observation import ProxyReport
+
+_TIMEOUT = 1.5
+_AT_MOST = 10
+"""Proxies that are asked: they all follow the same pool."""
+
+Object = dict[str, Any]
+logger = logging.getLogger("tyrex_pool")
+
+
+class Asks(Protocol):
+    """How the controller hears from proxies."""
+
+    async def ask(self, pods: list[Object]) -> list[ProxyReport]: ...
+
+
+class HttpAsks:
+    """Over HTTP, at the pods' own addresses; an async context manager is not needed, `close` is."""
+
+    def __init__(self) -> None:
+        self._http = httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False)
+
+    async def ask(self, pods: list[Object]) -> list[ProxyReport]:
+        """One report for each of `pods` that is ready and answers."""
+        asked = [self._one(pod) for pod in pods if _ready(pod)][:_AT_MOST]
+        return [report for report in await asyncio.gather(*asked) if report is not None]
+
+    async def _one(self, pod: Object) -> ProxyReport | None:
+        address, name = pod["status"]["podIP"], pod["metadata"]["name"]
+        host = f"[{address}]" if ":" in address else address
+        try:
+            answer = await self._http.get(f"http://{host}:{names.SERVE_PORT}{names.PATH_POOL}")
+            return ProxyReport.of(name, answer.json())
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            logger.info("proxy %s does not tell how it is: %s", name, str(error) or type(error).__name__)
+            return None
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def _ready(pod: Object) -> bool:
+    status = pod.get("status", {})
+    conditions = {one["type"]: one["status"] for one in status.get("conditions", ())}
+    return (
+        bool(status.get("podIP")) and conditions.get("Ready") == "True" and not pod["metadata"].get("deletionTimestamp")
+    )

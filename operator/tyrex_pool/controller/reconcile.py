@@ -1,0 +1,164 @@
+"""Makes a pool what its spec says, whatever happened before: parse, plan, diff, apply, observe, status.
+
+Level-triggered: it never looks at what changed, so it may be called at any time and any number of times.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from tyrex_pool.cluster.access import Cluster, Object
+from tyrex_pool.cluster.kinds import CONFIG_MAP, DEPLOYMENT, POD
+from tyrex_pool.controller import events
+from tyrex_pool.controller.apply import Applier, RefusedError
+from tyrex_pool.controller.finalize import Finalizer
+from tyrex_pool.controller.proxies import Asks
+from tyrex_pool.controller.queue import Key
+from tyrex_pool.controller.store import Store
+from tyrex_pool.model import names
+from tyrex_pool.model.errors import InvalidSpec
+from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.plan.children import desired
+from tyrex_pool.plan.deno_flags import deno_flags
+from tyrex_pool.plan.observation import Observation, Rollout, trouble
+from tyrex_pool.plan.pool import Platform, Pool, Ref
+from tyrex_pool.plan.refusals import refuse_weaker
+from tyrex_pool.plan.status import PARKED, READY, Reason, Subject, condition, decide
+
+SOON = 0.5
+"""Seconds until the first look at a pool on its way."""
+SLOWEST = 10.0
+"""Seconds between looks at a pool that stays as it is without being ready."""
+_RESTING = frozenset({PARKED, "InvalidSpec", "NoProxies"})
+"""Reasons of Ready=False that only a change of the spec ends."""
+
+
+def now() -> datetime:
+    """The time of day, which is what timestamps of Kubernetes are in."""
+    return datetime.now(UTC)
+
+
+class Reconciler:
+    """One for all pools; `reconcile` is what the work queue calls."""
+
+    def __init__(
+        self, cluster: Cluster, store: Store, platform: Platform, proxies: Asks, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._platform = platform
+        self._proxies = proxies
+        self._clock = clock
+        self._applier = Applier(cluster, store)
+        self._finalizer = Finalizer(cluster, store, clock)
+        self._pauses: dict[Key, float] = {}
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Returns the seconds after which to look again; None: when something happens. Raises ClusterError."""
+        raw = self._store.pools.get(key)
+        if raw is None:
+            self._forget(key)
+            return None
+        if raw["metadata"].get("deletionTimestamp"):
+            await self._report(raw, self._rollouts(key), _subject(raw, None, deleting=True))
+            return await self._finalizer.finalize(self._store.pools[key])
+        subject = await self._write_down(key, raw)
+        changed = await self._report(raw, await self._look(key), subject)
+        return self._pause(key, changed)
+
+    # What the spec asks for
+
+    async def _write_down(self, key: Key, raw: Object) -> Subject:
+        """Apply what differs from the plan; what cannot be applied is told in the subject."""
+        spec: PoolSpec | None = None
+        paused = raw["metadata"].get("annotations", {}).get(names.ANNOTATION_PAUSED) == "true"
+        try:
+            parsed = PoolSpec.parse(raw.get("spec"))
+            refuse_weaker(parsed)
+            spec = parsed
+            uid = raw["metadata"]["uid"]
+            pool = Pool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec))
+            if not paused:
+                await self._finalizer.ensure(raw)
+                await self._applier.apply(key, desired(pool, self._platform), uid)
+        except InvalidSpec as error:
+            return _subject(raw, spec, Reason("InvalidSpec", str(error)), paused)
+        except RefusedError as error:
+            return _subject(raw, spec, error.reason, paused)
+        return _subject(raw, spec, None, paused)
+
+    async def _config_maps(self, key: Key, spec: PoolSpec) -> dict[str, Mapping[str, str]]:
+        """The main module's, by name; the strategy's is for the proxies to read. Raises RefusedError."""
+        module = spec.main_module.config_map if spec.main_module else None
+        custom = spec.strategy.custom
+        self._store.refers(key, [one.name for one in (module, custom.config_map if custom else None) if one])
+        if module is None:
+            return {}
+        path = "spec.mainModule.configMap"
+        found = await self._cluster.get(CONFIG_MAP, key.namespace, module.name)
+        if found is None:
+            raise RefusedError("ConfigMapNotFound", f"{path}.name: there is no ConfigMap {module.name}: create it")
+        data = found.get("data", {})
+        if module.entrypoint not in data:
+            wanted = f"write a key of ConfigMap {module.name} ({', '.join(sorted(data)) or 'it has none'})"
+            raise RefusedError("ConfigMapNotFound", f"{path}.entrypoint: {wanted}, not {module.entrypoint}")
+        return {module.name: data}
+
+    # What became of it
+
+    def _rollouts(self, key: Key) -> Observation:
+        there = self._store.children.get(key, {})
+
+        def rollout(name: str) -> Rollout | None:
+            return Rollout.of(there.get(Ref(DEPLOYMENT.api_version, DEPLOYMENT.name, name)))
+
+        return Observation(rollout(names.runtime_deployment(key.name)), rollout(names.proxy_deployment(key.name)))
+
+    async def _look(self, key: Key) -> Observation:
+        """With runtimes that are all ready their pods, maybe a thousand, need no look."""
+        seen = self._rollouts(key)
+        if seen.runtimes is None and seen.proxies is None:
+            return seen
+        component = names.COMPONENT_PROXY if seen.runtimes is not None and seen.runtimes.settled else None
+        pods = await self._cluster.list(POD, key.namespace, labels=names.selector(key.name, component))
+        proxies = [pod for pod in pods if pod["metadata"]["labels"].get(names.LABEL_COMPONENT) == names.COMPONENT_PROXY]
+        troubles = [found for found in map(trouble, pods) if found is not None]
+        return Observation(seen.runtimes, seen.proxies, troubles, await self._proxies.ask(proxies))
+
+    async def _report(self, raw: Object, seen: Observation, subject: Subject) -> bool:
+        """Write the status if it changed; returns whether it did."""
+        before, time = raw.get("status", {}), self._clock()
+        status = decide(subject, seen, before, time.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        if all(before.get(name) == value for name, value in status.items()):
+            return False
+        identity = {name: raw["metadata"][name] for name in ("name", "namespace", "uid")}
+        manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": identity, "status": status}
+        written = await self._cluster.apply(manifest, subresource="status")
+        self._store.pools[Key(identity["namespace"], identity["name"])] = written
+        if (news := events.news(before, status)) is not None:
+            await events.post(self._cluster, written, *news, time)
+        return True
+
+    def _pause(self, key: Key, changed: bool) -> float | None:
+        """A pool that is not ready is looked at again, less and less often while nothing changes."""
+        ready = condition(self._store.pools.get(key, {}).get("status", {}), READY)
+        if ready.get("status") == "True" or ready.get("reason") in _RESTING:
+            self._pauses.pop(key, None)
+            return None
+        pause = SOON if changed else min(2 * self._pauses.get(key, SOON / 2), SLOWEST)
+        self._pauses[key] = pause
+        return pause
+
+    def _forget(self, key: Key) -> None:
+        self._pauses.pop(key, None)
+        self._applier.forget(key)
+        self._store.forget(key)
+
+
+def _subject(
+    raw: Object, spec: PoolSpec | None, failure: Reason | None = None, paused: bool = False, deleting: bool = False
+) -> Subject:
+    metadata = raw["metadata"]
+    flags = deno_flags(spec.permissions, spec.limits.heap) if spec is not None else ()
+    return Subject(
+        metadata["name"], metadata["namespace"], metadata["generation"], spec, failure, paused, deleting, flags
+    )

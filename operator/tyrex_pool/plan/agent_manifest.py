@@ -1,0 +1,49 @@
+"""What an agent in a pod reads: its pool, cut to what concerns a runtime, and the files of its main module."""
+
+from typing import Any, Final
+
+from tyrex_pool.model import names
+from tyrex_pool.model.durations import LONGEST
+from tyrex_pool.model.schema import unconvert
+from tyrex_pool.model.yaml_text import dump_documents
+from tyrex_pool.plan.metadata import digest
+from tyrex_pool.plan.module_files import module_files
+from tyrex_pool.plan.pool import Manifest, Platform, Pool
+
+_READ: Final = ("permissions", "mainModule", "isolation", "concurrency", "queue", "timeouts", "limits", "recycle")
+"""Fields of a spec that an agent needs; the others concern proxies and pods."""
+
+_ROLLING: Final = ("permissions", "mainModule", "isolation", "concurrency", "limits", "recycle", "runtime")
+"""Fields that a runtime reads once: their change is a new pod."""
+
+
+def agent_manifest(pool: Pool) -> str:
+    """A stream of YAML documents for `Manifest.load`. Raises InvalidSpec when a file of the main module is missing.
+
+    `timeouts.maxEval` and `queue` are followed live by the proxies, which say so with each eval: an agent must not
+    refuse what a proxy has accepted by a newer spec.
+    """
+    spec = {name: value for name, value in unconvert(pool.spec).items() if name in _READ}
+    spec["timeouts"] |= {"maxEval": str(LONGEST)}
+    return dump_documents([_document(pool, names.API_VERSION, names.KIND, pool.name, spec=spec), *_files(pool)])
+
+
+def spec_hash(pool: Pool, platform: Platform) -> str:
+    """Changes with whatever a runtime has to be started anew for. Raises InvalidSpec as `agent_manifest` does."""
+    raw = unconvert(pool.spec)
+    image = pool.spec.runtime.image or platform.runtime_image
+    return digest({name: raw.get(name) for name in _ROLLING}, _files(pool), image)
+
+
+def _files(pool: Pool) -> list[Manifest]:
+    """The ConfigMap of the main module, if it is in one."""
+    module = pool.spec.main_module
+    if module is None or module.config_map is None:
+        return []
+    data = dict(module_files(module.config_map, pool.config_maps))
+    return [_document(pool, "v1", "ConfigMap", module.config_map.name, data=data)]
+
+
+def _document(pool: Pool, api_version: str, kind: str, name: str, **body: Any) -> Manifest:
+    metadata = {"name": name, "namespace": pool.namespace}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}

@@ -1,0 +1,26 @@
+"""Kubernetes' quantities, compared by value: the API server writes them in its own way."""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+_GRAMMAR: Final = re.compile(r"([+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?")
+_UNITS: Final = {
+    **{unit: Decimal(1024) ** power for power, unit in enumerate("Ki Mi Gi Ti Pi Ei".split(), start=1)},
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("n u m _ k M G T P E".split(), start=-3)},
+    "": Decimal(1),
+}
+
+
+def same_amount(one: object, other: object) -> bool:
+    """Whether both are quantities, and of the same value: `1000m` and 1, `1024Mi` and `1Gi`."""
+    amount = _amount(one)
+    return amount is not None and amount == _amount(other)
+
+
+def _amount(value: object) -> Decimal | None:
+    match = _GRAMMAR.fullmatch(str(value)) if isinstance(value, str | int | float) else None
+    if match is None:
+        return None
+    number, unit = match[1], match[2] or ""
+    return Decimal(number) * (_UNITS[unit] if unit in _UNITS else Decimal(10) ** int(unit[1:]))

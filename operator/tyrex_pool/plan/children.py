@@ -1,0 +1,92 @@
+"""All that a pool consists of in a cluster: one table, from which comes what should be there and what should not."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tyrex_pool.model import names
+from tyrex_pool.plan import (
+    config_map,
+    disruption_budgets,
+    network_policies,
+    proxy_deployment,
+    rbac,
+    runtime_deployment,
+    services,
+)
+from tyrex_pool.plan.metadata import digest, labels, owners
+from tyrex_pool.plan.pool import Manifest, Platform, Pool, Ref
+
+
+class Child(NamedTuple):
+    """`build` makes the object without its head (apiVersion, kind, metadata); None: it should not be there."""
+
+    api_version: str
+    kind: str
+    component: str
+    build: Callable[[Pool, Platform], Manifest | None]
+    has_own_name: bool = False
+    """It is called as the pool is, not after its component."""
+
+    def ref(self, pool: str) -> Ref:
+        name = names.proxy_service(pool) if self.has_own_name else names.component_name(pool, self.component)
+        return Ref(self.api_version, self.kind, name)
+
+
+_RUNTIME: Final = names.COMPONENT_RUNTIME
+_PROXY: Final = names.COMPONENT_PROXY
+_RBAC: Final = f"{rbac.RBAC_GROUP}/v1"
+_PROXIES: Final = Child("apps/v1", "Deployment", _PROXY, proxy_deployment.build)
+
+CHILDREN: Final = (
+    Child("v1", "ServiceAccount", _PROXY, rbac.account),
+    Child(_RBAC, "Role", _PROXY, rbac.role),
+    Child(_RBAC, "RoleBinding", _PROXY, rbac.binding),
+    Child("networking.k8s.io/v1", "NetworkPolicy", _PROXY, network_policies.proxies),
+    Child("networking.k8s.io/v1", "NetworkPolicy", _RUNTIME, network_policies.runtimes),
+    Child("v1", "Service", _PROXY, services.proxies, has_own_name=True),
+    Child("v1", "Service", _RUNTIME, services.runtimes),
+    Child("v1", "ConfigMap", _RUNTIME, config_map.build),
+    Child("apps/v1", "Deployment", _RUNTIME, runtime_deployment.build),
+    _PROXIES,
+    Child("policy/v1", "PodDisruptionBudget", _RUNTIME, disruption_budgets.runtimes),
+    Child("policy/v1", "PodDisruptionBudget", _PROXY, disruption_budgets.proxies),
+)
+"""In the order in which they are made: what a pod needs comes before it."""
+
+Desired = Mapping[Ref, Manifest | None]
+
+
+def desired(pool: Pool, platform: Platform) -> Desired:
+    """Every child, None for one that should not be there. Raises InvalidSpec when the main module has a file missing."""
+    return {child.ref(pool.name): _whole(child, pool, platform) for child in CHILDREN}
+
+
+def draining(pool: Pool, platform: Platform) -> Desired:
+    """No proxy: nobody is let in any more, and what is in flight ends. All else may stay as it is meanwhile."""
+    proxy = msgspec.structs.replace(pool.spec.proxy, replicas=0)
+    stopped = replace(pool, spec=msgspec.structs.replace(pool.spec, proxy=proxy))
+    return {_PROXIES.ref(pool.name): _whole(_PROXIES, stopped, platform)}
+
+
+def gone(name: str) -> dict[Ref, None]:
+    """Nothing of the pool `name` is left."""
+    return {child.ref(name): None for child in CHILDREN}
+
+
+def _whole(child: Child, pool: Pool, platform: Platform) -> Manifest | None:
+    body = child.build(pool, platform)
+    if body is None:
+        return None
+    ref = child.ref(pool.name)
+    metadata: Manifest = {
+        "name": ref.name,
+        "namespace": pool.namespace,
+        "labels": labels(pool.name, child.component),
+        "annotations": {names.ANNOTATION_MANIFEST_HASH: digest(body)},
+    }
+    if pool.uid is not None:
+        metadata["ownerReferences"] = owners(pool)
+    return {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata, **body}

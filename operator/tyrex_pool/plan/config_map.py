@@ -1,0 +1,10 @@
+"""The ConfigMap that runtimes start from. It is one object, so that an agent never sees half of a change."""
+
+from tyrex_pool.model import names
+from tyrex_pool.plan.agent_manifest import agent_manifest
+from tyrex_pool.plan.pool import Manifest, Platform, Pool
+
+
+def build(pool: Pool, platform: Platform) -> Manifest:
+    """Raises InvalidSpec when a file of the main module is missing."""
+    return {"data": {names.CONFIG_FILE: agent_manifest(pool)}}

@@ -1,0 +1,41 @@
+"""Labels, selectors and owners: by what a pool's children are found, and with what they go."""
+
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from tyrex_pool.model import names
+from tyrex_pool.plan.pool import Manifest, Pool
+
+_DIGITS: Final = 16
+
+
+def labels(pool: str, component: str) -> dict[str, str]:
+    """Of every child, and of its pods."""
+    return {
+        names.LABEL_NAME: names.APPLICATION,
+        names.LABEL_INSTANCE: pool,
+        names.LABEL_COMPONENT: component,
+        names.LABEL_MANAGED_BY: names.MANAGED_BY,
+        names.LABEL_PART_OF: names.APPLICATION,
+        names.LABEL_POOL: pool,
+    }
+
+
+def selector(pool: str, component: str) -> dict[str, str]:
+    """The labels that choose the pods of one component; a Deployment can never change these."""
+    return {names.LABEL_POOL: pool, names.LABEL_COMPONENT: component}
+
+
+def owners(pool: Pool) -> list[Manifest]:
+    """None for a pool that is in no cluster."""
+    if pool.uid is None:
+        return []
+    owner = {"apiVersion": names.API_VERSION, "kind": names.KIND, "name": pool.name, "uid": pool.uid}
+    return [{**owner, "controller": True, "blockOwnerDeletion": True}]
+
+
+def digest(*parts: Any) -> str:
+    """The same for the same values, whatever the order of keys; fits a label."""
+    return sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:_DIGITS]

@@ -1,0 +1,69 @@
+"""Who may connect to a pool's pods, and whether guests may connect to anybody."""
+
+from typing import Final
+
+from tyrex_pool.model import names
+from tyrex_pool.model.permissions import ALL, Permissions
+from tyrex_pool.plan.denials import granted
+from tyrex_pool.plan.metadata import selector
+from tyrex_pool.plan.pool import Manifest, Platform, Pool
+
+_CONNECTING: Final = ("net", "import", "run", "ffi")
+"""The kinds of permission with any of which code can reach a network."""
+_NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
+_ANYWHERE: Final[Manifest] = {"namespaceSelector": {}}
+
+
+def proxies(pool: Pool, platform: Platform) -> Manifest:
+    """Callers as `spec.access.from` says, and the operator, which asks them how they are."""
+    callers = _ANYWHERE if pool.spec.access.from_ == "Cluster" else {"podSelector": {}}
+    return _policy(pool, names.COMPONENT_PROXY, [callers, *_operator(platform)], types=["Ingress"])
+
+
+def runtimes(pool: Pool, platform: Platform) -> Manifest:
+    """Only this pool's own proxies: they are who enforces queue, deadlines and access."""
+    own = [{"podSelector": {"matchLabels": selector(pool.name, names.COMPONENT_PROXY)}}]
+    if connects(pool.spec.permissions):
+        return _policy(pool, names.COMPONENT_RUNTIME, own, types=["Ingress"])
+    # an empty list that is written down: a rule that somebody adds is a difference then
+    closed = _policy(pool, names.COMPONENT_RUNTIME, own, types=["Ingress", "Egress"])
+    return {"spec": {**closed["spec"], "egress": []}}
+
+
+def connects(permissions: Permissions) -> bool:
+    """Whether guests may reach a network at all. Where none can, an agent needs none either."""
+    return any(_grants(permissions, kind) for kind in _CONNECTING)
+
+
+def _grants(permissions: Permissions, kind: str) -> bool:
+    denied = permissions.deny.of(kind)
+    if permissions.default == "AllowAll":
+        return denied != ALL
+    return bool(granted(kind, permissions.allow.of(kind), denied))
+
+
+def _policy(pool: Pool, component: str, callers: list[Manifest], types: list[str]) -> Manifest:
+    """`callers` reach the port for evals; whoever scrapes metrics may be anywhere."""
+    return {
+        "spec": {
+            "podSelector": {"matchLabels": selector(pool.name, component)},
+            "policyTypes": types,
+            "ingress": [_from(callers, names.SERVE_PORT), _from([_ANYWHERE], names.ADMIN_PORT)],
+        }
+    }
+
+
+def _from(peers: list[Manifest], port: int) -> Manifest:
+    return {"from": peers, "ports": [{"port": port, "protocol": "TCP"}]}
+
+
+def _operator(platform: Platform) -> list[Manifest]:
+    if platform.operator_namespace is None:
+        return []
+    pods = {names.LABEL_NAME: names.APPLICATION, names.LABEL_COMPONENT: names.COMPONENT_OPERATOR}
+    return [
+        {
+            "namespaceSelector": {"matchLabels": {_NAMESPACE_NAME: platform.operator_namespace}},
+            "podSelector": {"matchLabels": pods},
+        }
+    ]

@@ -1,0 +1,133 @@
+"""What the operator saw of a pool's children, parsed once from the API server's objects and the proxies' answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+Object = Mapping[str, Any]
+
+_IMAGE: Final = frozenset(
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+    }
+)
+_CREATE: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_CRASH: Final = "CrashLoopBackOff"
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """A Deployment: how many pods it wants, has, and has ready; `current`: all of them are of the newest template."""
+
+    wanted: int = 0
+    present: int = 0
+    ready: int = 0
+    current: bool = False
+    stuck: str | None = None
+    """Why it does not go on, as the Deployment's own conditions say: a quota, a policy, the progress deadline."""
+    overdue: bool = False
+
+    @classmethod
+    def of(cls, deployment: Object | None) -> Self | None:
+        """None when there is no Deployment."""
+        if deployment is None:
+            return None
+        wanted = deployment["spec"].get("replicas", 1)
+        status = deployment.get("status", {})
+        present, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
+        seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
+        current = seen and status.get("updatedReplicas", 0) == wanted == present
+        conditions = {one["type"]: one for one in status.get("conditions", ())}
+        failure = conditions.get("ReplicaFailure", {})
+        progress = conditions.get("Progressing", {})
+        stuck = failure.get("message") if failure.get("status") == "True" else None
+        return cls(wanted, present, ready, current, stuck, progress.get("reason") == "ProgressDeadlineExceeded")
+
+    @property
+    def settled(self) -> bool:
+        return self.current and self.ready == self.wanted
+
+
+@dataclass(frozen=True, slots=True)
+class PodTrouble:
+    """Why a pod does not run: `reason` is one of the reasons of the condition Ready."""
+
+    pod: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyReport:
+    """A proxy's own answer to `GET /v1/pool`: what it follows and what it sees."""
+
+    proxy: str
+    generation: int | None
+    strategy_error: str | None
+    ready_runtimes: int
+    failures: tuple[tuple[str, str], ...]
+    """Runtimes that say of themselves that they cannot start, and why."""
+
+    @classmethod
+    def of(cls, proxy: str, answer: Object) -> Self:
+        """Raises KeyError and TypeError when it is not the answer of a proxy."""
+        failures = tuple(
+            (one["name"], one["reason"] or "it does not start")
+            for one in answer["runtimes"]
+            if one["state"] == "Failed"
+        )
+        strategy_error = answer["strategy"].get("error")
+        return cls(proxy, answer.get("generation"), strategy_error, answer["readyRuntimes"], failures)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """None for a Deployment that is not there; `reports` of those proxies that could be asked."""
+
+    runtimes: Rollout | None = None
+    proxies: Rollout | None = None
+    troubles: Sequence[PodTrouble] = ()
+    reports: Sequence[ProxyReport] = ()
+
+
+def trouble(pod: Object) -> PodTrouble | None:
+    """What keeps a pod from running, if it is not just starting."""
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    if pod["metadata"].get("deletionTimestamp"):
+        return None
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return PodTrouble(name, "Unschedulable", condition.get("message", "no node takes it"))
+    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        found = _container_trouble(container)
+        if found is not None:
+            return PodTrouble(name, *found)
+    return None
+
+
+def _container_trouble(container: Object) -> tuple[str, str] | None:
+    waiting = container.get("state", {}).get("waiting", {})
+    reason = waiting.get("reason", "")
+    if reason in _IMAGE:
+        return "ImagePullFailed", f"{container['image']}: {waiting.get('message', reason)}"
+    if reason in _CREATE:
+        return "CrashLooping", f"{reason}: {waiting.get('message', '')}"
+    if reason == _CRASH:
+        return "CrashLooping", _ended(container)
+    return None
+
+
+def _ended(container: Object) -> str:
+    """How the container ended the last time."""
+    last = container.get("lastState", {}).get("terminated", {})
+    said = (last.get("message") or "").strip()
+    ended = (
+        f"its container {container['name']} ended with {last.get('reason', 'Error')} (exit code {last.get('exitCode')})"
+    )
+    restarts = f"{container.get('restartCount', 0)} restarts"
+    return f"{ended}, {restarts}" + (f": {said}" if said else "; its log tells more")

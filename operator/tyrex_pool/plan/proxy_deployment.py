@@ -1,0 +1,27 @@
+"""The pods that callers reach: they choose a runtime for each eval."""
+
+from typing import Final
+
+from tyrex_pool.model import names
+from tyrex_pool.plan.pods import Workload, deployment
+from tyrex_pool.plan.pool import Manifest, Platform, Pool
+
+RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
+
+
+def build(pool: Pool, platform: Platform) -> Manifest:
+    """A proxy follows its pool by itself: only what its pods are made of is written down here."""
+    workload = Workload(
+        component=names.COMPONENT_PROXY,
+        settings=pool.spec.proxy,
+        image=platform.proxy_image,
+        replicas=pool.spec.proxy.replicas,
+        surge=1,
+        resources=RESOURCES,
+        container={"args": ["proxy", "--pool", pool.name, "--namespace", pool.namespace]},
+        pod={
+            "serviceAccountName": names.component_name(pool.name, names.COMPONENT_PROXY),
+            "automountServiceAccountToken": True,
+        },
+    )
+    return deployment(pool, platform, workload)

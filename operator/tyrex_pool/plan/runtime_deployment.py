@@ -1,0 +1,52 @@
+"""The pods that run guest code: one runtime each."""
+
+from typing import Final
+
+from tyrex_pool.model import names
+from tyrex_pool.model.quantities import Bytes
+from tyrex_pool.plan.agent_manifest import spec_hash
+from tyrex_pool.plan.pods import Workload, deployment
+from tyrex_pool.plan.pool import Manifest, Platform, Pool
+
+AGENT: Final = Bytes(128 << 20)
+"""What an agent may take beside its isolates."""
+ISOLATE: Final = Bytes(176 << 20)
+"""What an isolate takes when it is ready (80Mi), and how far over its heap it may go before it is ended (96Mi)."""
+
+_CONFIG: Final = "config"
+
+
+def build(pool: Pool, platform: Platform) -> Manifest:
+    """Raises InvalidSpec when a file of the main module is missing."""
+    workload = Workload(
+        component=names.COMPONENT_RUNTIME,
+        settings=pool.spec.runtime,
+        image=platform.runtime_image,
+        replicas=pool.spec.size,
+        surge="25%",
+        resources=resources(pool.spec.limits.heap),
+        container={
+            "args": ["agent", f"{names.CONFIG_DIRECTORY}/{names.CONFIG_FILE}"],
+            "env": [{"name": names.RUNTIME_NAME_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+            "volumeMounts": [{"name": _CONFIG, "mountPath": names.CONFIG_DIRECTORY, "readOnly": True}],
+        },
+        pod={
+            "automountServiceAccountToken": False,
+            "volumes": [
+                {
+                    "name": _CONFIG,
+                    "configMap": {"name": names.component_name(pool.name, names.COMPONENT_RUNTIME)},
+                }
+            ],
+        },
+        annotations={names.ANNOTATION_SPEC_HASH: spec_hash(pool, platform)},
+    )
+    return deployment(pool, platform, workload)
+
+
+def resources(heap: int) -> Manifest:
+    """Room for two isolates, since a spare stands beside the one that runs; the CPU is only asked for, not limited."""
+    return {
+        "requests": {"cpu": "100m", "memory": "256Mi"},
+        "limits": {"memory": str(Bytes(AGENT + 2 * (ISOLATE + heap)))},
+    }

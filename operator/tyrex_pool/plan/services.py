@@ -1,0 +1,33 @@
+"""The Service that users call, and the headless one by which proxies find the runtimes."""
+
+from tyrex_pool.model import names
+from tyrex_pool.plan.metadata import selector
+from tyrex_pool.plan.pool import Manifest, Platform, Pool
+
+
+def proxies(pool: Pool, platform: Platform) -> Manifest:
+    return {
+        "spec": {
+            "type": "ClusterIP",
+            "selector": selector(pool.name, names.COMPONENT_PROXY),
+            "ports": [_port(names.PORT_HTTP, names.SERVICE_PORT)],
+        }
+    }
+
+
+def runtimes(pool: Pool, platform: Platform) -> Manifest:
+    """Its addresses are published before they are ready: proxies look at each runtime themselves."""
+    return {
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "None",
+            "publishNotReadyAddresses": True,
+            "selector": selector(pool.name, names.COMPONENT_RUNTIME),
+            "ports": [_port(names.PORT_HTTP, names.SERVE_PORT), _port(names.PORT_ADMIN, names.ADMIN_PORT)],
+        }
+    }
+
+
+def _port(name: str, port: int) -> Manifest:
+    """To the container's port of the same name."""
+    return {"name": name, "port": port, "protocol": "TCP", "targetPort": name}

@@ -1,0 +1,71 @@
+"""What another server tells of its pool: its answer to `GET /v1/pool`, as far as a proxy reads it."""
+
+import asyncio
+
+import msgspec
+
+from tyrex_pool.model import names
+from tyrex_pool.runtime.view import SlotState
+from tyrex_pool.server.discovery import Endpoint
+
+_GET = b"GET %b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
+
+
+class RuntimeReport(msgspec.Struct, frozen=True, rename="camel"):
+    capacity: int
+    epoch: int
+    state: str = SlotState.STARTING.value
+    reason: str | None = None
+
+
+class QueueReport(msgspec.Struct, frozen=True):
+    length: int
+
+
+class Report(msgspec.Struct, frozen=True, rename="camel"):
+    ready: bool
+    in_flight: int
+    queued: int
+    runtimes: list[RuntimeReport]
+    queue: QueueReport | None = None
+    last_error: dict[str, str] | None = None
+
+    @property
+    def serving(self) -> bool:
+        return self.ready and bool(self.runtimes)
+
+    @property
+    def capacity(self) -> int:
+        return sum(runtime.capacity for runtime in self.runtimes)
+
+    @property
+    def epoch(self) -> int:
+        return max(runtime.epoch for runtime in self.runtimes)
+
+    @property
+    def trouble(self) -> tuple[SlotState, str]:
+        """Why it is not ready, as the state and the reason that a runtime of ours has."""
+        failed = [runtime for runtime in self.runtimes if runtime.state == SlotState.FAILED.value]
+        if failed:
+            return SlotState.FAILED, failed[0].reason or "its isolate does not start"
+        return SlotState.STARTING, "it is starting"
+
+
+_report = msgspec.json.Decoder(Report)
+
+
+async def look(endpoint: Endpoint) -> Report:
+    """The pool as the server at `endpoint` shows it. Raises OSError, or ValueError for what is no such server."""
+    if endpoint.socket is not None:
+        reader, writer = await asyncio.open_unix_connection(endpoint.socket)
+    else:
+        reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
+    try:
+        writer.write(_GET % (names.PATH_POOL.encode(), endpoint.name.encode()))
+        answer = await reader.read()
+    finally:
+        writer.close()
+    start, _, body = answer.partition(b"\r\n\r\n")
+    if not start.startswith(b"HTTP/1.1 200 "):
+        raise ValueError("it does not answer as a pool's server does")
+    return _report.decode(body)

@@ -1,0 +1,97 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from tyrex_pool.controller.queue import Key, WorkQueue
+
+A, B = Key("web", "a"), Key("web", "b")
+
+
+@asynccontextmanager
+async def working(
+    queue: WorkQueue, work: Callable[[Key], Awaitable[float | None]], workers: int = 2
+) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(queue.run(work, workers))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_key_that_is_added_twice_is_worked_on_once() -> None:
+    queue, seen, done = WorkQueue(), [], asyncio.Event()
+
+    async def work(key: Key) -> None:
+        seen.append(key)
+        if key == B:
+            done.set()
+
+    for key in (A, A, B):
+        queue.add(key)
+    assert len(queue) == 2
+    async with working(queue, work, workers=1):
+        await asyncio.wait_for(done.wait(), 5)
+    assert seen == [A, B]
+
+
+async def test_a_key_is_never_in_two_hands_and_what_came_meanwhile_is_not_lost() -> None:
+    queue, looks, go, second = WorkQueue(), 0, asyncio.Event(), asyncio.Event()
+    at_once = most = 0
+
+    async def work(key: Key) -> None:
+        nonlocal looks, at_once, most
+        looks += 1
+        at_once += 1
+        most = max(most, at_once)
+        if looks == 1:
+            queue.add(key)
+            queue.add(key)
+            go.set()
+            await asyncio.wait_for(queue_is_idle(queue), 5)
+        else:
+            second.set()
+        at_once -= 1
+
+    queue.add(A)
+    async with working(queue, work):
+        await asyncio.wait_for(go.wait(), 5)
+        await asyncio.wait_for(second.wait(), 5)
+    assert (looks, most) == (2, 1)
+
+
+async def queue_is_idle(queue: WorkQueue) -> None:
+    while len(queue):
+        await asyncio.sleep(0)
+
+
+async def test_work_may_ask_for_another_look() -> None:
+    queue, looks, done = WorkQueue(), 0, asyncio.Event()
+
+    async def work(key: Key) -> float | None:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            done.set()
+            return None
+        return 0.001
+
+    queue.add(A)
+    async with working(queue, work):
+        await asyncio.wait_for(done.wait(), 5)
+    assert looks == 3
+
+
+async def test_of_two_planned_looks_the_earlier_counts() -> None:
+    queue, done = WorkQueue(), asyncio.Event()
+
+    async def work(key: Key) -> None:
+        done.set()
+
+    queue.add_later(A, 1000.0)
+    queue.add_later(A, 0.001)
+    queue.add_later(A, 1000.0)
+    async with working(queue, work):
+        await asyncio.wait_for(done.wait(), 5)
