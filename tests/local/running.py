@@ -124,7 +124,7 @@ async def _host(spec: PoolSpec, sources: Sources, ready: "Future[tuple[int, int]
     pool = Pool("test", spec, sources)
     try:
         metrics = Metrics(pool.describe, pool.supervisor.replacements)
-        service = await Service.open(Api(spec, pool, metrics), Admin(pool, metrics), Address("127.0.0.1", 0, 0))
+        service = await Service.open(Api(pool, metrics), Admin(pool, metrics), Address("127.0.0.1", 0, 0))
         try:
             pool.start()
             with suppress(NoRuntime):  # a test of just that

@@ -1,6 +1,5 @@
 """Every example is served by the real command, and each command in its comments prints what stands below it."""
 
-import doctest
 import json
 import shlex
 import signal
@@ -9,41 +8,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.examples import EXAMPLES, URL, Shown, each_example, transcript
 from tyrex_pool.cli.main import main
 from tyrex_pool.client import Client
 from tyrex_pool.model.manifest import Manifest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-URL = "http://127.0.0.1:8080"
-"""What the comments say; the tests serve on ports of their own."""
-
-each_example = pytest.mark.parametrize("file", [pytest.param(file, id=file.stem) for file in EXAMPLES])
-
-
-class Shown(NamedTuple):
-    """A command in a comment and the output below it; `...` stands for anything."""
-
-    command: str
-    output: str
-
-
-def transcript(file: Path) -> list[Shown]:
-    """The commands that the head comment shows with a `$`, in their order."""
-    shown: list[Shown] = []
-    inside = False
-    for line in file.read_text().splitlines():
-        text = line.removeprefix("#   ")
-        if text.startswith("$ "):
-            shown.append(Shown(text.removeprefix("$ "), ""))
-        elif inside and line.startswith("#   "):
-            shown[-1] = Shown(shown[-1].command, f"{shown[-1].output}{text}\n")
-        inside = line.startswith("#   ") and (inside or text.startswith("$ "))
-    return shown
 
 
 @contextmanager
@@ -90,11 +63,9 @@ def test_it_holds_nothing_that_is_not_used(file: Path) -> None:
 
 @each_example
 def test_it_does_what_its_comments_promise(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    as_shown = doctest.OutputChecker().check_output
     with served(file) as url:
-        for command, expected in transcript(file)[1:]:
-            printed = run(command, url, capsys)
-            assert as_shown(expected, printed, doctest.ELLIPSIS), f"{command}\n{printed}\nthe file says\n{expected}"
+        for shown in transcript(file)[1:]:
+            shown.check(run(shown.command, url, capsys))
 
 
 def test_another_epoch_tells_that_a_session_is_gone() -> None:

@@ -1,21 +1,15 @@
 """Two hops with the real commands: `proxy` over `agent`s, each a process of its own."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Any
 
 import httpx
 import pytest
 
+from tests.local.commands import Command, command, refused
 from tests.local.problems import problem
 from tests.local.running import until
 
@@ -29,52 +23,6 @@ spec:
     inline: |
       globalThis.seen = [];
 """
-
-
-class Command:
-    """A running `tyrex-pool` that serves HTTP."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self.process = process
-        assert process.stdout is not None
-        self.facts: dict[str, Any] = json.loads(process.stdout.readline())
-        self.url: str = self.facts["url"]
-        self.http = httpx.Client(base_url=self.url if self.url.startswith("http") else "", timeout=30, trust_env=False)
-
-    def post(self, code: str, **members: Any) -> httpx.Response:
-        return self.http.post("/v1/eval", json={"code": code, **members})
-
-    def status(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self.http.get("/v1/pool").json()
-        return answer
-
-
-@contextmanager
-def command(*words: str) -> Iterator[Command]:
-    """`tyrex-pool WORDS`; it must end by SIGTERM with exit code 0, unless the test ended it."""
-    with TemporaryDirectory() as folder:  # what a killed one leaves
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tyrex_pool", *words],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": folder},
-        )
-        yield from _used(process)
-
-
-def _used(process: "subprocess.Popen[str]") -> Iterator[Command]:
-    try:
-        running = Command(process)
-        yield running
-        running.http.close()
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(15) == 0
-    finally:
-        process.kill()
-        process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
 
 
 Two = tuple[list[Command], Callable[..., Command]]
@@ -194,21 +142,6 @@ def test_an_answer_that_closes_its_connection_costs_no_other_eval(tmp_path: Path
     assert [answer.json() for answer in answers[1::2]] == [{"result": 3}] * 100
     for answer in answers[::2]:
         problem(answer, "payload_too_large")
-
-
-def refused(*words: str) -> str:
-    """What `tyrex-pool WORDS` says when it refuses them."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run(
-        [sys.executable, "-m", "tyrex_pool", *words, "--port", "0", "--admin-port", "0"],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=15,
-    )
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert "Traceback" not in ended.stderr
-    return ended.stderr
 
 
 @pytest.mark.parametrize(

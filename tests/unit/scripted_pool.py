@@ -24,6 +24,7 @@ class Seen:
     path: str
     content_type: str | None
     body: Any
+    authorization: str | None = None
 
 
 class ScriptedPool:
@@ -41,7 +42,8 @@ class ScriptedPool:
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 content_type = self.headers.get("Content-Type")
-                seen = Seen(self.command, self.path, content_type, json.loads(body) if body else None)
+                document = json.loads(body) if body else None
+                seen = Seen(self.command, self.path, content_type, document, self.headers.get("Authorization"))
                 pool.seen.append(seen)
                 reply = pool.script.pop(0)
                 if reply.status < 0:

@@ -10,11 +10,9 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, cast
 
-from tyrex_pool.cli.output import BadInput, error_text, printable
+from tyrex_pool.cli.output import PROGRAM, BadInput, error_text, printable, program
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy, TyrexError
 from tyrex_pool.resources import version
-
-PROGRAM = "tyrex-pool"
 
 
 class Command(NamedTuple):
@@ -58,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         overview().parse_args(words or ["--help"])
         return 2  # an overview accepts nothing but --help and --version, which exit by themselves
     module = cast("CommandModule", importlib.import_module(command.module))
-    parser = argparse.ArgumentParser(f"{PROGRAM} {name}", description=f"{command.summary}.".capitalize())
+    parser = argparse.ArgumentParser(f"{program()} {name}", description=f"{command.summary}.".capitalize())
     module.add_arguments(parser)
     # Intermixed, so that `eval POOL --url URL CODE` means what it says.
     return guarded(module, parser.parse_intermixed_args(words[1:]))
@@ -68,12 +66,12 @@ def overview() -> argparse.ArgumentParser:
     """The parser of `tyrex-pool` without a command."""
     width = max(map(len, COMMANDS))
     parser = argparse.ArgumentParser(
-        PROGRAM,
-        usage=f"{PROGRAM} COMMAND ...",
+        program(),
+        usage=f"{program()} COMMAND ...",
         description="Pools of Deno runtimes that evaluate JavaScript and TypeScript.",
         epilog="commands:\n"
         + "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
-        + f"\n\n`{PROGRAM} COMMAND --help` tells more.",
+        + f"\n\n`{program()} COMMAND --help` tells more.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version() or '(not installed)'}")

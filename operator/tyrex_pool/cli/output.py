@@ -3,6 +3,7 @@
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.wire import encode_json
 
+PROGRAM = "tyrex-pool"
 FAULTS = {"guest": "the evaluated code", "caller": "the request", "platform": "the pool"}
 RETRIES = {
     "guest": "not safe, the code has run",
@@ -20,6 +22,11 @@ RETRIES = {
 
 class BadInput(Exception):  # noqa: N818 - it is the user's error
     """The command line asks for something that cannot be done; the message says what to write instead."""
+
+
+def program() -> str:
+    """The command as it was called: kubectl runs `kubectl-tyrex` for `kubectl tyrex`."""
+    return "kubectl tyrex" if Path(sys.argv[0]).stem == "kubectl-tyrex" else PROGRAM
 
 
 @contextlib.contextmanager
@@ -59,6 +66,11 @@ def table(rows: Sequence[Sequence[object]]) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
     return "\n".join(lines)
+
+
+def line(text: str | None) -> str | None:
+    """`text` on one line, as a cell of a table wants it."""
+    return None if text is None else " ".join(text.split())
 
 
 def printable(text: str) -> str:

@@ -3,6 +3,7 @@
 ClusterError                 the API server refused, or could not be asked
 ├── ClusterUnavailable       no answer: no configuration, no connection, a timeout
 ├── Forbidden                401 or 403
+├── NotFound                 404: where `None` cannot be the answer
 ├── Conflict                 409: somebody else was faster, or already there
 └── Gone                     410: a watch must begin anew
 """
@@ -30,7 +31,7 @@ TIMEOUT: Final = 10.0
 _TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
-_METADATA: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v1"
+_METADATA: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
 
 
 class ClusterError(Exception):
@@ -50,6 +51,10 @@ class Forbidden(ClusterError):
     pass
 
 
+class NotFound(ClusterError):
+    pass
+
+
 class Conflict(ClusterError):
     pass
 
@@ -58,7 +63,7 @@ class Gone(ClusterError):
     pass
 
 
-_ERRORS: Final = {401: Forbidden, 403: Forbidden, 409: Conflict, 410: Gone}
+_ERRORS: Final = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone}
 
 
 class Cluster:
@@ -137,10 +142,8 @@ class Cluster:
     async def _optional(self, method: str, path: str, **rest: Any) -> Object | None:
         try:
             return await self.request(method, path, **rest)
-        except ClusterError as error:
-            if error.status == 404:
-                return None
-            raise
+        except NotFound:
+            return None
 
     async def request(
         self,

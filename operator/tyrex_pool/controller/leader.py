@@ -18,11 +18,11 @@ from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
 from tyrex_pool.cluster.access import Cluster, ClusterError
 from tyrex_pool.cluster.kinds import LEASE
 
-DURATION = 12.0
+DURATION = 12
 """Seconds after which a leader that says nothing is taken to be dead."""
-RENEW = 8.0
+RENEW = 8
 """Seconds after which a leader that cannot renew gives up: before another one may take over."""
-RETRY = 2.0
+RETRY = 2
 _TIMEOUT = 3.0
 
 logger = logging.getLogger("tyrex_pool")

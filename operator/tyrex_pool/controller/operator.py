@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -25,7 +25,7 @@ _SLOWEST_RETRY = 60.0
 _MISSED = 5
 """Resyncs that may be missed before the operator is taken to be stuck."""
 _REQUEST_TIMEOUT = 10.0
-_WATCH_TIMEOUT = 240.0
+_WATCH_TIMEOUT = 240
 
 logger = logging.getLogger("tyrex_pool")
 
@@ -146,15 +146,20 @@ class _Work:
         return again
 
     async def _kopf(self) -> None:
-        settings = self._settings
-        await kopf.operator(
-            registry=_registry(self._told),
-            settings=_kopf_settings(),
-            standalone=True,
-            clusterwide=not settings.namespaces,
-            namespaces=settings.namespaces,
-            stop_flag=self._stop,
-        )
+        """kopf ends with what its watch cannot get over; a new process begins anew."""
+        namespaces = self._settings.namespaces
+        try:
+            await kopf.operator(
+                registry=_registry(self._told),
+                settings=_kopf_settings(),
+                identity=cast("Any", self._settings.identity),  # else kopf looks the user up, who has no name in a pod
+                standalone=True,
+                clusterwide=not namespaces,
+                namespaces=namespaces,
+                stop_flag=self._stop,
+            )
+        except Exception as error:
+            raise ClusterError(f"the watch of TyrexPools ended: {error}") from error
 
     def _told(self, pool: dict[str, Any], deleted: bool) -> None:
         """A pool is there, or not any more."""
@@ -188,7 +193,7 @@ def _kopf_settings() -> kopf.OperatorSettings:
     settings.watching.client_timeout = _WATCH_TIMEOUT + 2 * _REQUEST_TIMEOUT
     settings.posting.enabled = False
     settings.scanning.disabled = True
-    settings.persistence.finalizer = names.FINALIZER
+    settings.persistence.finalizer = f"{names.GROUP}/kopf"  # not ours: kopf takes its own away where it sees it
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=names.GROUP)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=names.GROUP)
     return settings

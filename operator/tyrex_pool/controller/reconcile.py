@@ -6,7 +6,7 @@ Level-triggered: it never looks at what changed, so it may be called at any time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from tyrex_pool.cluster.access import Cluster, Object
+from tyrex_pool.cluster.access import Cluster, NotFound, Object
 from tyrex_pool.cluster.kinds import CONFIG_MAP, DEPLOYMENT, POD
 from tyrex_pool.controller import events
 from tyrex_pool.controller.apply import Applier, RefusedError
@@ -132,7 +132,10 @@ class Reconciler:
             return False
         identity = {name: raw["metadata"][name] for name in ("name", "namespace", "uid")}
         manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": identity, "status": status}
-        written = await self._cluster.apply(manifest, subresource="status")
+        try:
+            written = await self._cluster.apply(manifest, subresource="status")
+        except NotFound:
+            return False  # it is gone: the watch will say so
         self._store.pools[Key(identity["namespace"], identity["name"])] = written
         if (news := events.news(before, status)) is not None:
             await events.post(self._cluster, written, *news, time)

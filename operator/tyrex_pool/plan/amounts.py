@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Final
 
 _GRAMMAR: Final = re.compile(r"([+-]?[0-9]{1,30}(?:\.[0-9]{0,30})?)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,2})?")
+_BINARY: Final = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
+_DECIMAL: Final = ("n", "u", "m", "", "k", "M", "G", "T", "P", "E")
 _UNITS: Final = {
-    **{unit: Decimal(1024) ** power for power, unit in enumerate("Ki Mi Gi Ti Pi Ei".split(), start=1)},
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("n u m _ k M G T P E".split(), start=-3)},
-    "": Decimal(1),
+    **{unit: Decimal(1024) ** power for power, unit in enumerate(_BINARY, start=1)},
+    **{unit: Decimal(1000) ** power for power, unit in enumerate(_DECIMAL, start=-3)},
 }
 
 

@@ -60,7 +60,7 @@ Desired = Mapping[Ref, Manifest | None]
 
 
 def desired(pool: Pool, platform: Platform) -> Desired:
-    """Every child, None for one that should not be there. Raises InvalidSpec when the main module has a file missing."""
+    """Every child, None for one that should not be there. Raises InvalidSpec when the main module is incomplete."""
     return {child.ref(pool.name): _whole(child, pool, platform) for child in CHILDREN}
 
 

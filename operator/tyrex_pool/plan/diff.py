@@ -45,5 +45,11 @@ def _actions(desired: Mapping[Ref, Manifest | None], observed: Mapping[Ref, Mani
                 yield Delete(ref, "not wanted")
         elif there is None:
             yield Apply(ref, manifest, "missing")
-        elif (found := difference(manifest, there)) is not None:
+        elif (found := _difference(manifest, there)) is not None:
             yield Apply(ref, manifest, found)
+
+
+def _difference(manifest: Manifest, there: Manifest) -> str | None:
+    """Metadata last: the hash in it differs with whatever differs, and tells little."""
+    body = {name: value for name, value in manifest.items() if name != "metadata"}
+    return difference(body, there) or difference({"metadata": manifest["metadata"]}, there)

@@ -19,9 +19,7 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """What the items of a list are told apart by; a list that is not here is one value."""
 
-_ATOMIC: Final = frozenset(
-    {"selector", "podSelector", "namespaceSelector", "labelSelector", "nodeSelector", "roleRef"}
-)
+_ATOMIC: Final = frozenset({"selector", "podSelector", "namespaceSelector", "labelSelector", "nodeSelector", "roleRef"})
 """Mappings that are one value."""
 
 _DEFAULTS: Final = {"protocol": "TCP", "apiVersion": "v1", "expirationSeconds": 3600}
@@ -48,7 +46,7 @@ def difference(desired: Any, observed: Any, path: Path = (), atomic: bool = Fals
     `path` leads to both; `atomic`: all that is observed must be desired, too.
     """
     field = path[-1] if path else ""
-    if _says_nothing(desired, field) and _empty(observed):
+    if desired is None or desired == observed or (_says_nothing(desired, field) and _empty(observed)):
         return None
     atomic = atomic or field in _ATOMIC
     if isinstance(desired, dict) and isinstance(observed, dict | None):
@@ -56,7 +54,7 @@ def difference(desired: Any, observed: Any, path: Path = (), atomic: bool = Fals
     if isinstance(desired, list) and isinstance(observed, list | None):
         keys = () if atomic else _keys(field, desired)
         return _of_items(desired, observed or [], path, keys) if keys else _of_lists(desired, observed or [], path)
-    if desired is None or desired == observed or (_is_amount(path) and same_amount(desired, observed)):
+    if _is_amount(path) and same_amount(desired, observed):
         return None
     return _told(path, desired, observed)
 
@@ -67,7 +65,7 @@ def _of_mappings(desired: Mapping[str, Any], observed: Mapping[str, Any], path: 
             return found
     if atomic:
         for name, value in observed.items():
-            if name not in desired and not _empty(value) and _DEFAULTS.get(name) != value:
+            if name not in desired and value != _DEFAULTS.get(name):
                 return f"{_text((*path, name))}: not wanted"
     return None
 

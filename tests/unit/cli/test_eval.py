@@ -116,7 +116,6 @@ def test_a_failure_as_json(pool: ScriptedPool, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        pytest.param(["render", "x"], "error: pass --url http://HOST:PORT; reaching a pool", id="no url"),
         pytest.param(["x", "--url", "localhost"], "error: --url: write a URL such as", id="no scheme"),
         pytest.param(["x", "--url", "http://a", "--call", "{}"], "array such as [1, 2], not {}", id="args"),
         pytest.param(["x", "--url", "http://a", "--call", "["], "array such as [1, 2]: ", id="json"),

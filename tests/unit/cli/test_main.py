@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
@@ -79,16 +77,6 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert end.value.code == 0
     assert capsys.readouterr().out.startswith("tyrex-pool ")
-
-
-@pytest.fixture
-def python() -> Callable[[str], str]:
-    def run(program: str) -> str:
-        path = f"import sys; sys.path[:] = {sys.path!r}; "
-        command = [sys.executable, "-c", path + program]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
-
-    return run
 
 
 def test_only_the_command_s_own_module_is_imported(python: Callable[[str], str]) -> None:

@@ -83,8 +83,3 @@ def test_something_else_answers(pool: ScriptedPool, capsys: pytest.CaptureFixtur
     pool.script = [Reply(200, b'{"name": 3}')]
     assert main(["status", "--url", pool.url]) == 2
     assert "does not answer as a pool of this version does" in capsys.readouterr().err
-
-
-def test_without_a_url(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "render"]) == 2
-    assert "error: pass --url" in capsys.readouterr().err

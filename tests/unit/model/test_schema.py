@@ -1,8 +1,12 @@
+from typing import Any
+
 import msgspec
 import pytest
 
+from tyrex_pool.model.durations import LONGEST, Seconds
 from tyrex_pool.model.errors import InvalidSpec
-from tyrex_pool.model.schema import Schema, convert
+from tyrex_pool.model.quantities import Bytes
+from tyrex_pool.model.schema import Schema, convert, unconvert
 
 
 class Leaf(Schema, frozen=True):
@@ -40,3 +44,20 @@ def test_null_is_refused_even_where_none_means_absent(raw: object, path: str) ->
     with pytest.raises(InvalidSpec, match="null") as refused:
         convert(raw, Tree, "tree")
     assert refused.value.path == path
+
+
+class Amounts(Schema, frozen=True):
+    time: Seconds = Seconds(90)
+    memory: Bytes = Bytes(1 << 20)
+    free: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+def test_unconverted_is_as_on_the_wire_with_every_default() -> None:
+    assert unconvert(Tree(leaves=(Leaf(),))) == {"leaves": [{"manyWords": 1}]}
+    free = {"nothing": None}
+    assert unconvert(Amounts(free=free)) == {"time": "1m30s", "memory": "1Mi", "free": free}
+    assert convert(unconvert(Amounts(free=free)), Amounts, "a") == Amounts(free=free)
+
+
+def test_what_no_duration_can_say_is_cut() -> None:
+    assert unconvert(Amounts(time=Seconds(LONGEST + 3600)))["time"] == "99999h"

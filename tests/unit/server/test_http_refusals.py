@@ -81,3 +81,14 @@ async def test_another_protocol_is_answered_once(client: Client, request_bytes: 
     assert (await client.answer())[0] in statuses
     client.writer.write_eof()
     assert await client.closed() == b""
+
+
+async def test_another_limit_holds_for_the_connections_that_are_open_too(client: Client, server: Server) -> None:
+    client.send(post("/echo", b"x" * LIMIT))
+    assert (await client.answer())[0] == 200
+    server.listener.limit_bodies(2 * LIMIT)
+    client.send(post("/echo", b"x" * 2 * LIMIT))
+    assert (await client.answer())[0] == 200
+    server.listener.limit_bodies(1)
+    client.send(post("/echo", b"xy"))
+    assert (await client.answer())[0] == 413

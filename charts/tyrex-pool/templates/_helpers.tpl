@@ -1,0 +1,121 @@
+{{/* What the names of all objects begin with; with the longest suffix it is a DNS label still. */}}
+{{- define "tyrex-pool.fullname" -}}
+{{- $name := ternary .Release.Name (printf "%s-%s" .Release.Name .Chart.Name) (contains .Chart.Name .Release.Name) }}
+{{- default $name .Values.fullnameOverride | trunc 46 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "tyrex-pool.operatorName" -}}
+{{ include "tyrex-pool.fullname" . }}-operator
+{{- end }}
+
+{{- define "tyrex-pool.metricsName" -}}
+{{ include "tyrex-pool.operatorName" . }}-metrics
+{{- end }}
+
+{{- define "tyrex-pool.testName" -}}
+{{ include "tyrex-pool.fullname" . }}-test
+{{- end }}
+
+{{- define "tyrex-pool.serviceAccountName" -}}
+{{- $made := ternary (include "tyrex-pool.operatorName" .) "default" .Values.serviceAccount.create }}
+{{- default $made .Values.serviceAccount.name }}
+{{- end }}
+
+{{/* What selects pods of this release: (list $ "operator"). The component is always part of it, because a pool may
+     have the release's name, and its pods then differ in nothing else. */}}
+{{- define "tyrex-pool.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: tyrex-pool
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* Labels of an object: (list $ "operator"). */}}
+{{- define "tyrex-pool.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "tyrex-pool.selector" . }}
+app.kubernetes.io/part-of: tyrex-pool
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" }}
+{{- with $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* An image's full name: (list $ .Values.operator.image). */}}
+{{- define "tyrex-pool.image" -}}
+{{- $root := index . 0 }}
+{{- $image := index . 1 }}
+{{- with $root.Values.image.registry }}{{ trimSuffix "/" . }}/{{ end }}
+{{- $image.repository }}
+{{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ default $root.Chart.AppVersion $image.tag }}{{ end }}
+{{- end }}
+
+{{/* The namespaces in scope, as a JSON array; empty: all. */}}
+{{- define "tyrex-pool.namespaces" -}}
+{{- if eq .Values.scope "Namespaces" }}
+{{- default (list .Release.Namespace) .Values.watchNamespaces | toJson }}
+{{- else if .Values.watchNamespaces }}
+{{- fail "watchNamespaces: set scope=Namespaces to look after these namespaces only; scope=Cluster means all of them" }}
+{{- else }}
+{{- list | toJson }}
+{{- end }}
+{{- end }}
+
+{{/* The operator command, with the options that say which pools it is about. */}}
+{{- define "tyrex-pool.operatorArgs" -}}
+- operator
+{{- range include "tyrex-pool.namespaces" . | fromJsonArray }}
+- --namespace={{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "tyrex-pool.operatorEnv" -}}
+- name: POD_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+{{- end }}
+
+{{/* What all pods of the chart share; with tyrex-pool.container this is the restricted level of the Pod Security
+     Standards. */}}
+{{- define "tyrex-pool.pod" -}}
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumes:
+  - name: tmp
+    emptyDir: {}
+{{- end }}
+
+{{/* What all their containers share. */}}
+{{- define "tyrex-pool.container" -}}
+image: {{ include "tyrex-pool.image" (list . .Values.operator.image) }}
+imagePullPolicy: {{ .Values.imagePullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- with .Values.operator.resources }}
+resources:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumeMounts:
+  - {name: tmp, mountPath: /tmp}
+{{- end }}

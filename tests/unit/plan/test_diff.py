@@ -1,0 +1,79 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.plan.plans import NAMES, PLATFORM, golden_pool, pool
+from tyrex_pool.model import names
+from tyrex_pool.plan.children import desired, draining, gone
+from tyrex_pool.plan.diff import Apply, Delete, diff
+from tyrex_pool.plan.pool import Ref
+
+ONE, OTHER = Ref("v1", "Service", "one"), Ref("v1", "Service", "other")
+ITEM: dict[str, Any] = {"metadata": {"name": "one"}, "spec": {"replicas": 3}}
+CHANGED: dict[str, Any] = {"metadata": {"name": "one"}, "spec": {"replicas": 2}}
+GOING: dict[str, Any] = {"metadata": {"name": "one", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "actions"),
+    [
+        pytest.param({ONE: ITEM}, {}, (Apply(ONE, ITEM, "missing"),), id="missing"),
+        pytest.param({ONE: ITEM}, {ONE: CHANGED}, (Apply(ONE, ITEM, "spec.replicas: 3, not 2"),), id="changed"),
+        pytest.param({ONE: ITEM}, {ONE: ITEM}, (), id="as it should be"),
+        pytest.param({ONE: None}, {ONE: ITEM}, (Delete(ONE, "not wanted"),), id="too much"),
+        pytest.param({ONE: None}, {ONE: GOING}, (), id="going already"),
+        pytest.param({ONE: None}, {}, (), id="gone"),
+        pytest.param({}, {ONE: ITEM}, (), id="not ours"),
+        pytest.param(
+            {OTHER: ITEM, ONE: None},
+            {ONE: ITEM},
+            (Apply(OTHER, ITEM, "missing"), Delete(ONE, "not wanted")),
+            id="in the order of the table",
+        ),
+    ],
+)
+def test_actions(wanted: Any, there: Any, actions: Any) -> None:
+    assert diff(wanted, there) == actions
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pool_that_is_as_planned_needs_nothing(name: str) -> None:
+    children = desired(golden_pool(name, uid="1"), PLATFORM)
+    assert diff(children, {ref: item for ref, item in children.items() if item is not None}) == ()
+
+
+@given(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
+def test_size_is_followed(before: int, after: int, replicas: int) -> None:
+    """From any size to any other, applying the actions leads to what is wanted."""
+    there = {ref: item for ref, item in desired(pool(size=before), PLATFORM).items() if item is not None}
+    wanted = desired(pool(size=after, proxy={"replicas": replicas}), PLATFORM)
+    for action in diff(wanted, there):
+        if isinstance(action, Apply):
+            there[action.ref] = action.manifest
+        else:
+            del there[action.ref]
+    assert there == {ref: item for ref, item in wanted.items() if item is not None}
+    assert diff(wanted, there) == ()
+
+
+def test_the_way_of_a_deletion() -> None:
+    there = {ref: item for ref, item in desired(pool(), PLATFORM).items() if item is not None}
+    (drain,) = diff(draining(pool(), PLATFORM), there)
+    assert isinstance(drain, Apply)
+    assert str(drain) == "apply Deployment p-proxy: spec.replicas: 0, not 2"
+    there[drain.ref] = drain.manifest
+    assert {action.ref for action in diff(gone("p"), there)} == set(there)
+
+
+def test_what_is_no_longer_wanted_is_seen() -> None:
+    """Else server-side apply would never be asked to take it out."""
+    there = {ref: item for ref, item in desired(pool(proxy={"pod": {"hostNetwork": True}}), PLATFORM).items() if item}
+    (action,) = diff(desired(pool(), PLATFORM), there)
+    assert (action.ref.name, names.ANNOTATION_MANIFEST_HASH in action.reason) == ("p-proxy", True)
+
+
+def test_actions_are_told() -> None:
+    assert str(Apply(ONE, ITEM, "missing")) == "apply Service one: missing"
+    assert str(Delete(ONE, "not wanted")) == "delete Service one: not wanted"
