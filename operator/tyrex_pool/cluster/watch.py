@@ -109,12 +109,12 @@ async def _followed(
 
 
 def _told(kind: str, item: Object, known: dict[str, Object]) -> Change | None:
+    if kind == "BOOKMARK":  # only a version: it has no name
+        return None
     key = key_of(item)
     if kind == "DELETED":
         known.pop(key, None)
         return Change(What.DELETED, key, item)
-    if kind == "BOOKMARK":
-        return None
     known[key] = item
     return Change(What.SET, key, item)
 

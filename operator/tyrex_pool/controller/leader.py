@@ -1,28 +1,23 @@
-"""One operator at a time: a Lease gates the start, and who loses it stops.
+"""One operator at a time: a Lease gates the work, and who loses it stops before another one may begin.
 
-The election is kubernetes.aio's; here it gets short timeouts and patience with an API server that does not answer.
+Our own, for the election in kubernetes.aio cannot create its Lease (version 37 sends an argument that its own client
+refuses), waits up to five minutes for an answer, and lets a Lease run out instead of giving it back.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from datetime import UTC, datetime
 
-import aiohttp
-from kubernetes.aio.client.exceptions import ApiException
-from kubernetes.aio.leaderelection.electionconfig import Config
-from kubernetes.aio.leaderelection.leaderelection import LeaderElection
-from kubernetes.aio.leaderelection.resourcelock.leaselock import LeaseLock
-
-from tyrex_pool.cluster.access import Cluster, ClusterError
+from tyrex_pool.cluster.access import Cluster, ClusterError, Conflict, Object
 from tyrex_pool.cluster.kinds import LEASE
 
-DURATION = 12
+DURATION = 12.0
 """Seconds after which a leader that says nothing is taken to be dead."""
-RENEW = 8
+RENEW = 8.0
 """Seconds after which a leader that cannot renew gives up: before another one may take over."""
-RETRY = 2
+RETRY = 2.0
 _TIMEOUT = 3.0
 
 logger = logging.getLogger("tyrex_pool")
@@ -32,67 +27,105 @@ class LeaseLostError(Exception):
     """The Lease belongs to somebody else, or could not be renewed in time."""
 
 
-class _Lock(LeaseLock):
-    """A request that fails is a try that failed, not the end of the election."""
+class Lease:
+    """The Lease `namespace`/`name`, as the candidate `identity` sees it. `clock`: monotonic seconds.
 
-    async def get(self, name: str, namespace: str) -> Any:
-        return await _tried(super().get(name, namespace), lambda error: (False, ApiException(reason=error)))
+    Whether a holder is dead is told by our own clock, from when we last saw it renew: clocks of machines differ.
+    """
 
-    async def create(self, name: str, namespace: str, election_record: Any) -> Any:
-        return await _tried(super().create(name, namespace, election_record), lambda error: False)
+    def __init__(self, cluster: Cluster, namespace: str, name: str, identity: str, clock: Callable[[], float]) -> None:
+        self._cluster = cluster
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._clock = clock
+        self._seen: tuple[str | None, str | None] | None = None
+        self._since = 0.0
 
-    async def update(self, name: str, namespace: str, updated_record: Any) -> Any:
-        return await _tried(super().update(name, namespace, updated_record), lambda error: False)
+    def __str__(self) -> str:
+        return f"Lease {self._namespace}/{self._name}"
+
+    async def hold(self) -> bool:
+        """Take it or renew it; False when somebody else has it, or the API server does not answer."""
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                return await self._hold()
+        except Conflict:
+            return False
+        except (ClusterError, TimeoutError) as error:
+            logger.warning("%s cannot be had: %s", self, str(error) or "no answer")
+            return False
+
+    async def _hold(self) -> bool:
+        lease = await self._cluster.get(LEASE, self._namespace, self._name)
+        if lease is None:
+            metadata = {"name": self._name, "namespace": self._namespace}
+            document = {
+                "apiVersion": LEASE.api_version,
+                "kind": LEASE.name,
+                "metadata": metadata,
+                "spec": self._spec({}),
+            }
+            await self._cluster.create(LEASE, self._namespace, document)
+            return True
+        spec = lease.get("spec") or {}
+        if self._alive(spec.get("holderIdentity"), spec.get("renewTime")):
+            return False
+        await self._cluster.replace(LEASE, self._namespace, self._name, {**lease, "spec": self._spec(spec)})
+        return True
+
+    def _alive(self, holder: str | None, renewed: str | None) -> bool:
+        """Whether somebody else holds it."""
+        if (holder, renewed) != self._seen:
+            self._seen, self._since = (holder, renewed), self._clock()
+        return bool(holder) and holder != self._identity and self._clock() < self._since + DURATION
+
+    def _spec(self, before: Object) -> Object:
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        again = before.get("holderIdentity") == self._identity
+        return {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": int(DURATION),
+            "acquireTime": before.get("acquireTime", now) if again else now,
+            "renewTime": now,
+            "leaseTransitions": before.get("leaseTransitions", 0) + (not again),
+        }
+
+    async def release(self) -> None:
+        """Let the next one start at once instead of when it runs out."""
+        with contextlib.suppress(ClusterError, TimeoutError):
+            async with asyncio.timeout(_TIMEOUT):
+                lease = await self._cluster.get(LEASE, self._namespace, self._name)
+                if lease is not None and lease["spec"].get("holderIdentity") == self._identity:
+                    free = {**lease, "spec": {**lease["spec"], "holderIdentity": ""}}
+                    await self._cluster.replace(LEASE, self._namespace, self._name, free)
 
 
-async def _tried(request: Awaitable[Any], failed: Callable[[str], Any]) -> Any:
-    try:
-        async with asyncio.timeout(_TIMEOUT):
-            return await request
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return failed(str(error) or type(error).__name__)
-
-
-async def lead(cluster: Cluster, namespace: str, name: str, identity: str, work: Callable[[], Awaitable[None]]) -> None:
+async def lead(lease: Lease, work: Callable[[], Awaitable[None]]) -> None:
     """Wait for the Lease, then do `work` while holding it. Raises LeaseLostError, and whatever `work` raises."""
-    logging.getLogger("kubernetes.aio.leaderelection").setLevel(logging.CRITICAL)  # it logs each failed try as an error
-    working: asyncio.Task[None] | None = None
-
-    async def started() -> None:
-        nonlocal working
-        logger.info("leading: %s holds Lease %s/%s", identity, namespace, name)
-        working = asyncio.ensure_future(_completed(work))
-        await asyncio.wait([working])
-
-    async def stopped() -> None:
-        pass
-
-    lock = _Lock(name, namespace, identity, cluster.api)
-    election = asyncio.ensure_future(LeaderElection(Config(lock, DURATION, RENEW, RETRY, started, stopped)).run())
+    while not await lease.hold():
+        await asyncio.sleep(RETRY)
+    logger.info("leading, with %s", lease)
+    working = asyncio.ensure_future(work())
+    renewing = asyncio.ensure_future(_renew(lease))
     try:
-        while not election.done():
-            await asyncio.wait(
-                [one for one in (election, working) if one], timeout=RETRY, return_when=asyncio.FIRST_COMPLETED
-            )
-            if working is not None and working.done():
-                await _release(cluster, namespace, name, election)
-                return working.result()
-        election.result()
-        raise LeaseLostError(f"Lease {namespace}/{name} is lost")
+        await asyncio.wait([working, renewing], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        else:
+            renewing.result()
     finally:
-        for task in (election, working):
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*(task for task in (election, working) if task), return_exceptions=True)
+        for task in (working, renewing):
+            task.cancel()
+        await asyncio.gather(working, renewing, return_exceptions=True)
+        await lease.release()
 
 
-async def _completed(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
-
-
-async def _release(cluster: Cluster, namespace: str, name: str, election: asyncio.Task[None]) -> None:
-    """Let the next one start at once instead of when the Lease runs out."""
-    election.cancel()
-    await asyncio.gather(election, return_exceptions=True)
-    with contextlib.suppress(ClusterError):
-        await cluster.merge(LEASE, namespace, name, {"spec": {"holderIdentity": None}})
+async def _renew(lease: Lease) -> None:
+    loop = asyncio.get_running_loop()
+    held = loop.time()
+    while loop.time() < held + RENEW:
+        await asyncio.sleep(RETRY)
+        if await lease.hold():
+            held = loop.time()
+    raise LeaseLostError(f"{lease} could not be renewed for {RENEW:.0f} s")

@@ -2,16 +2,17 @@
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, cast
 
 import kopf
 
 from tyrex_pool.cluster.access import Cluster, ClusterError, Conflict
 from tyrex_pool.controller import metrics as measured
-from tyrex_pool.controller.leader import lead
+from tyrex_pool.controller.leader import Lease, lead
 from tyrex_pool.controller.proxies import HttpAsks
 from tyrex_pool.controller.queue import Key, WorkQueue
 from tyrex_pool.controller.reconcile import Reconciler
@@ -56,7 +57,8 @@ async def operate(settings: Settings, stop: asyncio.Event) -> None:
             if settings.lease is None:
                 await work.run()
             else:
-                await _until(stop, lead(cluster, *settings.lease, settings.identity, work.run))
+                lease = Lease(cluster, *settings.lease, settings.identity, monotonic)
+                await _until(stop, lead(lease, work.run))
     finally:
         await admin.cleanup()
 
@@ -105,8 +107,9 @@ class _Work:
         watches = Watches(self._cluster, self._store, self._queue, self._settings.namespaces)
         tasks = [asyncio.ensure_future(task) for task in watches.tasks()]
         tasks.append(asyncio.ensure_future(self._look(watches)))
-        kopf_task = asyncio.ensure_future(self._kopf())
-        tasks.append(kopf_task)
+        kopf_runs = asyncio.Event()
+        tasks.append(asyncio.ensure_future(self._kopf(kopf_runs)))
+        tasks.append(asyncio.ensure_future(self._stopped(kopf_runs)))
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -145,7 +148,14 @@ class _Work:
         self._metrics.seconds.observe(perf_counter() - started)
         return again
 
-    async def _kopf(self) -> None:
+    async def _stopped(self, kopf_runs: asyncio.Event) -> None:
+        """kopf takes the signals for itself, and takes its time: we take them back, and end at once."""
+        await kopf_runs.wait()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        await self._stop.wait()
+
+    async def _kopf(self, runs: asyncio.Event) -> None:
         """kopf ends with what its watch cannot get over; a new process begins anew."""
         namespaces = self._settings.namespaces
         try:
@@ -156,7 +166,7 @@ class _Work:
                 standalone=True,
                 clusterwide=not namespaces,
                 namespaces=namespaces,
-                stop_flag=self._stop,
+                ready_flag=runs,
             )
         except Exception as error:
             raise ClusterError(f"the watch of TyrexPools ended: {error}") from error

@@ -3,20 +3,25 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.cluster.node.places import digest, state
+
 _ROOT = Path("/sys/fs/cgroup")
-_NAME = "tyrex-pool-node"
-"""As `cgroupRoot` in etc/kubelet.yaml says."""
+
+
+def name() -> str:
+    """One for each state folder: a kubelet removes all pods below its own that it does not know."""
+    return f"tyrex-pool-node-{digest([], str(state()))}"
 
 
 def create() -> None:
     for hierarchy in _hierarchies():
-        (hierarchy / _NAME).mkdir(exist_ok=True)
+        (hierarchy / name()).mkdir(exist_ok=True)
 
 
 def remove() -> None:
     """After the last process in them has ended."""
     for hierarchy in _hierarchies():
-        top = hierarchy / _NAME
+        top = hierarchy / name()
         for folder in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
             folder.rmdir()
         if top.is_dir():

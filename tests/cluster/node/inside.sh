@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The node, as the first process of its namespaces: network, mounts, certificates, then every component.
-# It expects BIN (the folder of the built programs) and STATE (an empty folder) and never returns; what it starts
-# ends with it. $STATE/ready appears when pods can run. Inside, $STATE is /run/node, /var/lib and /var/log are its own.
+# It expects BIN (the folder of the built programs), STATE (an empty folder) and CGROUP (a control group), and never
+# returns; what it starts ends with it. $STATE/ready appears when pods can run. Inside, $STATE is /run/node, /var/lib
+# and /var/log are the node's own.
 set -euo pipefail
 source=$(dirname "$(realpath "$0")")
 export PATH=$BIN:$PATH KUBECONFIG=/run/node/admin.kubeconfig
@@ -90,7 +91,8 @@ control_plane() {
 worker() {
   start containerd containerd --config etc/containerd.toml
   until ctr version > /dev/null 2>&1; do sleep 0.1; done
-  start kubelet kubelet --config=etc/kubelet.yaml --kubeconfig=node.kubeconfig --hostname-override=node0 --node-ip=$address
+  start kubelet kubelet --config=etc/kubelet.yaml --kubeconfig=node.kubeconfig --hostname-override=node0 --node-ip=$address \
+    --cgroup-root="/$CGROUP"
   start kube-proxy kube-proxy --kubeconfig=admin.kubeconfig --hostname-override=node0 --cluster-cidr=10.244.0.0/16 \
     --proxy-mode=iptables --conntrack-max-per-core=0
   start coredns coredns -conf etc/Corefile

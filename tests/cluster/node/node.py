@@ -105,7 +105,7 @@ def _start(built: Path, ids: dict[str, str]) -> Node:
 
 def _launch(built: Path) -> Node:
     """The first process is the child of the one that we start; that one only waits for it."""
-    environment = {"PATH": search_path(), "BIN": str(built), "STATE": str(state())}
+    environment = {"PATH": search_path(), "BIN": str(built), "STATE": str(state()), "CGROUP": cgroups.name()}
     with (state() / "node.log").open("w") as log:
         outer = subprocess.Popen(
             [*_OWN, str(HERE / "inside.sh")],

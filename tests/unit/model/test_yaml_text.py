@@ -9,9 +9,7 @@ from tyrex_pool.model.strict_yaml import load_documents
 from tyrex_pool.model.yaml_text import dump_documents
 
 NASTY = "ab \n\t\r#:-|>'\"\x85\u2028\ufeff\0é😀"
-TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text(
-    "ab \n\t\r#:-|>'\"\x85\u2028\ufeff\0é😀", max_size=12
-)
+TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.text(NASTY, max_size=12)
 VALUES = st.recursive(
     TEXT | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
