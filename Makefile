@@ -8,16 +8,17 @@ export DENO_NO_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ok check fix bench lock clean
+.PHONY: help run test ok check fix bench node node-load node-stop lock clean
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile
 
 run: $(VENV)/.run ## start the example pool and evaluate something in it
 	@$(BIN)/tyrex-pool serve examples/hello.yaml --try '`Deno $${Deno.version.deno} says $${6 * 7}`'
 
 test: $(VENV)/.dev ## all tests that this machine can run
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" test --quiet --permit-no-files --allow-read .
+	$(PYTHON) -m tests.cluster.node build
 	$(BIN)/python -m pytest
 
 ok: check test ## what CI runs: every check, then the tests
@@ -30,6 +31,7 @@ check: $(VENV)/.dev ## format, lint, types, import directions
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --check --permit-no-files .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" lint --permit-no-files .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" check .
+	@! command -v gofmt >/dev/null || ! gofmt -d tests/cluster/node/binaries | grep .
 
 fix: $(VENV)/.dev ## format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
@@ -38,6 +40,15 @@ fix: $(VENV)/.dev ## format and mend what can be mended by itself
 
 bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (BENCH=--quick: a minute)
 	$(BIN)/python -m tests.bench $(BENCH)
+
+node: ## start a Kubernetes node with the images of this checkout, and say how to use it (root on Linux)
+	@$(PYTHON) -m tests.cluster.node up
+
+node-load: ## bring the images of this checkout into the node that runs
+	@$(PYTHON) -m tests.cluster.node load
+
+node-stop: ## stop the node and remove all there is of it
+	@$(PYTHON) -m tests.cluster.node down
 
 lock: ## pin requirements/*.in again, with hashes, for every platform
 	$(PYTHON) -m venv $(VENV)/lock

@@ -109,7 +109,8 @@ def test_probes_ports_and_identity(default: Rendered) -> None:
     pod = default.one("Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["ports"] == [{"name": "admin", "containerPort": names.ADMIN_PORT}]
-    assert container["livenessProbe"]["httpGet"] == {"path": names.PATH_HEALTH, "port": "admin"}
+    for probe in ("startupProbe", "livenessProbe"):
+        assert container[probe]["httpGet"] == {"path": names.PATH_HEALTH, "port": "admin"}
     assert container["readinessProbe"]["httpGet"] == {"path": names.PATH_READY, "port": "admin"}
     fields = {entry["name"]: entry["valueFrom"]["fieldRef"]["fieldPath"] for entry in container["env"]}
     assert fields == {"POD_NAMESPACE": "metadata.namespace", "POD_NAME": "metadata.name"}

@@ -23,6 +23,7 @@ class Caller:
         self.cluster = cluster
         self.namespace = namespace
         self._image = image
+        self._reached: set[str] = set()
 
     def start(self) -> "Caller":
         self.cluster.apply(json.dumps(pod(self.namespace, self._image)))
@@ -41,9 +42,17 @@ class Caller:
         result: T = json.loads(self.run_python(f"from __future__ import annotations\nimport json\n{source}\n{called}"))
         return result
 
+    def reach(self, where: Where) -> str:
+        """Its URL, once the pool has answered there: a new Service takes nodes a moment, also when it is Ready."""
+        found = url(where)
+        if isinstance(where, InstalledPool) and found not in self._reached:
+            self.run(reach, found)
+            self._reached.add(found)
+        return found
+
     def evals(self, where: Where, code: str, times: int, key: str | None = None) -> list[tuple[Any, str]]:
         """Results and runtimes of evals one after another, each on a connection of its own. They must succeed."""
-        return [(result, runtime) for result, runtime in self.run(evaluate, url(where), code, times, key)]
+        return [(result, runtime) for result, runtime in self.run(evaluate, self.reach(where), code, times, key)]
 
     def eval(self, where: Where, code: str, key: str | None = None) -> Any:
         """The result of `code`, which must succeed."""
@@ -51,7 +60,7 @@ class Caller:
 
     def post(self, where: Where, path: str, body: Any, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """`status`, `headers` (lower case) and `body` (JSON) of the answer, whatever it is."""
-        return self.run(post, url(where) + path, body, dict(headers or {}))
+        return self.run(post, self.reach(where) + path, body, dict(headers or {}))
 
     def call(self, where: Where, function: str, *args: Any, **members: Any) -> dict[str, Any]:
         """`POST /v1/call`: as `post`."""
@@ -74,6 +83,13 @@ def url(where: Where) -> str:
 
 
 # What runs in the pod -----------------------------------------------------------------------------------------
+
+
+def reach(url: str) -> None:
+    from tyrex_pool import Client
+
+    with Client(url, retries=6) as client:
+        client.pool()
 
 
 def evaluate(url: str, code: str, times: int, key: str | None) -> list[tuple[Any, str]]:

@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.cluster.installed import (  # noqa: F401 - fixtures
     operator,
     pool,
 )
+from tests.cluster.releases import releases  # noqa: F401 - a fixture
 from tests.cluster.sources import NoCluster, any_cluster
 
 
@@ -21,15 +24,19 @@ from tests.cluster.sources import NoCluster, any_cluster
 def cluster(pytestconfig: pytest.Config) -> Iterator[Cluster]:
     """Without any, the tests are left out; with CI set they fail."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    source = any_cluster()
-    try:
-        with capture.global_and_fixture_disabled():  # what is being built takes minutes
-            found = source.__enter__()
-    except NoCluster as reason:
-        leave_out = pytest.fail if os.environ.get("CI") else pytest.skip
-        leave_out(str(reason))
-    yield found
-    source.__exit__(None, None, None)
+    with ExitStack() as stack:
+        try:
+            with capture.global_and_fixture_disabled():  # building may take minutes: show how far it is
+                found = stack.enter_context(any_cluster())
+        except NoCluster as reason:
+            _leave_out(str(reason))
+        yield found
+
+
+def _leave_out(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

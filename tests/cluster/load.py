@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from tests.cluster.caller import Caller, Where, url
+from tests.cluster.caller import Caller, Where
 
 COUNT = "COUNT"
 """In a load's code: a number, which the eval must give back."""
@@ -51,7 +51,7 @@ def load(
     mark = f"/tmp/load-{next(_NUMBERS)}"
     with ThreadPoolExecutor(1) as thread:
         ran = thread.submit(
-            caller.run, evaluate_until, url(where), code, mark, workers, pause, retries, timeout, longest
+            caller.run, evaluate_until, caller.reach(where), code, mark, workers, pause, retries, timeout, longest
         )
         try:
             caller.cluster.wait(lambda: ran.done() or caller.has(f"{mark}-began"), 20, "the load's first answer")

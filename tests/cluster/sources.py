@@ -63,9 +63,9 @@ def _node() -> Iterator[Cluster]:
 
 def _no_kind() -> str | None:
     if absent := _absent("docker", "kind", "kubectl", "helm"):
-        return f"nor kind: {absent} is not installed"
+        return f"no Docker with kind either: {absent} is not installed"
     if subprocess.run(["docker", "info"], capture_output=True).returncode:
-        return "nor kind: Docker does not answer"
+        return "no Docker with kind either: Docker does not answer"
     return None
 
 

@@ -2,25 +2,16 @@
 
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.cluster.caller import Caller
 from tests.cluster.cluster import Cluster
 from tests.cluster.pools import InstalledPool
-from tests.examples import EXAMPLES, URL, each_example, transcript
+from tests.examples import URL, each_example, transcript
 from tyrex_pool.model import names
-
-
-@pytest.fixture(scope="module")
-def applied(operator: str, cluster: Cluster, module_namespace: str) -> Iterator[dict[str, InstalledPool]]:
-    """All examples, applied at once; by the names of their files."""
-    files = [f"--filename={file}" for file in EXAMPLES]
-    cluster.kubectl("--namespace", module_namespace, "apply", *files)
-    yield {file.stem: InstalledPool(cluster, module_namespace, pool_name(file)) for file in EXAMPLES}
-    cluster.kubectl("--namespace", module_namespace, "delete", "--wait=false", *files)
 
 
 def pool_name(file: Path) -> str:
@@ -31,14 +22,26 @@ def pool_name(file: Path) -> str:
 
 @each_example
 def test_it_does_in_the_cluster_what_its_comments_promise(
-    applied: dict[str, InstalledPool], module_caller: Caller, file: Path
+    operator: str, cluster: Cluster, module_namespace: str, module_caller: Caller, file: Path
 ) -> None:
-    pool = applied[file.stem]
-    pool.wait_ready()
-    shown = transcript(file)[1:]
-    words = [shlex.split(one.command.replace(URL, pool.url))[2:] for one in shown]
-    for one, output in zip(shown, module_caller.run(printed, pool.url, words), strict=True):
-        one.check(output)
+    with applied(cluster, module_namespace, file) as pool:
+        url, shown = module_caller.reach(pool), transcript(file)[1:]
+        words = [shlex.split(one.command.replace(URL, url))[2:] for one in shown]
+        for one, output in zip(shown, module_caller.run(printed, url, words), strict=True):
+            one.check(output)
+
+
+@contextmanager
+def applied(cluster: Cluster, namespace: str, file: Path) -> Iterator[InstalledPool]:
+    """The pool of the file, ready."""
+    where = ("--namespace", namespace, f"--filename={file}")
+    cluster.kubectl("apply", *where)
+    try:
+        pool = InstalledPool(cluster, namespace, pool_name(file))
+        pool.wait_ready()
+        yield pool
+    finally:
+        cluster.kubectl("delete", "--wait=false", *where)
 
 
 def printed(url: str, commands: list[list[str]]) -> list[str]:

@@ -31,14 +31,29 @@ spec:
       const six: number = 6;
       globalThis.times = (n: number) => six * n;
 """
-EVALUATE = f"""
+EVALUATE = """
 import sys
 from pathlib import Path
 from tyrex_pool.cli.main import main
 manifest = Path("/tmp/pool.yaml")
-manifest.write_text({MANIFEST!r})
-sys.exit(main(["serve", str(manifest), "--try", "times(7)"]))
+manifest.write_text(sys.argv[1])
+sys.exit(main(["serve", str(manifest), "--try", sys.argv[2]]))
 """
+IMPORTER = """
+apiVersion: tyrex.dev/v1alpha1
+kind: TyrexPool
+metadata: {name: importer}
+spec: {size: 1, permissions: {allow: {import: ["127.0.0.1:8000"]}}}
+"""
+WITH_A_CACHE = """
+mkdir -p /tmp/image/remote/http /tmp/www
+echo 'export const answer = 42;' > /tmp/www/answer.js
+chmod -R a-w /tmp/image
+python3 -m http.server 8000 --bind 127.0.0.1 --directory /tmp/www &
+DENO_DIR=/tmp/image python3 -c "$@"
+kill $!
+"""
+"""Deno's cache as an image has it, with no folder of this server, and a server to import from."""
 ANY_USER = 1_234_567_890
 """As some platforms give each namespace."""
 
@@ -63,7 +78,14 @@ def test_any_user_may_run_it(cluster: Cluster, images: Images, namespace: str, p
 
 
 def test_a_runtime_needs_no_network_and_no_disk(cluster: Cluster, images: Images, namespace: str) -> None:
-    assert "\n  = 42\n" in cluster.output_of(namespace, images.runtime, ["python3", "-c", EVALUATE], ANY_USER)
+    argv = ["python3", "-c", EVALUATE, MANIFEST, "times(7)"]
+    assert "\n  = 42\n" in cluster.output_of(namespace, images.runtime, argv, ANY_USER)
+
+
+def test_a_runtime_imports_what_its_image_has_not_cached(cluster: Cluster, images: Images, namespace: str) -> None:
+    code = 'import("http://127.0.0.1:8000/answer.js").then(({ answer }) => answer)'
+    argv = ["sh", "-c", WITH_A_CACHE, "sh", EVALUATE, IMPORTER, code]
+    assert "\n  = 42\n" in cluster.output_of(namespace, images.runtime, argv)
 
 
 @each_part

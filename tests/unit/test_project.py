@@ -38,17 +38,20 @@ def test_no_file_names(root: Path, pattern: re.Pattern[str]) -> None:
     assert not found
 
 
-def test_runtime_requirements_are_the_package_s(root: Path) -> None:
-    project = tomllib.loads((root / "pyproject.toml").read_text())
-    lines = (root / "requirements/runtime.in").read_text().splitlines()
-    assert [line for line in lines if line and not line.startswith("#")] == [
-        dependency.replace("'", '"') for dependency in project["project"]["dependencies"]
-    ]
-    build = (root / "requirements/build.in").read_text().splitlines()
-    assert [line for line in build if not line.startswith("#")] == project["build-system"]["requires"]
+def test_requirements_are_the_package_s(root: Path) -> None:
+    def wanted(part: str) -> list[str]:
+        lines = (root / f"requirements/{part}.in").read_text().splitlines()
+        return [line for line in lines if line and line[0] not in "#-"]
+
+    described = tomllib.loads((root / "pyproject.toml").read_text())
+    project = described["project"]
+    without_deno = [line for line in project["dependencies"] if not line.startswith("deno")]
+    assert wanted("runtime") == project["dependencies"]
+    assert wanted("operator") == [*without_deno, *project["optional-dependencies"]["operator"]]
+    assert wanted("build") == described["build-system"]["requires"]
 
 
-@pytest.mark.parametrize("part", ["runtime", "build", "dev", "bench"])
+@pytest.mark.parametrize("part", ["runtime", "operator", "build", "dev", "bench"])
 def test_every_requirement_is_pinned_with_a_hash(root: Path, part: str) -> None:
     text = re.sub(r"^#.*\n", "", (root / f"requirements/{part}.txt").read_text(), flags=re.MULTILINE)
     entries = text.replace("\\\n", " ").splitlines()
@@ -62,7 +65,7 @@ def test_shared_requirements_have_one_version(root: Path) -> None:
         return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
 
     dev = pins("dev")
-    for part in ("runtime", "build", "bench"):
+    for part in ("runtime", "operator", "build", "bench"):
         assert {name: pin for name, pin in pins(part).items() if dev.get(name, pin) != pin} == {}
 
 

@@ -28,6 +28,11 @@ Object = dict[str, Any]
 
 TIMEOUT: Final = 10.0
 _NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+_HINTS: Final = {
+    401: "log in again: the API server does not accept the credentials of this kubeconfig",
+    403: "ask for the right to do this",
+}
+_ANONYMOUS: Final = 'User "system:anonymous"'
 _UNREADABLE: Final = (config.ConfigException, yaml.YAMLError, OSError, KeyError, TypeError, ValueError)
 
 
@@ -37,11 +42,8 @@ class Refused(BadInput):
     def __init__(self, status: int, said: str) -> None:
         self.status = status
         self.said = said
-        hints = {
-            401: "log in again: the API server does not accept the credentials of this kubeconfig",
-            403: "ask for the right to do this",
-        }
-        super().__init__(f"{hints.get(status, f'the API server answers with status {status}')}: {said}")
+        hint = _HINTS.get(401 if _ANONYMOUS in said else status, f"the API server answers with status {status}")
+        super().__init__(f"{hint}: {said}")
 
 
 class ApiServer:

@@ -12,6 +12,8 @@ from tyrex_pool.plan.diff import Action, Delete, diff
 from tyrex_pool.plan.pool import Manifest, Ref
 from tyrex_pool.plan.status import Reason
 
+_INVALID = 422
+
 logger = logging.getLogger("tyrex_pool")
 
 
@@ -67,9 +69,21 @@ class Applier:
             return
         if action.ref not in self._store.children.get(key, {}):
             await self._check_ours(key, action.ref, uid)
-        written = await self._cluster.apply(action.manifest)
+        written = await self._written(key, action.ref, action.manifest)
         self._store.child_is(written)
         self._applied.setdefault(key, {})[action.ref] = (action.manifest, written["metadata"]["resourceVersion"])
+
+    async def _written(self, key: Key, one: Ref, manifest: Manifest) -> Object:
+        """Applied; where apply would leave a double (a port whose number was edited is another port to it), patched
+        before, which replaces whole lists."""
+        try:
+            return await self._cluster.apply(manifest)
+        except ClusterError as error:
+            if error.status != _INVALID or one not in self._store.children.get(key, {}):
+                raise
+            kind = BY_NAME[one.api_version, one.kind]
+            await self._cluster.merge(kind, key.namespace, one.name, manifest)
+            return await self._cluster.apply(manifest)
 
     async def _check_ours(self, key: Key, one: Ref, uid: str) -> None:
         """An object of that name may be somebody else's. Raises RefusedError."""

@@ -33,6 +33,7 @@ class Manifest:
     spec: PoolSpec
     config_maps: dict[str, dict[str, str]] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    annotations: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, text: str) -> Self:
@@ -42,7 +43,7 @@ class Manifest:
         if len(pools) != 1:
             found = ", ".join(map(_label, documents)) or "no document"
             raise InvalidSpec(_ROOT, f"write exactly one document of kind {names.KIND}; there is {found}")
-        name, namespace, spec = _pool(pools[0])
+        name, namespace, spec, annotations = _pool(pools[0])
         config_maps: dict[str, dict[str, str]] = {}
         ignored = []
         for document in documents:
@@ -50,11 +51,11 @@ class Manifest:
                 _add(config_maps, document)
             elif document is not pools[0]:
                 ignored.append(_label(document))
-        return cls(name, namespace, spec, config_maps, tuple(ignored))
+        return cls(name, namespace, spec, config_maps, tuple(ignored), annotations)
 
 
-def _pool(document: Document) -> tuple[str, str, PoolSpec]:
-    """Name, namespace and spec of a TyrexPool."""
+def _pool(document: Document) -> tuple[str, str, PoolSpec, dict[str, str]]:
+    """Name, namespace, spec and annotations of a TyrexPool."""
     for member in document:
         if member not in _MEMBERS:
             raise InvalidSpec(member, f"unknown field; write {one_of(_MEMBERS, member)}")
@@ -63,7 +64,8 @@ def _pool(document: Document) -> tuple[str, str, PoolSpec]:
     metadata = _mapping(document.get("metadata"), "metadata")
     name = _dns_label(metadata.get("name"), "metadata.name")
     namespace = _dns_label(metadata.get("namespace", DEFAULT_NAMESPACE), "metadata.namespace")
-    return name, namespace, PoolSpec.parse(document.get("spec"))
+    annotations = _mapping(metadata.get("annotations") or {}, "metadata.annotations")
+    return name, namespace, PoolSpec.parse(document.get("spec")), annotations
 
 
 def _is_config_map(document: Document, namespace: str) -> bool:

@@ -17,15 +17,18 @@ _ROLLING: Final = ("permissions", "mainModule", "isolation", "concurrency", "lim
 """Fields that a runtime reads once: their change is a new pod."""
 
 
-def agent_manifest(pool: Pool) -> str:
+def agent_manifest(pool: Pool, platform: Platform) -> str:
     """A stream of YAML documents for `Manifest.load`. Raises InvalidSpec when a file of the main module is missing.
 
     `timeouts.maxEval` and `queue` are followed live by the proxies, which say so with each eval: an agent must not
-    refuse what a proxy has accepted by a newer spec.
+    refuse what a proxy has accepted by a newer spec. The hash in it is for the agent to compare with its pod's: a
+    node may still have the ConfigMap of yesterday, with yesterday's permissions.
     """
     spec = {name: value for name, value in unconvert(pool.spec).items() if name in _READ}
     spec["timeouts"] |= {"maxEval": str(LONGEST)}
-    return dump_documents([_document(pool, names.API_VERSION, names.KIND, pool.name, spec=spec), *_files(pool)])
+    document = _document(pool, names.API_VERSION, names.KIND, pool.name, spec=spec)
+    document["metadata"]["annotations"] = {names.ANNOTATION_SPEC_HASH: spec_hash(pool, platform)}
+    return dump_documents([document, *_files(pool)])
 
 
 def spec_hash(pool: Pool, platform: Platform) -> str:

@@ -7,4 +7,4 @@ from tyrex_pool.plan.pool import Manifest, Platform, Pool
 
 def build(pool: Pool, platform: Platform) -> Manifest:
     """Raises InvalidSpec when a file of the main module is missing."""
-    return {"data": {names.CONFIG_FILE: agent_manifest(pool)}}
+    return {"data": {names.CONFIG_FILE: agent_manifest(pool, platform)}}

@@ -18,6 +18,7 @@ _CONFIG: Final = "config"
 
 def build(pool: Pool, platform: Platform) -> Manifest:
     """Raises InvalidSpec when a file of the main module is missing."""
+    revision = spec_hash(pool, platform)
     workload = Workload(
         component=names.COMPONENT_RUNTIME,
         settings=pool.spec.runtime,
@@ -27,7 +28,10 @@ def build(pool: Pool, platform: Platform) -> Manifest:
         resources=resources(pool.spec.limits.heap),
         container={
             "args": ["agent", f"{names.CONFIG_DIRECTORY}/{names.CONFIG_FILE}"],
-            "env": [{"name": names.RUNTIME_NAME_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+            "env": [
+                {"name": names.RUNTIME_NAME_VARIABLE, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                {"name": names.SPEC_HASH_VARIABLE, "value": revision},
+            ],
             "volumeMounts": [{"name": _CONFIG, "mountPath": names.CONFIG_DIRECTORY, "readOnly": True}],
         },
         pod={
@@ -39,7 +43,7 @@ def build(pool: Pool, platform: Platform) -> Manifest:
                 }
             ],
         },
-        annotations={names.ANNOTATION_SPEC_HASH: spec_hash(pool, platform)},
+        annotations={names.ANNOTATION_SPEC_HASH: revision},
     )
     return deployment(pool, platform, workload)
 

@@ -70,9 +70,20 @@ def _cache(directory: Path, downloads: dict[str, Path]) -> Path:
     for name, target in downloads.items():
         with contextlib.suppress(OSError):  # then there is nothing in it, and nothing can be kept there
             target.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():
+        if name == "remote" and target.is_dir() and not os.access(target, os.W_OK):
+            _mirror(target, directory / name)  # an image's; npm's files Deno wants where they are
+        elif target.is_dir():
             (directory / name).symlink_to(target)
     return directory
+
+
+def _mirror(source: Path, target: Path) -> None:
+    """The same files, in folders of our own, so that others may come to them."""
+    for folder, _, files in os.walk(source):
+        here = target / Path(folder).relative_to(source)
+        here.mkdir()
+        for name in files:
+            (here / name).symlink_to(Path(folder) / name)
 
 
 def _entry(main: Path | None) -> str:

@@ -32,7 +32,8 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        return self.socket or f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.socket or f"{host}:{self.port}"
 
 
 class Discovery(Protocol):

@@ -7,13 +7,15 @@ import sys
 from tests.cluster.node import node as nodes
 from tests.cluster.node.images import OPERATOR, RUNTIME
 from tests.cluster.node.node import Node
-from tests.cluster.node.preflight import missing
+from tests.cluster.node.preflight import missing, missing_packages
 from tests.cluster.node.progress import Failed, say
 
 _COMMANDS = {
     "up": "start the node, or bring the images of this checkout into the one that runs",
     "load": "bring the images of this checkout into the running node",
     "status": "say whether a node runs, and how to use it",
+    "build": "build what the tests' node needs, where there can be one",
+    "packages": "list the Debian packages that the node lacks here",
     "run": "run a command in the node's network: run -- kubectl get pods",
     "down": "stop the node and remove all there is of it",
 }
@@ -21,9 +23,14 @@ _COMMANDS = {
 
 def main() -> int:
     command, argv = _arguments()
+    if command == "packages":
+        print(*missing_packages())
+        return 0
+    if command == "build" and os.environ.get("KUBECONFIG"):
+        return 0  # the tests take that cluster
     if problem := missing():
-        print(f"There can be no node here: {problem}", file=sys.stderr)
-        return 1
+        say(f"There can be no node here: {problem}")
+        return int(command != "build")
     try:
         return _do(command, argv)
     except Failed as failure:
@@ -44,6 +51,9 @@ def _arguments() -> tuple[str, list[str]]:
 
 
 def _do(command: str, argv: list[str]) -> int:
+    if command == "build":
+        nodes.build()
+        return 0
     if command == "down":
         nodes.stop()
         say("There is no node any more.")

@@ -54,7 +54,7 @@ def _product(image: str, base: str) -> None:
     """The stage `package` gets a name too, so that pruning keeps the layers that the next build starts from."""
     say(f"Building {image} ...")
     with TemporaryDirectory(dir=cache()) as folder:
-        source = [f"--file={ROOT / CONTAINERFILES[image]}", f"--ignorefile={ROOT / '.containerignore'}"]
+        source = [f"--file={ROOT / CONTAINERFILES[image]}", f"--ignorefile={ROOT / '.dockerignore'}"]
         build = ["build", "--layers", f"--build-arg=BASE={base}", *pip.secrets(Path(folder)), *source]
         _buildah(*build, "--target=package", f"--tag={image}-package", str(ROOT))
         _buildah(*build, f"--tag={image}", str(ROOT))

@@ -68,13 +68,18 @@ def start() -> Node:
     """Starts the node with the images of this checkout; it runs on when this process has ended. Raises Failed."""
     with alone():
         _stop()
-        built = programs()
-        ids = images.build(built)
+        built, ids = _build()
         try:
             return _start(built, ids)
         except BaseException:
             _stop()
             raise
+
+
+def build() -> None:
+    """Builds what is not cached. Raises Failed."""
+    with alone():
+        _build()
 
 
 def load(node: Node) -> None:
@@ -90,9 +95,14 @@ def stop() -> None:
         _stop()
 
 
+def _build() -> tuple[Path, dict[str, str]]:
+    built = programs()
+    return built, images.build(built)
+
+
 def _start(built: Path, ids: dict[str, str]) -> Node:
     say("Starting the node ...")
-    state().mkdir()
+    state().mkdir(parents=True)
     cgroups.create()
     node = _launch(built)
     _wait(lambda: (state() / "ready").exists() or running() is None, "the node to be ready")

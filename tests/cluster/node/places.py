@@ -21,8 +21,8 @@ def cache() -> Path:
 
 
 def state() -> Path:
-    """The folder of the running node; it exists only while there is one."""
-    return cache() / "state"
+    """The folder of the running node; it exists only while there is one. Each `$TYREX_NODE_STATE` is another node."""
+    return Path(os.environ.get("TYREX_NODE_STATE") or cache() / "state").absolute()
 
 
 def digest(files: Iterable[Path], *settings: str) -> str:

@@ -124,6 +124,12 @@ def test_an_eval_that_fails_is_no_trouble_of_the_cluster(
             id="403",
         ),
         pytest.param(
+            [refusal(403, 'User "system:anonymous" cannot create resource "services/proxy"')],
+            "log in again: the API server does not accept the credentials of this kubeconfig: "
+            'User "system:anonymous" cannot create resource "services/proxy"',
+            id="403 for nobody",
+        ),
+        pytest.param(
             [SERVICE_MISSING, MISSING, pools(resource("shop"), resource("app"))],
             "there is no TyrexPool render in namespace web; there is app, shop",
             id="no such pool",

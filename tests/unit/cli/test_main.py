@@ -89,6 +89,15 @@ def test_only_the_command_s_own_module_is_imported(python: Callable[[str], str])
     assert python(program).endswith("False True\n")
 
 
+def test_only_a_cluster_needs_the_packages_for_one(python: Callable[[str], str]) -> None:
+    program = (
+        "import sys, tyrex_pool.cli.agent, tyrex_pool.cli.proxy, tyrex_pool.cli.serve, tyrex_pool.cli.status\n"
+        "import tyrex_pool.local.pool\n"
+        "print({'kubernetes', 'aiohttp', 'kopf'} & set(sys.modules))"
+    )
+    assert python(program) == "set()\n"
+
+
 def test_a_reader_that_leaves_is_no_error(python: Callable[[str], str]) -> None:
     program = (
         "import os; from argparse import Namespace; from tyrex_pool.cli.main import guarded\n"

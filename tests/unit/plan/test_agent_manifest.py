@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.plan.plans import NAMES, PLATFORM, golden_pool, pool
+from tyrex_pool.model import names
 from tyrex_pool.model.durations import LONGEST
 from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.model.spec import MainModule, PoolSpec
@@ -38,7 +39,7 @@ def for_an_agent(spec: PoolSpec) -> PoolSpec:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_agent_reads_its_pool(name: str) -> None:
     given_pool = golden_pool(name)
-    read = Manifest.load(agent_manifest(given_pool))
+    read = Manifest.load(agent_manifest(given_pool, PLATFORM))
     assert (read.name, read.namespace, read.ignored) == (given_pool.name, given_pool.namespace, ())
     assert read.spec == for_an_agent(given_pool.spec)
     assert read.config_maps == ({"prices-source": given_pool.config_maps["prices-source"]} if read.config_maps else {})
@@ -48,20 +49,20 @@ def test_an_agent_reads_its_pool(name: str) -> None:
 @given(SOURCE.filter(bool), st.dictionaries(st.from_regex(r"[-_a-z][-._a-z]{0,9}", fullmatch=True), SOURCE))
 def test_sources_travel_unchanged(inline: str, files: dict[str, str]) -> None:
     spec = msgspec.structs.replace(PoolSpec(), main_module=MainModule(inline=inline))
-    assert Manifest.load(agent_manifest(Pool("p", "web", None, spec))).spec.main_module == spec.main_module
+    assert Manifest.load(agent_manifest(Pool("p", "web", None, spec), PLATFORM)).spec.main_module == spec.main_module
     files = {**files, "main.ts": inline}
-    read = Manifest.load(agent_manifest(Pool("p", "web", None, PoolSpec.parse(MODULE), {"src": files})))
+    read = Manifest.load(agent_manifest(Pool("p", "web", None, PoolSpec.parse(MODULE), {"src": files}), PLATFORM))
     assert read.config_maps == {"src": files}
 
 
 def test_a_path_stays_a_path() -> None:
-    read = Manifest.load(agent_manifest(pool(mainModule={"path": "/app/main.ts"})))
+    read = Manifest.load(agent_manifest(pool(mainModule={"path": "/app/main.ts"}), PLATFORM))
     assert read.spec.main_module == MainModule(path="/app/main.ts")
 
 
 def test_the_longest_times_can_be_written() -> None:
     timeouts = {"eval": "99999h99999h", "maxEval": "99999h99999h99999h"}
-    read = Manifest.load(agent_manifest(pool(timeouts=timeouts))).spec.timeouts
+    read = Manifest.load(agent_manifest(pool(timeouts=timeouts), PLATFORM)).spec.timeouts
     assert (read.eval, read.max_eval) == (LONGEST, LONGEST)
 
 
@@ -113,3 +114,9 @@ def test_starts_nothing_anew(spec: dict[str, Any]) -> None:
     if "platform" not in spec and "files" not in spec:
         templates = [build(pool(**one), PLATFORM)["spec"]["template"] for one in (spec, {})]
         assert templates[0] == templates[1]
+
+
+def test_it_bears_the_hash_by_which_an_agent_knows_it() -> None:
+    given = pool(limits={"heap": "64Mi"})
+    wanted = spec_hash(given, PLATFORM)
+    assert Manifest.load(agent_manifest(given, PLATFORM)).annotations == {names.ANNOTATION_SPEC_HASH: wanted}
