@@ -52,6 +52,12 @@ class ApiServer:
             metadata = gone["metadata"] | {"resourceVersion": str(len(self._events) + 1)}
             self._tell(key, "DELETED", gone | {"metadata": metadata})
 
+    def spoil(self, kind: Kind) -> None:
+        """Have the watches of `kind` tell of an object that is none."""
+        with self._news:
+            self._events.append(Event(len(self._events) + 1, kind.path(NAMESPACE), "MODIFIED", {"metadata": {}}))
+            self._news.notify_all()
+
     def _tell(self, key: tuple[str, str], type: str, item: Object) -> None:
         self._objects[key] = item
         if type == "DELETED":
@@ -81,8 +87,9 @@ class ApiServer:
             return {"metadata": {"resourceVersion": str(len(self._events))}, "items": items}
 
     def watched(self, path: str, query: Query) -> Iterator[Object]:
-        """What becomes of the objects that `query` chooses, for as long as this lives."""
+        """What becomes of the objects that `query` chooses, for as long as this lives; a bookmark comes first."""
         seen = int(query["resourceVersion"])
+        yield {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(seen)}}}
         while news := self._after(seen):
             seen = news[-1].version
             for event in news:
@@ -148,6 +155,8 @@ class ApiServer:
 
 def _matches(item: Object, query: Query) -> bool:
     name = query.get("fieldSelector", "").removeprefix("metadata.name=")
+    if not item["metadata"]:
+        return True  # a spoiled one
     if name and item["metadata"]["name"] != name:
         return False
     label, _, wanted = query.get("labelSelector", "").partition("=")

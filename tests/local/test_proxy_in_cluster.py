@@ -260,6 +260,19 @@ def test_a_runtime_that_dies(two: Web) -> None:
     assert [who(proxy) for _ in range(4)] == ["b"] * 4
 
 
+def test_what_nobody_foresaw_costs_no_eval_and_is_followed_anew(two: Web) -> None:
+    proxy = two.proxy()
+    until(lambda: proxy.status()["ready"])
+    with callers(proxy) as answers:
+        two.api.spoil(TYREX_POOL)
+        two.api.spoil(ENDPOINT_SLICE)
+        generation = two.change(strategy={"type": "Hash"})
+        until(lambda: proxy.status()["generation"] == generation)
+        two.endpoint("b", terminating=True)
+        until(lambda: len(proxy.status()["runtimes"]) == 1)
+    assert [answer.text for answer in answers if answer.status_code != 200] == []
+
+
 def test_an_api_server_that_is_gone_costs_nothing(two: Web) -> None:
     proxy = two.proxy()
     until(lambda: proxy.status()["ready"])

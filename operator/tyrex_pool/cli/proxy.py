@@ -4,10 +4,9 @@ import argparse
 import asyncio
 import contextlib
 import random
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -28,6 +27,7 @@ from tyrex_pool.server.service import Service
 
 _FIRST_LOOK = 3.0
 """Seconds that the start line waits for the runtimes' first answers."""
+_AGAIN = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +77,7 @@ async def _serve_listed(
     args: argparse.Namespace, name: str, definition: Definition, endpoints: list[Endpoint], stop: asyncio.Event
 ) -> int:
     pool = RemotePool(name, definition)
-    return await _serve(args, pool, stop, pool.follow(StaticList(endpoints)))
+    return await _serve(args, pool, stop, lambda: pool.follow(StaticList(endpoints)))
 
 
 async def _serve_followed(args: argparse.Namespace, stop: asyncio.Event) -> int:
@@ -93,17 +93,22 @@ async def _serve_followed(args: argparse.Namespace, stop: asyncio.Event) -> int:
     async with cluster:
         watch = partial(current, cluster)
         pool = RemotePool(args.pool)
-        follower = Follower(watch, args.namespace, args.pool, pool)
         discovery = EndpointSlices(watch, args.namespace, args.pool)
-        return await _serve(args, pool, stop, follower.run(), pool.follow(discovery))
+        return await _serve(
+            args,
+            pool,
+            stop,
+            lambda: Follower(watch, args.namespace, args.pool, pool).run(),
+            lambda: pool.follow(discovery),
+        )
 
 
 async def _serve(
-    args: argparse.Namespace, pool: RemotePool, stop: asyncio.Event, *followers: Coroutine[Any, Any, None]
+    args: argparse.Namespace, pool: RemotePool, stop: asyncio.Event, *followers: Callable[[], Awaitable[None]]
 ) -> int:
     """Serve `pool` until `stop`, while `followers` tell it what it is; then drain."""
     metrics = Metrics(pool.describe)
-    following = [asyncio.create_task(follower) for follower in followers]
+    following = [asyncio.create_task(_keep(follow)) for follow in followers]
     try:
         service = await Service.open(Api(pool, metrics), Admin(pool, metrics), address(args, flexible=False))
         pool.changed = lambda: service.limit_requests(int(pool.spec.limits.request))
@@ -112,12 +117,10 @@ async def _serve(
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)
             announce(pool.describe(), args, service)
-            failed = await _first_end(stop, following)
+            await stop.wait()
             await service.drain(float(pool.spec.timeouts.drain))
         finally:
             await service.close()
-        for task in failed:
-            task.result()
     finally:
         for task in following:
             task.cancel()
@@ -126,12 +129,11 @@ async def _serve(
     return 0
 
 
-async def _first_end(stop: asyncio.Event, following: list[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
-    """Until `stop`; or until one of `following` has ended, which is a mistake of ours: then it is returned."""
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([stopping, *following], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    failed = [task for task in following if task.done()]
-    if failed:
-        log.error("the proxy cannot follow its pool any more, and ends")
-    return failed
+async def _keep(follow: Callable[[], Awaitable[None]]) -> None:
+    """Follow, and begin anew after a mistake of ours: evals go on meanwhile with what the pool was last."""
+    while True:
+        try:
+            await follow()
+        except Exception:
+            log.exception("following the pool failed, it begins again in %g s", _AGAIN)
+        await asyncio.sleep(_AGAIN)

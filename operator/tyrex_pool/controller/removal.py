@@ -2,36 +2,53 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from tyrex_pool.cluster.access import Cluster
-from tyrex_pool.cluster.kinds import TYREX_POOL
+from tyrex_pool.cluster.access import ClusterError, Object
+from tyrex_pool.cluster.kinds import TYREX_POOL, Kind
 
-_LOOK = 0.5
+_NOT_FOUND = 404
+
+
+class Access(Protocol):
+    """What it takes of an API server; both raise ClusterError."""
+
+    async def list(self, kind: Kind, namespace: str | None) -> Sequence[Object]: ...
+
+    async def delete(self, kind: Kind, namespace: str, name: str) -> bool: ...
 
 
 async def remove_pools(
-    cluster: Cluster, namespaces: Sequence[str], timeout: float, tell: Callable[[str], None]
+    cluster: Access, namespaces: Sequence[str], timeout: float, tell: Callable[[str], None], look: float = 0.5
 ) -> list[str]:
-    """Returns `namespace/name` of those that are left after `timeout` seconds. Raises ClusterError."""
+    """Returns `namespace/name` of those that are left after `timeout` seconds; looks every `look`. Raises ClusterError.
+
+    Those that somebody makes meanwhile go too.
+    """
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout
-    left = await _pools(cluster, namespaces)
-    for path in left:
-        namespace, name = path.split("/")
-        await cluster.delete(TYREX_POOL, namespace, name)
-    told = -1
-    while left and loop.time() < end:
+    told = 0
+    while True:
+        pools = await _pools(cluster, namespaces)
+        left = [f"{pool['metadata']['namespace']}/{pool['metadata']['name']}" for pool in pools]
+        for pool in pools:
+            if not pool["metadata"].get("deletionTimestamp"):
+                await cluster.delete(TYREX_POOL, pool["metadata"]["namespace"], pool["metadata"]["name"])
+        if not left or loop.time() >= end:
+            return left
         if len(left) != told:
             told = len(left)
             tell(f"{told} pool{'s are' if told != 1 else ' is'} going: {', '.join(left[:5])}{' …' if told > 5 else ''}")
-        await asyncio.sleep(_LOOK)
-        left = await _pools(cluster, namespaces)
-    return left
+        await asyncio.sleep(look)
 
 
-async def _pools(cluster: Cluster, namespaces: Sequence[str]) -> list[str]:
-    found: list[str] = []
+async def _pools(cluster: Access, namespaces: Sequence[str]) -> list[Object]:
+    """Without a CRD there are none."""
+    found: list[Object] = []
     for namespace in namespaces or (None,):
-        pools = await cluster.list(TYREX_POOL, namespace)
-        found += [f"{pool['metadata']['namespace']}/{pool['metadata']['name']}" for pool in pools]
+        try:
+            found += await cluster.list(TYREX_POOL, namespace)
+        except ClusterError as error:
+            if error.status != _NOT_FOUND:
+                raise
     return found

@@ -4,9 +4,8 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from tests.cluster.node.programs import programs
 from tests.cluster.node.progress import Failed, output, say, tail, until
 
 _DEADLINE = 180.0
+_LOG = "node.log"
 _NAMESPACES = ("--net", "--mount", "--pid", "--uts")
 _OWN = ("unshare", *_NAMESPACES, "--fork", "--kill-child", "--mount-proc", "--propagation=private")
 
@@ -69,11 +69,14 @@ def start() -> Node:
     with alone():
         _stop()
         built, ids = _build()
-        try:
-            return _start(built, ids)
-        except BaseException:
-            _stop()
-            raise
+        with ExitStack() as undo:
+            undo.callback(_stop)
+            try:
+                node = _start(built, ids)
+            except Failed as failure:
+                raise Failed(f"{failure}\n{_logs()}") from None
+            undo.pop_all()
+    return node
 
 
 def build() -> None:
@@ -105,27 +108,24 @@ def _start(built: Path, ids: dict[str, str]) -> Node:
     state().mkdir(parents=True)
     cgroups.create()
     node = _launch(built)
-    _wait(lambda: (state() / "ready").exists() or running() is None, "the node to be ready")
+    until(lambda: (state() / "ready").exists() or running() is None, _DEADLINE, "the node to be ready")
     if running() is None:
-        raise Failed(f"The node ended while it started:\n{_logs()}")
+        raise Failed("The node ended while it started.")
     _load(node, ids)
     say("The node is ready.")
     return node
 
 
 def _launch(built: Path) -> Node:
-    """The first process is the child of the one that we start; that one only waits for it."""
+    """The first process is the child of one that only waits for it, and that a shell leaves behind for us."""
     environment = {"PATH": search_path(), "BIN": str(built), "STATE": str(state()), "CGROUP": cgroups.name()}
-    with (state() / "node.log").open("w") as log:
-        outer = subprocess.Popen(
-            [*_OWN, str(HERE / "inside.sh")],
-            env=environment, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
-    _wait(lambda: outer.poll() is not None or children.read_text(), "the node's first process")
-    if outer.poll() is not None:
-        raise Failed(f"The node does not start:\n{_logs()}")
-    pid = int(children.read_text().split()[0])
+    command = ["setsid", "sh", "-c", f'"$@" > {_LOG} 2>&1 < /dev/null & echo $!', "sh", *_OWN, str(HERE / "inside.sh")]
+    outer = int(output(command, state(), environment))
+    children = Path(f"/proc/{outer}/task/{outer}/children")
+    try:
+        pid = int(until(children.read_text, _DEADLINE, "the node's first process").split()[0])
+    except FileNotFoundError:
+        raise Failed("The node does not start.") from None
     node = Node(pid, _birth(pid), str(built))
     (state() / "node.json").write_text(json.dumps(asdict(node)))
     return node
@@ -150,7 +150,7 @@ def _stop() -> None:
     """The kernel ends a process namespace's other processes before the first one is gone, and its mounts with them."""
     if node := running():
         os.kill(node.pid, signal.SIGKILL)
-        _wait(lambda: running() is None, "the node's processes to end")
+        until(lambda: running() is None, _DEADLINE, "the node's processes to end")
     cgroups.remove()
     shutil.rmtree(state(), ignore_errors=True)
 
@@ -163,14 +163,7 @@ def _birth(pid: int) -> str:
     return fields[19]
 
 
-def _wait(condition: Callable[[], object], what: str) -> None:
-    try:
-        until(condition, _DEADLINE, what)
-    except Failed as failure:
-        raise Failed(f"{failure}\n{_logs()}") from None
-
-
 def _logs() -> str:
     """The end of every component's log."""
-    logs = [state() / "node.log", *sorted((state() / "log").glob("*.log"))]
+    logs = [state() / _LOG, *sorted((state() / "log").glob("*.log"))]
     return "\n".join(f"--- {log.name}\n{tail(log, 5)}" for log in logs if log.name != "audit.log")
