@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.caller import Caller
 from tests.cluster.cluster import Cluster
 from tests.cluster.pools import RESOURCE, InstalledPool
 from tyrex_pool.model import names
@@ -44,6 +45,13 @@ def test_describe_shows_conditions_and_events(shown: InstalledPool) -> None:
     assert "Available" in described
     assert "Events:" in described
     assert "runtime is ready" in described.partition("Events:")[2]
+
+
+def test_a_pool_with_the_longest_name_is_a_pool_as_any_other(
+    pool: Callable[..., InstalledPool], caller: Caller
+) -> None:
+    longest = pool("l" * 63, {"size": 1, "proxy": {"replicas": 1}})
+    assert caller.eval(longest, "6 * 7") == 42
 
 
 @pytest.fixture(scope="module")

@@ -71,5 +71,7 @@ def whole(pool: InstalledPool, component: str, without: str) -> bool:
 def in_use(pool: InstalledPool, caller: Caller) -> bool:
     """Through each proxy evals reach each runtime."""
     runtimes = pool.pod_names(names.COMPONENT_RUNTIME)
+    print(runtimes, pool.proxy_urls())
     used = [{runtime for _, runtime in caller.evals(url, "6 * 7", times=4)} for url in pool.proxy_urls()]
+    print(used)
     return used == [runtimes, runtimes]

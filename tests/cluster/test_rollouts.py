@@ -1,4 +1,4 @@
-"""What a runtime is started with: a change of it replaces the runtimes, one after another, and fails no eval."""
+"""A change of what pods are started with replaces them, one after another, and fails no eval."""
 
 import json
 from collections.abc import Callable
@@ -35,11 +35,18 @@ def change(what: str, pool: InstalledPool) -> None:
         pool.patch(SPECS[what])
 
 
+def everything(pool: InstalledPool) -> set[str]:
+    """The names of all pods of the namespace, those that are going included."""
+    return set(pool.kubectl("get", "pods", "--output=jsonpath={.items[*].metadata.name}").split())
+
+
 SPECS: dict[str, dict[str, Any]] = {
     "permissions": {"permissions": {"allow": {"env": ["LANG"]}}},
     "limits": {"limits": {"heap": "96Mi"}},
     "main module": {"mainModule": {"configMap": None, "inline": f"{ANSWER} 3;"}},
 }
+SLOW = "new Promise((done) => setTimeout(() => done(COUNT), 200))"
+"""There is always one that runs."""
 PROBE = "[answer(), Deno.permissions.querySync({name: 'env', variable: 'LANG'}).state]"
 
 
@@ -56,12 +63,31 @@ def test_a_change_rolls_the_runtimes_and_fails_no_eval(
     rolling: InstalledPool, module_caller: Caller, what: str, expected: list[Any]
 ) -> None:
     runtimes, proxies = (rolling.pod_names(one) for one in (names.COMPONENT_RUNTIME, names.COMPONENT_PROXY))
-    with load(module_caller, rolling, workers=2, retries=3) as found:
+    with load(module_caller, rolling, SLOW) as found:
         change(what, rolling)
-        rolling.cluster.wait(
-            lambda: not runtimes & rolling.pod_names(names.COMPONENT_RUNTIME), 60, f"new runtimes after {what}"
-        )
+        rolling.cluster.wait(lambda: not runtimes & everything(rolling), 60, f"the old runtimes' end after {what}")
         rolling.wait_ready()
     found.assert_flawless()
     assert rolling.pod_names(names.COMPONENT_PROXY) == proxies
     assert {json.dumps(result) for result, _ in module_caller.evals(rolling, PROBE, times=8)} == {json.dumps(expected)}
+
+
+def test_a_change_of_the_proxies_rolls_them_alone_and_fails_no_eval(
+    rolling: InstalledPool, module_caller: Caller
+) -> None:
+    runtimes, proxies = (rolling.pod_names(one) for one in (names.COMPONENT_RUNTIME, names.COMPONENT_PROXY))
+    with load(module_caller, rolling, SLOW) as found:
+        rolling.patch({"proxy": {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}}})
+        rolling.cluster.wait(lambda: not proxies & everything(rolling), 60, "the old proxies' end")
+        rolling.wait_ready()
+    found.assert_flawless()
+    assert rolling.pod_names(names.COMPONENT_RUNTIME) == runtimes
+
+
+def test_changes_on_top_of_each_other_end_in_the_last_one(rolling: InstalledPool, module_caller: Caller) -> None:
+    with load(module_caller, rolling, SLOW) as found:
+        for answer in range(10, 15):
+            rolling.patch({"mainModule": {"configMap": None, "inline": f"{ANSWER} {answer};"}})
+        rolling.wait_ready()
+        assert {result for result, _ in module_caller.evals(rolling, "answer()", times=8)} == {14}
+    found.assert_flawless()
