@@ -8,15 +8,18 @@ import pytest
 
 from tests.cluster.caller import Caller
 from tests.cluster.cluster import Cluster
-from tests.cluster.pools import RESOURCE, InstalledPool
+from tests.cluster.pools import RESOURCE, InstalledPool, manifest
 from tyrex_pool.model import names
 
 DEFINITION = "dev.tyrex.v1alpha1.TyrexPool"
 
 
+SPEC = {"size": 1, "strategy": {"type": "Hash"}, "proxy": {"replicas": 1}}
+
+
 @pytest.fixture(scope="module")
 def shown(module_pool: Callable[..., InstalledPool]) -> InstalledPool:
-    return module_pool("shown", {"size": 1, "strategy": {"type": "Hash"}, "proxy": {"replicas": 1}})
+    return module_pool("shown", SPEC)
 
 
 def table(text: str) -> dict[str, str]:
@@ -45,6 +48,14 @@ def test_describe_shows_conditions_and_events(shown: InstalledPool) -> None:
     assert "Available" in described
     assert "Events:" in described
     assert "runtime is ready" in described.partition("Events:")[2]
+
+
+@pytest.mark.parametrize("way", [(), ("--server-side",)])
+def test_who_applies_a_manifest_again_sees_no_difference(shown: InstalledPool, way: tuple[str, ...]) -> None:
+    """What the operator writes, and what is a default, is nobody else's conflict."""
+    text = manifest(shown.name, SPEC, shown.namespace)
+    shown.kubectl("apply", *way, "--filename=-", input=text)
+    assert shown.kubectl("diff", *way, "--filename=-", input=text) == ""
 
 
 def test_a_pool_with_the_longest_name_is_a_pool_as_any_other(

@@ -4,6 +4,7 @@ The tests of this module follow one another: the operator goes before the first 
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from time import monotonic
 
 import pytest
@@ -29,11 +30,13 @@ def lonely(module_pool: Callable[..., InstalledPool]) -> InstalledPool:
 def away(operator: str, lonely: InstalledPool, module_caller: Caller) -> Iterator[Operators]:
     """The operator goes while evals go on; none of them fails, then and for a while after."""
     operators = Operators(lonely.cluster, operator)
-    with load(module_caller, lonely, workers=WORKERS) as found, operators.scaled(0):
-        started = monotonic()
-        lonely.cluster.wait(lambda: monotonic() > started + WHILE, 2 * WHILE, "a while")
+    with ExitStack() as stack:
+        with load(module_caller, lonely, workers=WORKERS) as found:
+            stack.enter_context(operators.scaled(0))
+            started = monotonic()
+            lonely.cluster.wait(lambda: monotonic() > started + WHILE, 2 * WHILE, "a while")
+        found.assert_flawless()
         yield operators
-    found.assert_flawless()
 
 
 def test_evals_go_on(away: Operators, lonely: InstalledPool, module_caller: Caller) -> None:
@@ -49,9 +52,9 @@ def test_a_pod_that_dies_is_replaced_and_used(
     with load(module_caller, lonely, workers=WORKERS) as found:
         lonely.kubectl("delete", "pod", dead, "--grace-period=0", "--force")
         lonely.cluster.wait(lambda: whole(lonely, component, without=dead), 60, f"another {component}")
-        lonely.cluster.wait(lambda: in_use(lonely, module_caller), 20, "all pods to be in use")
     lost = sum(found.told.values()) - found.told["right"] - found.refused
     assert lost <= WORKERS, f"more than what was in flight: {found.details}"
+    lonely.cluster.wait(lambda: in_use(lonely, module_caller), 20, "all pods to be in use")
 
 
 def test_what_was_asked_for_meanwhile_is_done_at_its_return(away: Operators, lonely: InstalledPool) -> None:
@@ -71,7 +74,5 @@ def whole(pool: InstalledPool, component: str, without: str) -> bool:
 def in_use(pool: InstalledPool, caller: Caller) -> bool:
     """Through each proxy evals reach each runtime."""
     runtimes = pool.pod_names(names.COMPONENT_RUNTIME)
-    print(runtimes, pool.proxy_urls())
     used = [{runtime for _, runtime in caller.evals(url, "6 * 7", times=4)} for url in pool.proxy_urls()]
-    print(used)
     return used == [runtimes, runtimes]

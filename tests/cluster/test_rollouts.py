@@ -76,7 +76,7 @@ def test_a_change_of_the_proxies_rolls_them_alone_and_fails_no_eval(
     rolling: InstalledPool, module_caller: Caller
 ) -> None:
     runtimes, proxies = (rolling.pod_names(one) for one in (names.COMPONENT_RUNTIME, names.COMPONENT_PROXY))
-    with load(module_caller, rolling, SLOW) as found:
+    with load(module_caller, rolling, workers=8, pause=0) as found:  # each sends its next eval at once
         rolling.patch({"proxy": {"resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}}})
         rolling.cluster.wait(lambda: not proxies & everything(rolling), 60, "the old proxies' end")
         rolling.wait_ready()

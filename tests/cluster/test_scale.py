@@ -100,6 +100,16 @@ def test_an_autoscaler_of_the_cluster_scales_it(scaled: InstalledPool, module_ca
     has(scaled, module_caller, 2)
 
 
+def test_a_manifest_without_a_size_leaves_it_to_others(scaled: InstalledPool) -> None:
+    quiet = InstalledPool(scaled.cluster, scaled.namespace, "quiet")
+    quiet.apply({"proxy": {"replicas": 0}})
+    assert quiet.read()["spec"]["size"] == 2
+    quiet.kubectl("scale", f"{names.SHORT_NAME}/{quiet.name}", "--replicas=0")
+    quiet.apply({"proxy": {"replicas": 0}, "queue": {"length": 7}})
+    assert quiet.read()["spec"]["size"] == 0
+    quiet.delete(wait=False)
+
+
 def test_the_size_stays_in_its_bounds(scaled: InstalledPool) -> None:
     refused = scaled.kubectl("patch", RESOURCE, scaled.name, "--subresource=scale", "--type=merge",
                              "--patch", '{"spec": {"replicas": 1001}}', check=False)  # fmt: skip

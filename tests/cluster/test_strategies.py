@@ -30,10 +30,14 @@ class Last:
 
 @pytest.fixture(scope="module")
 def demo(module_pool: Callable[..., InstalledPool], cluster: Cluster, module_namespace: str) -> InstalledPool:
-    data = {"strategy.py": STRATEGY}
-    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own", "namespace": module_namespace}}
-    cluster.apply(json.dumps(config | {"data": data}))
+    write(cluster, module_namespace, STRATEGY)
     return module_pool("demo", {"size": SIZE, "proxy": {"replicas": 2}})
+
+
+def write(cluster: Cluster, namespace: str, source: str) -> None:
+    """The ConfigMap of the custom strategy."""
+    config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own", "namespace": namespace}}
+    cluster.apply(json.dumps(config | {"data": {"strategy.py": source}}))
 
 
 def strategy(kind: str, back: int = 1) -> dict[str, Any]:
@@ -79,6 +83,13 @@ def test_custom_takes_whom_the_class_says(demo: InstalledPool, module_caller: Ca
     use(demo, module_caller, "Custom", back=back)
     runtimes = sorted(demo.pod_names(names.COMPONENT_RUNTIME))
     assert set(module_caller.evals(demo, CODE, times=12)) == {(42, runtimes[-back])}
+
+
+def test_proxies_follow_the_source_of_the_class(demo: InstalledPool, module_caller: Caller, cluster: Cluster) -> None:
+    use(demo, module_caller, "Custom")
+    first = min(demo.pod_names(names.COMPONENT_RUNTIME))
+    write(cluster, demo.namespace, STRATEGY.replace("-self.back", "self.back - 1"))
+    cluster.wait(lambda: set(module_caller.evals(demo, CODE, times=12)) == {(42, first)}, FOLLOWS, f"{first} alone")
 
 
 def test_a_custom_strategy_that_does_not_load_says_so_and_heals(demo: InstalledPool, module_caller: Caller) -> None:

@@ -31,6 +31,7 @@ class ApiServer:
         self._events: list[Event] = []
         self._news = threading.Condition()
         self._over = False
+        self._oldest = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
@@ -51,6 +52,12 @@ class ApiServer:
             gone = self._objects[key]
             metadata = gone["metadata"] | {"resourceVersion": str(len(self._events) + 1)}
             self._tell(key, "DELETED", gone | {"metadata": metadata})
+
+    def forget(self) -> None:
+        """Lose the history: watches end, and cannot go on from where they were."""
+        with self._news:
+            self._oldest = len(self._events) + 1
+            self._news.notify_all()
 
     def spoil(self, kind: Kind) -> None:
         """Have the watches of `kind` tell of an object that is none."""
@@ -83,12 +90,16 @@ class ApiServer:
 
     def listed(self, path: str, query: Query) -> Object:
         with self._news:
+            self._oldest = min(self._oldest, len(self._events) + 1)
             items = [item for (where, _), item in self._objects.items() if where == path and _matches(item, query)]
             return {"metadata": {"resourceVersion": str(len(self._events))}, "items": items}
 
     def watched(self, path: str, query: Query) -> Iterator[Object]:
         """What becomes of the objects that `query` chooses, for as long as this lives; a bookmark comes first."""
         seen = int(query["resourceVersion"])
+        if seen + 1 < self._oldest:
+            yield {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old resource version"}}
+            return
         yield {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(seen)}}}
         while news := self._after(seen):
             seen = news[-1].version
@@ -99,8 +110,9 @@ class ApiServer:
     def _after(self, version: int) -> list[Event]:
         """The events after that one, once there are some; none at the end."""
         with self._news:
-            self._news.wait_for(lambda: self._over or len(self._events) > version)
-            return [] if self._over else self._events[version:]
+            lost = self._oldest
+            self._news.wait_for(lambda: self._over or self._oldest != lost or len(self._events) > version)
+            return [] if self._over or self._oldest != lost else self._events[version:]
 
     def close(self) -> None:
         with self._news:

@@ -80,7 +80,7 @@ class Cluster:
             if "KUBERNETES_SERVICE_HOST" in os.environ and _TOKEN.exists():
                 config.load_incluster_config(client_configuration=settings)
             else:
-                await config.load_kube_config(client_configuration=settings)
+                await config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
         except (config.ConfigException, OSError) as error:
             raise ClusterUnavailable(
                 f"no cluster to talk to: {error}; set KUBECONFIG to a file that names one"

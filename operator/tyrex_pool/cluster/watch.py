@@ -15,8 +15,8 @@ from tyrex_pool.cluster.kinds import Kind
 
 _SERVER_TIMEOUT: Final = 240
 """Seconds after which the API server ends a watch, which then goes on where it was."""
-_SILENCE: Final = 100.0
-"""Seconds without a byte after which a connection is dead: bookmarks come every minute."""
+SILENCE: Final = 100.0
+"""Seconds without a byte after which a connection is dead: a bookmark comes every minute, where the server has them."""
 _PAUSES: Final = (0.1, 5.0)
 """The shortest and longest pause before another try, in seconds."""
 
@@ -46,6 +46,7 @@ async def changes(
     labels: str | None = None,
     fields: str | None = None,
     metadata_only: bool = False,
+    silence: float = SILENCE,
 ) -> AsyncIterator[Change]:
     """What is there, and what becomes of it, for ever; trouble is logged and tried again."""
     query = selectors(labels, fields)
@@ -60,11 +61,12 @@ async def changes(
                 async for change in _listed(page, known):
                     yield change
                 version = page["metadata"]["resourceVersion"]
-            async for seen, news in _followed(cluster, path, query, version, metadata_only, known):
+            async for seen, news in _followed(cluster, path, query, version, metadata_only, silence, known):
                 version = seen
                 if news is not None:
                     yield news
             pause = _PAUSES[0]
+            await asyncio.sleep(pause)  # nothing is missed: it goes on from the last version
         except ClusterError as error:
             if not isinstance(error, Gone):
                 logger.warning("the watch of %s broke, it begins again in %.1f s: %s", kind.plural, pause, error)
@@ -84,7 +86,13 @@ async def _listed(page: Object, known: dict[str, Object]) -> AsyncIterator[Chang
 
 
 async def _followed(
-    cluster: Cluster, path: str, query: Mapping[str, str], version: str, metadata_only: bool, known: dict[str, Object]
+    cluster: Cluster,
+    path: str,
+    query: Mapping[str, str],
+    version: str,
+    metadata_only: bool,
+    silence: float,
+    known: dict[str, Object],
 ) -> AsyncIterator[tuple[str, Change | None]]:
     """Changes after `version`, each with its own version, until the connection ends."""
     more = {
@@ -93,7 +101,7 @@ async def _followed(
         "timeoutSeconds": str(_SERVER_TIMEOUT),
         "resourceVersion": version,
     }
-    response = await cluster.stream(path, {**query, **more}, metadata_only, _SILENCE)
+    response = await cluster.stream(path, {**query, **more}, metadata_only, silence)
     try:
         while line := await response.content.readline():
             event = msgspec.json.decode(line)
@@ -102,7 +110,9 @@ async def _followed(
                 raise Gone(item.get("message", "the watch failed"), item.get("code", 410))
             version = item["metadata"]["resourceVersion"]
             yield version, _told(event["type"], item, known)
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+    except TimeoutError:
+        return  # where nothing happens and bookmarks are off, silence is all there is
+    except (aiohttp.ClientError, OSError, ValueError) as error:
         raise ClusterError(f"{str(error) or type(error).__name__}") from error
     finally:
         response.close()

@@ -74,10 +74,13 @@ class Finalizer:
             await self._cluster.delete(kind, key.namespace, action.ref.name)
 
     async def _force(self, key: Key) -> bool:
-        """The time is up: end what still runs at once, and wait for nothing."""
+        """The time is up: let what still runs go at once, and wait for nothing.
+
+        A kubelet heeds no shorter grace period once it is ending a pod: only without any is the pod gone.
+        """
         for pod in await self._cluster.list(POD, key.namespace, labels=names.selector(key.name)):
             logger.warning("%s: pod %s did not end in time: ended by force", key, pod["metadata"]["name"])
-            await self._cluster.delete(POD, key.namespace, pod["metadata"]["name"], grace=1)
+            await self._cluster.delete(POD, key.namespace, pod["metadata"]["name"], grace=0)
         await self._delete_children(key)
         return False
 

@@ -23,7 +23,7 @@ class Watches:
         self._store = store
         self._queue = queue
         self._namespaces: Sequence[str | None] = tuple(namespaces) or (None,)
-        self._waited_for = len(CHILDREN) * len(self._namespaces)
+        self._waited_for = {(kind, namespace) for kind in CHILDREN for namespace in self._namespaces}
         self.synced = asyncio.Event()
 
     def tasks(self) -> Iterator[Coroutine[Any, Any, None]]:
@@ -41,15 +41,15 @@ class Watches:
         }
         async for what, _, item in changes(self._cluster, kind, namespace, labels=labels):
             if what is What.SYNCED:
-                self._count_synced()
+                self._told_all(kind, namespace)
                 continue
             pool = told[what]({"apiVersion": kind.api_version, "kind": kind.name, **item})
             if pool is not None:
                 self._queue.add(pool)
 
-    def _count_synced(self) -> None:
-        self._waited_for -= 1
-        if self._waited_for == 0:
+    def _told_all(self, kind: Kind, namespace: str | None) -> None:
+        self._waited_for.discard((kind, namespace))
+        if not self._waited_for:
             self.synced.set()
 
     async def _config_maps(self, namespace: str | None) -> None:

@@ -11,11 +11,11 @@ from tyrex_pool.plan.pool import Manifest, Platform, Pool
 
 USER: Final = 65_532
 """`nonroot` of the common base images; both Containerfiles have it."""
-GRACE: Final = 3_600
-"""Seconds. Only a backstop, and a constant, since another value is another pod: a process ends by itself after
-`timeouts.drain`."""
 SETTLE: Final = 3
 """Seconds between the end of a pod's membership in its Service and its SIGTERM, for others to hear of it."""
+_ENDING: Final = 5
+"""Seconds that a process may take to end when it has drained."""
+_SHORTEST_GRACE: Final = 60
 
 _TEMPORARY: Final = "tmp"
 
@@ -49,17 +49,29 @@ def deployment(pool: Pool, platform: Platform, workload: Workload) -> Manifest:
                 "type": "RollingUpdate",
                 "rollingUpdate": {"maxUnavailable": 0, "maxSurge": workload.surge},
             },
-            "template": {"metadata": metadata, "spec": _pod(platform, workload)},
+            "template": {"metadata": metadata, "spec": _pod(platform, workload, grace(pool.spec.timeouts.drain))},
         }
     }
 
 
-def _pod(platform: Platform, workload: Workload) -> Manifest:
+def grace(drain: float) -> int:
+    """Seconds that a pod has to end, when it may take `drain` seconds to end its evals: 60, 120, 240 and so on.
+
+    In steps, since another value is another pod. Not just a high one: a namespace that goes looks after its pods
+    again when half of it has passed, and a container that does not heed SIGTERM has all of it.
+    """
+    seconds = _SHORTEST_GRACE
+    while seconds < SETTLE + drain + _ENDING:
+        seconds *= 2
+    return seconds
+
+
+def _pod(platform: Platform, workload: Workload, grace: int) -> Manifest:
     """Ours, then what belongs to the component, then what the user lays over it."""
     container = laid_over(_container(platform, workload), workload.container)
     pod: Manifest = {
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE,
+        "terminationGracePeriodSeconds": grace,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": USER,

@@ -29,6 +29,9 @@ STALLED = 30.0
 """Seconds that a client may take for one request, or for reading one answer."""
 LINGER = 1.0
 """Seconds in which the rest of a refused body is read, so that the client sees the answer and not a reset."""
+LAST_CALL = 1.0
+"""Seconds in which a server that ends still answers on a connection that is idle: a request may be on its way, and
+to its client a connection that is closed then looks like an answer that was lost."""
 _MAX_HEAD = 65_536
 
 
@@ -289,18 +292,22 @@ class Connection(asyncio.Protocol):
             self._since = monotonic()
             self._transport.close()
 
-    def finish(self) -> None:
-        """Close when all requests that have come are answered."""
+    def finish(self, last_call: float = 0.0) -> None:
+        """Close when all requests are answered that have come, and one that still comes within `last_call` seconds."""
         self._finishing = True
-        if not (self._busy or self._waiting or self._refusal):
+        if last_call:
+            self._loop.call_later(last_call, self.finish)
+        elif not (self._busy or self._waiting or self._refusal or self._reading()):
             self.close()
+
+    def _reading(self) -> bool:
+        """Whether a part of a request has come."""
+        return bool(self._url or self._chunks)
 
     def sweep(self, now: float) -> None:
         """Close it if the client has been silent, or slow, for too long."""
         if self._slow_reader or self._closing:
             if now - self._since > STALLED:
                 self._transport.abort()
-        elif not self._busy:
-            reading = bool(self._url or self._chunks)
-            if now - self._since > (STALLED if reading else IDLE):
-                self.close()
+        elif not self._busy and now - self._since > (STALLED if self._reading() else IDLE):
+            self.close()

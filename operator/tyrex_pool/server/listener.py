@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 from time import monotonic
 
-from tyrex_pool.server.http import Connection, Routes
+from tyrex_pool.server.http import LAST_CALL, Connection, Routes
 
 _SWEEP = 5.0
 
@@ -57,10 +57,10 @@ class Listener:
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
     def stop_accepting(self) -> None:
-        """No new connections; those there are close after the answer they wait for."""
+        """No new connections; those there are close after the answer they wait for, or after a last call for one."""
         self._server.close()
         for connection in list(self._connections):
-            connection.finish()
+            connection.finish(LAST_CALL)
 
     async def close(self) -> None:
         """Close everything now."""

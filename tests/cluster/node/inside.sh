@@ -71,7 +71,8 @@ start() { # name of its log, command
 }
 
 control_plane() {
-  start etcd etcd --data-dir lib/etcd --unsafe-no-fsync --log-level warn
+  # As kubeadm has it: the API server sends bookmarks to idle watches.
+  start etcd etcd --data-dir lib/etcd --unsafe-no-fsync --log-level warn --experimental-watch-progress-notify-interval=5s
   start apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 --advertise-address=$address \
     --service-cluster-ip-range=$services --allow-privileged=true \
     --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \

@@ -1,11 +1,14 @@
 """What the golden files do not show: where images, policies and amounts come from."""
 
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.unit.plan.plans import PLATFORM, pool
+from tyrex_pool.model.durations import LONGEST
 from tyrex_pool.plan import proxy_deployment, runtime_deployment
+from tyrex_pool.plan.pods import grace
 from tyrex_pool.plan.pool import Manifest, Platform
 
 
@@ -47,3 +50,26 @@ def test_without_a_policy_or_a_secret_kubernetes_decides() -> None:
     pod = runtime_deployment.build(pool(), Platform("a", "b"))["spec"]["template"]["spec"]
     assert "imagePullPolicy" not in pod["containers"][0]
     assert "imagePullSecrets" not in pod
+
+
+@pytest.mark.parametrize(
+    ("drain", "expected"),
+    [
+        pytest.param(0.0, 60, id="none"),
+        pytest.param(30.0, 60, id="default"),
+        pytest.param(52.0, 60, id="the most that fits"),
+        pytest.param(52.1, 120, id="one step further"),
+        pytest.param(3600.0, 3840, id="an hour"),
+        pytest.param(float(LONGEST), 503_316_480, id="longest"),
+    ],
+)
+def test_a_pod_has_more_time_to_end_than_its_evals_may_take(drain: float, expected: int) -> None:
+    assert grace(drain) == expected
+
+
+@pytest.mark.parametrize("component", [runtime_deployment, proxy_deployment])
+def test_a_drain_that_is_nearly_the_same_replaces_no_pod(component: ModuleType) -> None:
+    shorter, longer = (
+        component.build(pool(timeouts={"drain": drain}), PLATFORM)["spec"]["template"] for drain in ("20s", "45s")
+    )
+    assert shorter == longer

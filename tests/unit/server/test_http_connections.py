@@ -78,6 +78,35 @@ async def test_close_waits_for_the_answer_in_hand(client: Client, server: Server
         await asyncio.open_connection("127.0.0.1", server.listener.port)
 
 
+async def test_close_answers_a_request_that_is_on_its_way(client: Client, server: Server) -> None:
+    client.send(get("/echo"))
+    await client.answer()
+    server.listener.stop_accepting()
+    client.send(get("/echo"))
+    status, headers = await client.head()
+    assert (status, headers["connection"]) == (200, "close")
+    assert (await client.closed()).startswith(b"GET|/echo")
+
+
+async def test_close_waits_for_a_request_that_has_begun(client: Client, server: Server) -> None:
+    request = post("/echo", b"abc")
+    client.send(get("/echo") + request[:-1])
+    await client.answer()
+    server.listener.stop_accepting()
+    (connection,) = server.listener._connections
+    connection.finish()  # as when the last call is over
+    client.send(request[-1:])
+    assert (await client.head())[1]["connection"] == "close"
+    assert (await client.closed()).endswith(b"|abc")
+
+
+async def test_close_waits_no_longer_than_its_last_call(client: Client, server: Server) -> None:
+    client.send(get("/echo"))
+    await client.answer()
+    server.listener.stop_accepting()
+    assert await client.closed() == b""
+
+
 @pytest.mark.parametrize(
     ("sent", "after", "closed"),
     [

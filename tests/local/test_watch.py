@@ -1,0 +1,73 @@
+"""Watches over real HTTP; only the API server is ours."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.local.api_server import NAMESPACE, ApiServer
+from tyrex_pool.cluster import watch
+from tyrex_pool.cluster.access import Cluster
+from tyrex_pool.cluster.kinds import CONFIG_MAP
+from tyrex_pool.cluster.watch import What, changes
+
+
+@pytest.fixture
+def api() -> Iterator[ApiServer]:
+    server = ApiServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+async def cluster(api: ApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Cluster]:
+    monkeypatch.setenv("KUBECONFIG", str(api.kubeconfig(tmp_path)))
+    async with await Cluster.connect() as cluster:
+        yield cluster
+
+
+class Told:
+    """What a watch tells, one after another."""
+
+    def __init__(self, cluster: Cluster, silence: float = watch.SILENCE) -> None:
+        self._changes = changes(cluster, CONFIG_MAP, NAMESPACE, silence=silence)
+
+    async def next(self) -> tuple[What, str]:
+        change = await asyncio.wait_for(anext(self._changes), 10)
+        return change.what, change.key.removeprefix(f"{NAMESPACE}/")
+
+
+async def test_what_is_there_then_what_happens(api: ApiServer, cluster: Cluster) -> None:
+    api.put(CONFIG_MAP, "a")
+    told = Told(cluster)
+    assert [await told.next() for _ in range(2)] == [(What.SET, "a"), (What.SYNCED, "")]
+    api.put(CONFIG_MAP, "b")
+    assert await told.next() == (What.SET, "b")
+    api.remove(CONFIG_MAP, "a")
+    assert await told.next() == (What.DELETED, "a")
+
+
+async def test_what_went_while_the_history_was_lost_is_told_too(api: ApiServer, cluster: Cluster) -> None:
+    for name in ("a", "b"):
+        api.put(CONFIG_MAP, name)
+    told = Told(cluster)
+    assert [await told.next() for _ in range(3)] == [(What.SET, "a"), (What.SET, "b"), (What.SYNCED, "")]
+    api.forbidden.add(CONFIG_MAP)
+    api.forget()
+    api.remove(CONFIG_MAP, "a")
+    api.put(CONFIG_MAP, "c")
+    api.forget()
+    api.forbidden.clear()
+    found = [await told.next() for _ in range(4)]
+    assert found == [(What.DELETED, "a"), (What.SET, "b"), (What.SET, "c"), (What.SYNCED, "")]
+
+
+async def test_silence_is_no_trouble(api: ApiServer, cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
+    told = Told(cluster, silence=0.05)
+    assert await told.next() == (What.SYNCED, "")
+    waiting = asyncio.ensure_future(told.next())
+    await asyncio.wait([waiting], timeout=0.5)
+    api.put(CONFIG_MAP, "late")
+    assert await waiting == (What.SET, "late")
+    assert not caplog.records
