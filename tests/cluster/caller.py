@@ -7,7 +7,6 @@ from typing import Any, ParamSpec, TypeVar
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.pools import InstalledPool
-from tyrex_pool.model import names
 
 NAME = "caller"
 Where = InstalledPool | str
@@ -61,10 +60,6 @@ class Caller:
     def post(self, where: Where, path: str, body: Any, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """`status`, `headers` (lower case) and `body` (JSON) of the answer, whatever it is."""
         return self.run(post, self.reach(where) + path, body, dict(headers or {}))
-
-    def call(self, where: Where, function: str, *args: Any, **members: Any) -> dict[str, Any]:
-        """`POST /v1/call`: as `post`."""
-        return self.post(where, names.PATH_CALL, {"function": function, "args": args, **members})
 
     def has(self, path: str) -> bool:
         """Whether there is such a file in the pod."""

@@ -40,8 +40,9 @@ def values(images: Images) -> list[str]:
     """The options by which the chart takes the images that the node has, now: their tags may have moved."""
     found = ["--set-string", f"operator.podAnnotations.session={uuid4().hex}"]
     for component, image in (("operator", images.operator), ("runtime", images.runtime)):
-        repository, _, tag = image.rpartition(":")
-        found += ["--set", f"{component}.image.repository={repository}", "--set", f"{component}.image.tag={tag}"]
+        mark = "digest" if "@" in image else "tag"
+        repository, _, version = image.rpartition("@" if mark == "digest" else ":")
+        found += ["--set", f"{component}.image.repository={repository},{component}.image.{mark}={version}"]
     return found
 
 

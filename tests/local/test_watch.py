@@ -12,6 +12,8 @@ from tyrex_pool.cluster.access import Cluster
 from tyrex_pool.cluster.kinds import CONFIG_MAP
 from tyrex_pool.cluster.watch import What, changes
 
+LISTING, SYNCED = (What.LISTING, ""), (What.SYNCED, "")
+
 
 @pytest.fixture
 def api() -> Iterator[ApiServer]:
@@ -41,7 +43,7 @@ class Told:
 async def test_what_is_there_then_what_happens(api: ApiServer, cluster: Cluster) -> None:
     api.put(CONFIG_MAP, "a")
     told = Told(cluster)
-    assert [await told.next() for _ in range(2)] == [(What.SET, "a"), (What.SYNCED, "")]
+    assert [await told.next() for _ in range(3)] == [LISTING, (What.SET, "a"), SYNCED]
     api.put(CONFIG_MAP, "b")
     assert await told.next() == (What.SET, "b")
     api.remove(CONFIG_MAP, "a")
@@ -52,20 +54,20 @@ async def test_what_went_while_the_history_was_lost_is_told_too(api: ApiServer, 
     for name in ("a", "b"):
         api.put(CONFIG_MAP, name)
     told = Told(cluster)
-    assert [await told.next() for _ in range(3)] == [(What.SET, "a"), (What.SET, "b"), (What.SYNCED, "")]
+    assert [await told.next() for _ in range(4)] == [LISTING, (What.SET, "a"), (What.SET, "b"), SYNCED]
     api.forbidden.add(CONFIG_MAP)
     api.forget()
     api.remove(CONFIG_MAP, "a")
     api.put(CONFIG_MAP, "c")
     api.forget()
     api.forbidden.clear()
-    found = [await told.next() for _ in range(4)]
-    assert found == [(What.DELETED, "a"), (What.SET, "b"), (What.SET, "c"), (What.SYNCED, "")]
+    found = [await told.next() for _ in range(5)]
+    assert found == [LISTING, (What.DELETED, "a"), (What.SET, "b"), (What.SET, "c"), SYNCED]
 
 
 async def test_silence_is_no_trouble(api: ApiServer, cluster: Cluster, caplog: pytest.LogCaptureFixture) -> None:
     told = Told(cluster, silence=0.05)
-    assert await told.next() == (What.SYNCED, "")
+    assert [await told.next() for _ in range(2)] == [LISTING, SYNCED]
     waiting = asyncio.ensure_future(told.next())
     await asyncio.wait([waiting], timeout=0.5)
     api.put(CONFIG_MAP, "late")

@@ -21,8 +21,8 @@ from tyrex_pool.model.spec import StrategySpec
 from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.agent import AgentPool
 
-PATIENCE: Final = 90.0
-"""Seconds that a node may take to bring a ConfigMap up to date: it looks once a minute."""
+PATIENCE: Final = 45.0
+"""Seconds that a node may take to bring a ConfigMap up to date; before the liveness probe gives up."""
 _LOOK: Final = 0.25
 
 log = logging.getLogger("tyrex_pool")

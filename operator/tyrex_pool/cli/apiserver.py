@@ -92,10 +92,16 @@ class ApiServer:
         return items
 
     def _get(self, path: str) -> Object:
-        response = self.http.get(self._base + path)
+        try:
+            response = self.http.get(self._base + path)
+        except httpx.TransportError as error:
+            raise BadInput(f"try again: the API server {self._base} did not answer ({error})") from error
         if response.status_code == httpx.codes.NOT_FOUND:
             raise BadInput(f"install the operator: the cluster at {self._base} knows no {names.KIND}")
-        document = response.json()
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
         if not isinstance(document, dict):
             raise BadInput(f"{self._base} does not answer as an API server does")
         return document

@@ -27,8 +27,10 @@ class What(Enum):
     SET = "set"
     """It is there, as the object says."""
     DELETED = "deleted"
+    LISTING = "listing"
+    """What follows, until SYNCED, is everything that is there."""
     SYNCED = "synced"
-    """Everything that was there at the start has been told."""
+    """Everything that is there has been told."""
 
 
 class Change(NamedTuple):
@@ -52,6 +54,7 @@ async def changes(
     query = selectors(labels, fields)
     path = kind.path(namespace)
     known: dict[str, Object] = {}
+    """What a list is compared with, and what DELETED tells of what went unseen."""
     pause = _PAUSES[0]
     version: str | None = None
     while True:
@@ -76,6 +79,7 @@ async def changes(
 
 
 async def _listed(page: Object, known: dict[str, Object]) -> AsyncIterator[Change]:
+    yield Change(What.LISTING, "", {})
     present = {key_of(item): item for item in page["items"]}
     for key in [key for key in known if key not in present]:
         yield Change(What.DELETED, key, known.pop(key))
@@ -140,7 +144,8 @@ async def current(
             there[key] = item
         elif what is What.DELETED:
             there.pop(key, None)
-        synced = synced or what is What.SYNCED
+        elif what in (What.LISTING, What.SYNCED):
+            synced = what is What.SYNCED
         if synced:
             yield dict(there)
 

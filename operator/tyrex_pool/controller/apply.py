@@ -13,6 +13,8 @@ from tyrex_pool.plan.pool import Manifest, Ref
 from tyrex_pool.plan.status import Reason
 
 _INVALID = 422
+_TYPED = "typed patch object"
+"""What the API server says, with status 500, of a field that a kind does not have."""
 
 logger = logging.getLogger("tyrex_pool")
 
@@ -41,7 +43,7 @@ class Applier:
                 await self._do(key, action, uid)
             except ClusterError as error:
                 where = f"{action.ref.kind} {action.ref.name}"
-                if isinstance(error, Conflict) or error.status in (0, 429) or error.status >= 500:
+                if not _is_refusal(error):
                     raise
                 raise RefusedError("ApplyFailed", f"{where}: {error.message}") from error
 
@@ -95,3 +97,9 @@ class Applier:
         if owners != [uid] and not orphan:
             problem = f"{one.kind} {one.name} is there already and belongs to somebody else"
             raise RefusedError("ApplyFailed", f"{problem}: delete it, or give the pool another name")
+
+
+def _is_refusal(error: ClusterError) -> bool:
+    """Whether the same again would be refused again: it is the manifest, not the moment."""
+    passing = isinstance(error, Conflict) or error.status in (0, 429) or error.status >= 500
+    return not passing or _TYPED in error.message

@@ -41,6 +41,8 @@ class Lease:
         self._clock = clock
         self._seen: tuple[str | None, str | None] | None = None
         self._since = 0.0
+        self.taken = False
+        """Somebody else holds it, and is alive."""
 
     def __str__(self) -> str:
         return f"Lease {self._namespace}/{self._name}"
@@ -78,7 +80,8 @@ class Lease:
         """Whether somebody else holds it."""
         if (holder, renewed) != self._seen:
             self._seen, self._since = (holder, renewed), self._clock()
-        return bool(holder) and holder != self._identity and self._clock() < self._since + DURATION
+        self.taken = bool(holder) and holder != self._identity and self._clock() < self._since + DURATION
+        return self.taken
 
     def _spec(self, before: Object) -> Object:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -122,10 +125,14 @@ async def lead(lease: Lease, work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _renew(lease: Lease) -> None:
+    """Counts from before each request: the others count from when they see it done."""
     loop = asyncio.get_running_loop()
     held = loop.time()
-    while loop.time() < held + RENEW:
-        await asyncio.sleep(RETRY)
-        if await lease.hold():
-            held = loop.time()
-    raise LeaseLostError(f"{lease} could not be renewed for {RENEW:.0f} s")
+    with contextlib.suppress(TimeoutError):
+        while not lease.taken:
+            async with asyncio.timeout_at(held + RENEW):
+                await asyncio.sleep(RETRY)
+                asked = loop.time()
+                if await lease.hold():
+                    held = asked
+    raise LeaseLostError(f"{lease} is somebody else's, or could not be renewed for {RENEW:.0f} s")

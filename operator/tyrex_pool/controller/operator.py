@@ -1,6 +1,7 @@
 """The operator's process: kopf tells of TyrexPools, watches of their children, a work queue does the rest."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import Callable
@@ -11,13 +12,14 @@ from typing import Any, cast
 import kopf
 
 from tyrex_pool.cluster.access import Cluster, ClusterError, Conflict
+from tyrex_pool.cluster.kinds import TYREX_POOL
 from tyrex_pool.controller import metrics as measured
 from tyrex_pool.controller.leader import Lease, lead
 from tyrex_pool.controller.proxies import HttpAsks
 from tyrex_pool.controller.queue import Key, WorkQueue
 from tyrex_pool.controller.reconcile import Reconciler
 from tyrex_pool.controller.store import Store
-from tyrex_pool.controller.watches import Watches, resync
+from tyrex_pool.controller.watches import Watches, resync, wait_for_kind
 from tyrex_pool.model import names
 from tyrex_pool.plan.pool import Platform
 
@@ -25,6 +27,8 @@ WORKERS = 8
 _SLOWEST_RETRY = 60.0
 _MISSED = 5
 """Resyncs that may be missed before the operator is taken to be stuck."""
+_SYNC = 30.0
+"""Seconds that all watches may take to tell what is there: one namespace that is gone must not hold up the others."""
 _REQUEST_TIMEOUT = 10.0
 _WATCH_TIMEOUT = 240
 
@@ -104,6 +108,7 @@ class _Work:
 
     async def run(self) -> None:
         self._health.leads()
+        await wait_for_kind(self._cluster, self._settings.namespaces)
         watches = Watches(self._cluster, self._store, self._queue, self._settings.namespaces)
         tasks = [asyncio.ensure_future(task) for task in watches.tasks()]
         tasks.append(asyncio.ensure_future(self._look(watches)))
@@ -122,17 +127,30 @@ class _Work:
 
     async def _look(self, watches: Watches) -> None:
         """Nothing is decided before everything that is there is known."""
-        await watches.synced.wait()
+        try:
+            await asyncio.wait_for(watches.synced.wait(), _SYNC)
+        except TimeoutError:
+            logger.warning("not everything can be watched; what is not known of is looked up when it matters")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._queue.run(self._reconcile, WORKERS))
-            group.create_task(resync(self._store, self._queue, self._settings.resync, self._health.resynced))
+            group.create_task(
+                resync(
+                    self._cluster,
+                    self._store,
+                    self._queue,
+                    self._settings.namespaces,
+                    self._settings.resync,
+                    self._health.resynced,
+                )
+            )
 
     async def _reconcile(self, key: Key) -> float | None:
         started = perf_counter()
         try:
             again = await self._reconciler.reconcile(key)
         except Conflict:
-            result, again = "conflict", 0.1
+            await self._refresh(key)
+            result, again = "conflict", 0.5
         except ClusterError as error:
             again = min(2 * self._retries.get(key, 0.5), _SLOWEST_RETRY)
             self._retries[key] = again
@@ -147,6 +165,12 @@ class _Work:
         self._metrics.reconciles.labels(result).inc()
         self._metrics.seconds.observe(perf_counter() - started)
         return again
+
+    async def _refresh(self, key: Key) -> None:
+        """What we know of the pool is not the newest."""
+        with contextlib.suppress(ClusterError):
+            if (pool := await self._cluster.get(TYREX_POOL, key.namespace, key.name)) is not None:
+                self._store.pool_is(pool)
 
     async def _stopped(self, kopf_runs: asyncio.Event) -> None:
         """kopf takes the signals for itself, and takes its time: we take them back, and end at once."""
@@ -173,12 +197,7 @@ class _Work:
 
     def _told(self, pool: dict[str, Any], deleted: bool) -> None:
         """A pool is there, or not any more."""
-        key = Key(pool["metadata"]["namespace"], pool["metadata"]["name"])
-        if deleted:
-            self._store.pools.pop(key, None)
-        else:
-            self._store.pools[key] = pool
-        self._queue.add(key)
+        self._queue.add(self._store.pool_gone(pool) if deleted else self._store.pool_is(pool))
 
 
 def _registry(told: Callable[[dict[str, Any], bool], None]) -> kopf.OperatorRegistry:

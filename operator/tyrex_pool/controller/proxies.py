@@ -5,11 +5,13 @@ import logging
 from typing import Any, Protocol
 
 import httpx
+import msgspec
 
 from tyrex_pool.model import names
 from tyrex_pool.plan.observation import ProxyReport
 
 _TIMEOUT = 1.5
+_LONGEST = 4 << 20
 _AT_MOST = 10
 """Proxies that are asked: they all follow the same pool."""
 
@@ -31,18 +33,29 @@ class HttpAsks:
 
     async def ask(self, pods: list[Object]) -> list[ProxyReport]:
         """One report for each of `pods` that is ready and answers."""
-        asked = [self._one(pod) for pod in pods if _ready(pod)][:_AT_MOST]
-        return [report for report in await asyncio.gather(*asked) if report is not None]
+        asked = [pod for pod in pods if _ready(pod)][:_AT_MOST]
+        return [report for report in await asyncio.gather(*map(self._one, asked)) if report is not None]
 
     async def _one(self, pod: Object) -> ProxyReport | None:
         address, name = pod["status"]["podIP"], pod["metadata"]["name"]
         host = f"[{address}]" if ":" in address else address
         try:
-            answer = await self._http.get(f"http://{host}:{names.SERVE_PORT}{names.PATH_POOL}")
-            return ProxyReport.of(name, answer.json())
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            async with asyncio.timeout(_TIMEOUT):
+                answer = await self._get(f"http://{host}:{names.SERVE_PORT}{names.PATH_POOL}")
+            return ProxyReport.of(name, msgspec.json.decode(answer))
+        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError, AttributeError) as error:
             logger.info("proxy %s does not tell how it is: %s", name, str(error) or type(error).__name__)
             return None
+
+    async def _get(self, url: str) -> bytes:
+        """A proxy runs strategies of users: it must not be able to fill our memory. Raises ValueError."""
+        body = bytearray()
+        async with self._http.stream("GET", url) as response:
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > _LONGEST:
+                    raise ValueError(f"its answer is over {_LONGEST} bytes")
+        return bytes(body)
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -1,7 +1,7 @@
 """Which pools need a look: each once in the queue at most, and never in two hands at a time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple
 
 
@@ -19,6 +19,10 @@ Work = Callable[[Key], Awaitable[float | None]]
 """Does what there is to do; returns the seconds until another look, None: only when something happens."""
 
 
+BREATH = 0.1
+"""Seconds between two looks at one pool, however much happens to it: a look may list a thousand pods."""
+
+
 class WorkQueue:
     """Make it in a running loop."""
 
@@ -28,6 +32,7 @@ class WorkQueue:
         self._queued: set[Key] = set()
         self._busy: set[Key] = set()
         self._again: set[Key] = set()
+        self._rounds: list[tuple[set[Key], asyncio.Event]] = []
         self._later: dict[Key, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
@@ -50,6 +55,16 @@ class WorkQueue:
         self._forget_timer(key)
         self._later[key] = self._loop.call_at(when, self._due, key)
 
+    async def look_at(self, keys: Iterable[Key]) -> None:
+        """Until each of `keys` has been looked at."""
+        pending, looked = set(keys), asyncio.Event()
+        if not pending:
+            return
+        self._rounds.append((pending, looked))
+        for key in set(pending):
+            self.add(key)
+        await looked.wait()
+
     async def run(self, work: Work, workers: int) -> None:
         """Work through the queue until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -66,11 +81,20 @@ class WorkQueue:
                 again = await work(key)
             finally:
                 self._busy.discard(key)
+                self._count(key)
             if again is not None:
                 self.add_later(key, again)
             if key in self._again:
                 self._again.discard(key)
-                self.add(key)
+                self.add_later(key, BREATH)
+
+    def _count(self, key: Key) -> None:
+        for one in list(self._rounds):
+            pending, looked = one
+            pending.discard(key)
+            if not pending:
+                looked.set()
+                self._rounds.remove(one)
 
     def _due(self, key: Key) -> None:
         del self._later[key]

@@ -60,7 +60,7 @@ class Reconciler:
             return None
         if raw["metadata"].get("deletionTimestamp"):
             await self._report(raw, self._rollouts(key), _subject(raw, None, deleting=True))
-            return await self._finalizer.finalize(self._store.pools[key])
+            return await self._finalizer.finalize(self._store.pools.get(key, raw))
         subject = await self._write_down(key, raw)
         changed = await self._report(raw, await self._look(key), subject)
         return self._pause(key, changed)
@@ -136,7 +136,7 @@ class Reconciler:
             written = await self._cluster.apply(manifest, subresource="status")
         except NotFound:
             return False  # it is gone: the watch will say so
-        self._store.pools[Key(identity["namespace"], identity["name"])] = written
+        self._store.pool_is(written)
         if (news := events.news(before, status)) is not None:
             await events.post(self._cluster, written, *news, time)
         return True

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tyrex_pool.cluster.access import ClusterError, Object
+from tyrex_pool.cluster.access import ClusterError, Forbidden, Object
 from tyrex_pool.cluster.kinds import TYREX_POOL, Kind
 
 _NOT_FOUND = 404
@@ -29,7 +29,14 @@ async def remove_pools(
     end = loop.time() + timeout
     told = 0
     while True:
-        pools = await _pools(cluster, namespaces)
+        try:
+            pools = await _pools(cluster, namespaces)
+        except ClusterError as error:
+            if isinstance(error, Forbidden) or loop.time() >= end:
+                raise
+            tell(f"tried again: {error}")
+            await asyncio.sleep(look)
+            continue
         left = [f"{pool['metadata']['namespace']}/{pool['metadata']['name']}" for pool in pools]
         for pool in pools:
             if not pool["metadata"].get("deletionTimestamp"):

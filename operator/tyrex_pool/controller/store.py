@@ -19,10 +19,33 @@ class Store:
         self.children: defaultdict[Key, dict[Ref, Object]] = defaultdict(dict)
         self._readers: defaultdict[str, set[Key]] = defaultdict(set)
 
+    def pool_is(self, item: Object) -> Key:
+        """A pool is there as `item` says, unless something newer of it is known; returns its name."""
+        key = key_of(item)
+        if not _older(item, self.pools.get(key)):
+            self.pools[key] = item
+        return key
+
+    def pool_gone(self, item: Object) -> Key:
+        """A pool is there no more; one of the same name that was made since stays."""
+        key = key_of(item)
+        known = self.pools.get(key)
+        if known is not None and known["metadata"]["uid"] == item["metadata"]["uid"]:
+            del self.pools[key]
+        return key
+
+    def pools_are(self, namespace: str | None, items: Iterable[Object]) -> set[Key]:
+        """Exactly these are in `namespace` (None: everywhere); returns all that were or are."""
+        there = {self.pool_is(item) for item in items}
+        missing = {key for key in self.pools if namespace in (None, key.namespace)} - there
+        for key in missing:
+            del self.pools[key]
+        return there | missing
+
     def child_is(self, item: Object) -> Key | None:
         """A child is there as `item` says; returns its pool."""
         key = owner(item)
-        if key is not None:
+        if key is not None and not _older(item, self.children[key].get(ref(item))):
             self.children[key][ref(item)] = item
         return key
 
@@ -54,6 +77,17 @@ class Store:
         self.refers(key, ())
         if not self.children.get(key):
             self.children.pop(key, None)
+
+
+def key_of(pool: Object) -> Key:
+    return Key(pool["metadata"]["namespace"], pool["metadata"]["name"])
+
+
+def _older(item: Object, known: Object | None) -> bool:
+    """Whether `item` is what `known` was before: answers to our writes and the watch come in any order."""
+    if known is None or known["metadata"]["uid"] != item["metadata"]["uid"]:
+        return False
+    return int(item["metadata"]["resourceVersion"]) < int(known["metadata"]["resourceVersion"])
 
 
 def owner(item: Object) -> Key | None:

@@ -1,18 +1,24 @@
 """What wakes the controller besides the pools themselves: their children, the ConfigMaps they read, and time."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
-from tyrex_pool.cluster.access import Cluster
-from tyrex_pool.cluster.kinds import CHILDREN, CONFIG_MAP, Kind
+from tyrex_pool.cluster.access import Cluster, ClusterError, NotFound
+from tyrex_pool.cluster.kinds import CHILDREN, CONFIG_MAP, TYREX_POOL, Kind
 from tyrex_pool.cluster.watch import What, changes
 from tyrex_pool.controller.queue import Key, WorkQueue
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
 
 _JITTER = 0.2
+_KIND_LOOK = 3.0
+_PROXIES_READ = 1.5
+"""Seconds after which proxies, who hear of a ConfigMap when we do, have loaded the strategy in it."""
+
+logger = logging.getLogger("tyrex_pool")
 
 
 class Watches:
@@ -40,6 +46,8 @@ class Watches:
             What.DELETED: self._store.child_gone,
         }
         async for what, _, item in changes(self._cluster, kind, namespace, labels=labels):
+            if what is What.LISTING:
+                continue
             if what is What.SYNCED:
                 self._told_all(kind, namespace)
                 continue
@@ -55,17 +63,45 @@ class Watches:
     async def _config_maps(self, namespace: str | None) -> None:
         """Only names and versions: what is in them is read when a pool needs it."""
         async for what, path, _ in changes(self._cluster, CONFIG_MAP, namespace, metadata_only=True):
-            if what is not What.SYNCED:
+            if what in (What.SET, What.DELETED):
                 for key in self._store.readers(path):
-                    self._queue.add(key)
+                    self._queue.add_later(key, _PROXIES_READ)
 
 
-async def resync(store: Store, queue: WorkQueue, every: float, finished: Callable[[], None]) -> None:
-    """Look at every pool again and again, about each `every` seconds; `finished` after each round."""
+async def resync(
+    cluster: Cluster,
+    store: Store,
+    queue: WorkQueue,
+    namespaces: Sequence[str],
+    every: float,
+    finished: Callable[[], None],
+) -> None:
+    """Look at every pool that there is, again and again, about each `every` seconds; `finished` after each round."""
     while True:
-        for key in list(store.pools):
-            queue.add(key)
-        while len(queue):
-            await asyncio.sleep(0.05)
-        finished()
+        try:
+            keys = await list_pools(cluster, store, namespaces)
+        except ClusterError as error:
+            logger.warning("the pools cannot be listed: %s", error)
+        else:
+            await queue.look_at(keys)
+            finished()
         await asyncio.sleep(every * random.uniform(1 - _JITTER, 1 + _JITTER))
+
+
+async def list_pools(cluster: Cluster, store: Store, namespaces: Sequence[str]) -> set[Key]:
+    """Learn which pools there are; returns those and the ones that are gone. Raises ClusterError."""
+    keys: set[Key] = set()
+    for namespace in namespaces or (None,):
+        keys |= store.pools_are(namespace, await cluster.list(TYREX_POOL, namespace))
+    return keys
+
+
+async def wait_for_kind(cluster: Cluster, namespaces: Sequence[str]) -> None:
+    """Until the cluster knows what a TyrexPool is. Raises ClusterError."""
+    while True:
+        try:
+            await cluster.list(TYREX_POOL, namespaces[0] if namespaces else None)
+            return
+        except NotFound:
+            logger.warning("this cluster has no CustomResourceDefinition %s: install it", names.CRD_NAME)
+            await asyncio.sleep(_KIND_LOOK)

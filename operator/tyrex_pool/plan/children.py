@@ -1,10 +1,7 @@
 """All that a pool consists of in a cluster: one table, from which comes what should be there and what should not."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final, NamedTuple
-
-import msgspec
 
 from tyrex_pool.model import names
 from tyrex_pool.plan import (
@@ -38,7 +35,6 @@ class Child(NamedTuple):
 _RUNTIME: Final = names.COMPONENT_RUNTIME
 _PROXY: Final = names.COMPONENT_PROXY
 _RBAC: Final = f"{rbac.RBAC_GROUP}/v1"
-_PROXIES: Final = Child("apps/v1", "Deployment", _PROXY, proxy_deployment.build)
 
 CHILDREN: Final = (
     Child("v1", "ServiceAccount", _PROXY, rbac.account),
@@ -50,7 +46,7 @@ CHILDREN: Final = (
     Child("v1", "Service", _RUNTIME, services.runtimes),
     Child("v1", "ConfigMap", _RUNTIME, config_map.build),
     Child("apps/v1", "Deployment", _RUNTIME, runtime_deployment.build),
-    _PROXIES,
+    Child("apps/v1", "Deployment", _PROXY, proxy_deployment.build),
     Child("policy/v1", "PodDisruptionBudget", _RUNTIME, disruption_budgets.runtimes),
     Child("policy/v1", "PodDisruptionBudget", _PROXY, disruption_budgets.proxies),
 )
@@ -62,13 +58,6 @@ Desired = Mapping[Ref, Manifest | None]
 def desired(pool: Pool, platform: Platform) -> Desired:
     """Every child, None for one that should not be there. Raises InvalidSpec when the main module is incomplete."""
     return {child.ref(pool.name): _whole(child, pool, platform) for child in CHILDREN}
-
-
-def draining(pool: Pool, platform: Platform) -> Desired:
-    """No proxy: nobody is let in any more, and what is in flight ends. All else may stay as it is meanwhile."""
-    proxy = msgspec.structs.replace(pool.spec.proxy, replicas=0)
-    stopped = replace(pool, spec=msgspec.structs.replace(pool.spec, proxy=proxy))
-    return {_PROXIES.ref(pool.name): _whole(_PROXIES, stopped, platform)}
 
 
 def gone(name: str) -> dict[Ref, None]:

@@ -33,7 +33,8 @@ def owners(pool: Pool) -> list[Manifest]:
     if pool.uid is None:
         return []
     owner = {"apiVersion": names.API_VERSION, "kind": names.KIND, "name": pool.name, "uid": pool.uid}
-    return [{**owner, "controller": True, "blockOwnerDeletion": True}]
+    # Without blockOwnerDeletion, by which a foreground deletion would take everything before our finalizer drains.
+    return [{**owner, "controller": True}]
 
 
 def digest(*parts: Any) -> str:

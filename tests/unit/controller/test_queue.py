@@ -95,3 +95,16 @@ async def test_of_two_planned_looks_the_earlier_counts() -> None:
     queue.add_later(A, 1000.0)
     async with working(queue, work):
         await asyncio.wait_for(done.wait(), 5)
+
+
+async def test_a_round_ends_when_each_of_its_keys_was_looked_at() -> None:
+    queue, seen = WorkQueue(), []
+
+    async def work(key: Key) -> float | None:
+        seen.append(key)
+        return 1000.0
+
+    async with working(queue, work):
+        await asyncio.wait_for(queue.look_at([A, B]), 5)
+        assert sorted(seen) == [A, B]
+        await asyncio.wait_for(queue.look_at([]), 5)

@@ -12,7 +12,7 @@ from tests.unit.plan.plans import NAMES, PLATFORM, golden_pool, pool
 from tyrex_pool.cluster import kinds
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec
-from tyrex_pool.plan.children import CHILDREN, desired, draining, gone
+from tyrex_pool.plan.children import CHILDREN, desired, gone
 
 POOL_NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -67,7 +67,7 @@ def test_each_has_its_owner() -> None:
     owner = {"apiVersion": "tyrex.dev/v1alpha1", "kind": "TyrexPool", "name": "p", "uid": "1"}
     for item in manifests("p"):
         assert item["metadata"]["namespace"] == "web"
-        assert item["metadata"]["ownerReferences"] == [{**owner, "controller": True, "blockOwnerDeletion": True}]
+        assert item["metadata"]["ownerReferences"] == [{**owner, "controller": True}]
 
 
 def test_no_owner_outside_of_a_cluster() -> None:
@@ -99,16 +99,6 @@ def test_only_what_does_not_stand_alone_has_a_budget(size: int, replicas: int, b
     assert [item["metadata"]["name"] for item in items if item["kind"] == "PodDisruptionBudget"] == budgets
 
 
-def test_draining_changes_nothing_but_the_number_of_proxies() -> None:
-    usual = desired(pool(), PLATFORM)
-    ((ref, item),) = draining(pool(), PLATFORM).items()
-    assert item is not None
-    before = usual[ref]
-    assert before is not None
-    assert (before["spec"]["replicas"], item["spec"]["replicas"]) == (2, 0)
-    assert before["spec"]["template"] == item["spec"]["template"]
-
-
 def test_gone_is_the_same_table() -> None:
     assert gone("p") == dict.fromkeys(desired(pool(), PLATFORM))
 
@@ -117,4 +107,3 @@ def test_a_main_module_that_is_not_there() -> None:
     module = {"configMap": {"name": "src", "entrypoint": "main.ts"}}
     with pytest.raises(InvalidSpec, match=r"spec\.mainModule\.configMap\.name: there is no ConfigMap 'src'"):
         desired(pool(mainModule=module), PLATFORM)
-    assert draining(pool(mainModule=module), PLATFORM)
