@@ -19,7 +19,7 @@ from tyrex_pool.model import names
 DRAIN = 10
 MARGIN = 15
 """Seconds that a deletion may take on top of `timeouts.drain`."""
-NAMESPACE_MARGIN = 50
+NAMESPACE_MARGIN = 80
 """The same of its namespace: Kubernetes begins after 5 s, and looks again after half of the pods' grace period."""
 SLOW = "new Promise((done) => setTimeout(() => done(COUNT), 2000))"
 SPEC: dict[str, Any] = {

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -71,5 +72,6 @@ def kill(operators: Operators, name: str) -> None:
 def processes(container: str) -> Iterator[int]:
     """Those of this machine that are in the container."""
     for file in Path("/proc").glob("[0-9]*/cgroup"):
-        if container in file.read_text():
-            yield int(file.parent.name)
+        with suppress(OSError):  # it has just ended
+            if container in file.read_text():
+                yield int(file.parent.name)
