@@ -27,12 +27,13 @@ logger = logging.getLogger("tyrex_pool")
 
 
 class Finalizer:
-    """`clock` tells the time of day, which is what deletion timestamps are in."""
+    """A pool's time begins with our first look: one that was deleted while no operator ran has not drained yet."""
 
     def __init__(self, cluster: Cluster, store: Store, clock: Callable[[], datetime]) -> None:
         self._cluster = cluster
         self._store = store
         self._clock = clock
+        self._begun: dict[str, datetime] = {}
 
     async def ensure(self, pool: Object) -> None:
         """The pool must not go without us. Raises ClusterError."""
@@ -46,11 +47,13 @@ class Finalizer:
         if names.FINALIZER not in metadata.get("finalizers", ()):
             return None
         key = Key(metadata["namespace"], metadata["name"])
-        overdue = self._clock() >= _deadline(pool)
+        begun = self._begun.setdefault(metadata["uid"], self._clock())
+        overdue = self._clock() >= begun + timedelta(seconds=_drain_seconds(pool) + MARGIN)
         left = await self._drain(key) if not overdue else await self._force(key)
         if left:
             return LOOK
         await self._set(pool, [one for one in metadata["finalizers"] if one != names.FINALIZER])
+        self._begun.pop(metadata["uid"], None)
         logger.info("%s: gone%s", key, ", by force" if overdue else "")
         return None
 
@@ -91,11 +94,6 @@ class Finalizer:
         written = await self._cluster.merge(TYREX_POOL, metadata["namespace"], metadata["name"], patch)
         if written is not None and not written["metadata"].get("deletionTimestamp"):
             metadata.update(written["metadata"])
-
-
-def _deadline(pool: Object) -> datetime:
-    asked = datetime.fromisoformat(pool["metadata"]["deletionTimestamp"])
-    return asked + timedelta(seconds=_drain_seconds(pool) + MARGIN)
 
 
 def _drain_seconds(pool: Object) -> float:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tyrex_pool.cluster.access import ClusterError
+from tyrex_pool.cluster.access import ClusterError, Forbidden
 from tyrex_pool.cluster.kinds import Kind
 from tyrex_pool.controller.removal import remove_pools
 
@@ -41,7 +41,7 @@ class Refusing(Pools):
         self.status = status
 
     async def list(self, kind: Kind, namespace: str | None) -> list[dict[str, Any]]:
-        raise ClusterError("no", self.status)
+        raise (Forbidden if self.status == 403 else ClusterError)("no", self.status)
 
 
 async def test_none() -> None:
@@ -78,6 +78,11 @@ async def test_without_a_crd_there_are_none() -> None:
     assert await remove_pools(Refusing(404), [], 60, lambda _: None, 0) == []
 
 
-async def test_a_refusal_is_told() -> None:
+async def test_a_refusal_is_told_at_once_and_another_trouble_at_the_end() -> None:
+    told: list[str] = []
+    with pytest.raises(Forbidden):
+        await remove_pools(Refusing(403), [], 60, told.append, 0)
+    assert not told
     with pytest.raises(ClusterError):
-        await remove_pools(Refusing(403), [], 60, lambda _: None, 0)
+        await remove_pools(Refusing(500), [], 0.05, told.append, 0)
+    assert told
