@@ -24,6 +24,10 @@ class Asks(Protocol):
 
     async def ask(self, pods: list[Object]) -> list[ProxyReport]: ...
 
+    async def refused(self, address: str) -> bool:
+        """Whether the Service at this address refuses connections."""
+        ...
+
 
 class HttpAsks:
     """Over HTTP, at the pods' own addresses; an async context manager is not needed, `close` is."""
@@ -56,6 +60,20 @@ class HttpAsks:
                 if len(body) > _LONGEST:
                     raise ValueError(f"its answer is over {_LONGEST} bytes")
         return bytes(body)
+
+    async def refused(self, address: str) -> bool:
+        """Nodes take a moment to learn of a new Service's pods, and refuse who comes before. No answer says nothing:
+        the operator may be where no Service can be reached.
+        """
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                _, writer = await asyncio.open_connection(address, names.SERVICE_PORT)
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+        writer.close()
+        return False
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -3,11 +3,12 @@
 Level-triggered: it never looks at what changed, so it may be called at any time and any number of times.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from tyrex_pool.cluster.access import Cluster, NotFound, Object
-from tyrex_pool.cluster.kinds import CONFIG_MAP, DEPLOYMENT, POD
+from tyrex_pool.cluster.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE
 from tyrex_pool.controller import events
 from tyrex_pool.controller.apply import Applier, RefusedError
 from tyrex_pool.controller.finalize import Finalizer
@@ -122,7 +123,15 @@ class Reconciler:
         pods = await self._cluster.list(POD, key.namespace, labels=names.selector(key.name, component))
         proxies = [pod for pod in pods if pod["metadata"]["labels"].get(names.LABEL_COMPONENT) == names.COMPONENT_PROXY]
         troubles = [found for found in map(trouble, pods) if found is not None]
-        return Observation(seen.runtimes, seen.proxies, troubles, await self._proxies.ask(proxies))
+        reports, refused = await asyncio.gather(self._proxies.ask(proxies), self._refused(key, seen))
+        return Observation(seen.runtimes, seen.proxies, troubles, reports, refused)
+
+    async def _refused(self, key: Key, seen: Observation) -> bool:
+        """Whether callers are refused although there are proxies."""
+        service = self._store.children[key].get(Ref(SERVICE.api_version, SERVICE.name, names.proxy_service(key.name)))
+        if service is None or seen.proxies is None or not seen.proxies.ready:
+            return False
+        return await self._proxies.refused(service["spec"]["clusterIP"])
 
     async def _report(self, raw: Object, seen: Observation, subject: Subject) -> bool:
         """Write the status if it changed; returns whether it did."""

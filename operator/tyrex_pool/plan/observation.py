@@ -87,12 +87,14 @@ class ProxyReport:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """None for a Deployment that is not there; `reports` of those proxies that could be asked."""
+    """None for a Deployment that is not there; `reports` of those proxies that could be asked; `refused`: the Service
+    that users call refuses connections."""
 
     runtimes: Rollout | None = None
     proxies: Rollout | None = None
     troubles: Sequence[PodTrouble] = ()
     reports: Sequence[ProxyReport] = ()
+    refused: bool = False
 
 
 def trouble(pod: Object) -> PodTrouble | None:

@@ -94,6 +94,7 @@ def _unready(subject: Subject, seen: Observation) -> Reason | None:
         _parked(spec),
         _rollouts(spec, seen),
         _followers(subject, spec, seen),
+        Reason(STARTING, "the Service does not lead to the proxies yet") if seen.refused else None,
     )
     return next(filter(None, checks), None)
 

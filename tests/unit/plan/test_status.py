@@ -66,6 +66,7 @@ def conditions(who: Subject, what: Observation) -> dict[str, tuple[str, str]]:
             "ImagePullFailed",
             id="image",
         ),
+        pytest.param(subject(), seen(refused=True), "Starting", id="refused connections"),
         pytest.param(subject(spec=PARKED_SPEC), seen(runtimes=Rollout(current=True)), "Parked", id="parked"),
         pytest.param(subject(spec=NO_PROXIES_SPEC), seen(), "NoProxies", id="no proxies"),
         pytest.param(subject(spec=None, failure=Reason("InvalidSpec", "bad")), seen(), "InvalidSpec", id="invalid"),
