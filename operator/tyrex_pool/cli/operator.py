@@ -8,7 +8,7 @@ import socket
 from tyrex_pool.cli.eval import timeout as duration
 from tyrex_pool.cli.hosting import EVERYWHERE, log
 from tyrex_pool.cli.hosting import run as host
-from tyrex_pool.cli.output import BadInput
+from tyrex_pool.cli.output import BadInput, operator_extra
 from tyrex_pool.model import names
 from tyrex_pool.plan.pool import Platform
 
@@ -44,11 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    try:
-        import kopf  # noqa: F401
+    with operator_extra():
+        import kopf  # noqa: F401 - only to tell before anything starts
         import kubernetes  # noqa: F401
-    except ImportError as error:
-        raise BadInput("the operator needs more packages: pip install 'tyrex-pool[operator]'") from error
     return host(lambda stop: _remove(args, stop) if args.remove_pools else _operate(args, stop))
 
 

@@ -157,13 +157,7 @@ class Cluster:
         """One request, answered within TIMEOUT. Raises ClusterError."""
         async with asyncio.timeout(TIMEOUT + 1):
             response = await self._send(method, path, query, body, content_type, aiohttp.ClientTimeout(TIMEOUT))
-            try:
-                raw = await response.read()
-            except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                raise _unavailable(error) from error
-            finally:
-                response.release()
-        return _decoded(response.status, raw)
+            return await _document(response)
 
     async def stream(
         self, path: str, query: Mapping[str, str], metadata_only: bool, silence: float
@@ -172,19 +166,14 @@ class Cluster:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=silence)
         response = await self._send("GET", path, query, None, "application/json", timeout, metadata_only)
         if response.status != 200:
-            _decoded(response.status, await response.read())
+            await _document(response)
         return response
 
     async def list_page(self, path: str, query: Mapping[str, str], metadata_only: bool) -> Object:
         """A whole list document, its resourceVersion included. Raises ClusterError."""
         timeout = aiohttp.ClientTimeout(3 * TIMEOUT)
         response = await self._send("GET", path, query, None, "application/json", timeout, metadata_only, "List")
-        try:
-            return _decoded(response.status, await response.read())
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _unavailable(error) from error
-        finally:
-            response.release()
+        return await _document(response)
 
     async def _send(
         self,
@@ -224,6 +213,16 @@ def _sub(path: str, subresource: str | None) -> str:
 def _typed(item: Object, kind: Kind) -> Object:
     """Items of a list come without these two."""
     return {"apiVersion": kind.api_version, "kind": kind.name} | item
+
+
+async def _document(response: aiohttp.ClientResponse) -> Object:
+    """The whole answer, the connection given back. Raises ClusterError."""
+    try:
+        return _decoded(response.status, await response.read())
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise _unavailable(error) from error
+    finally:
+        response.release()
 
 
 def _decoded(status: int, raw: bytes) -> Object:

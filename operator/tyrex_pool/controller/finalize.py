@@ -10,13 +10,12 @@ from datetime import datetime, timedelta
 from tyrex_pool.cluster.access import Cluster, Object
 from tyrex_pool.cluster.kinds import BY_NAME, DEPLOYMENT, POD, TYREX_POOL
 from tyrex_pool.controller.queue import Key
-from tyrex_pool.controller.store import Store
+from tyrex_pool.controller.store import Store, key_of, ref_to
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import parse_duration
 from tyrex_pool.model.spec import Timeouts
 from tyrex_pool.plan.children import gone
 from tyrex_pool.plan.diff import diff
-from tyrex_pool.plan.pool import Ref
 
 MARGIN = 10.0
 """Seconds that a pool has on top of `timeouts.drain` to go by itself."""
@@ -46,11 +45,12 @@ class Finalizer:
         metadata = pool["metadata"]
         if names.FINALIZER not in metadata.get("finalizers", ()):
             return None
-        key = Key(metadata["namespace"], metadata["name"])
+        key = key_of(pool)
         begun = self._begun.setdefault(metadata["uid"], self._clock())
         overdue = self._clock() >= begun + timedelta(seconds=_drain_seconds(pool) + MARGIN)
-        left = await self._drain(key) if not overdue else await self._force(key)
-        if left:
+        if overdue:
+            await self._force(key)
+        elif await self._drain(key):
             return LOOK
         await self._set(pool, [one for one in metadata["finalizers"] if one != names.FINALIZER])
         self._begun.pop(metadata["uid"], None)
@@ -59,7 +59,7 @@ class Finalizer:
 
     async def _drain(self, key: Key) -> bool:
         """Proxies go first; returns whether anything is left."""
-        proxies = Ref(DEPLOYMENT.api_version, DEPLOYMENT.name, names.proxy_deployment(key.name))
+        proxies = ref_to(DEPLOYMENT, names.proxy_deployment(key.name))
         deployment = self._store.children.get(key, {}).get(proxies)
         if deployment is not None and deployment["spec"].get("replicas", 1) > 0:
             logger.info("%s: draining", key)
@@ -76,7 +76,7 @@ class Finalizer:
             kind = BY_NAME[action.ref.api_version, action.ref.kind]
             await self._cluster.delete(kind, key.namespace, action.ref.name)
 
-    async def _force(self, key: Key) -> bool:
+    async def _force(self, key: Key) -> None:
         """The time is up: let what still runs go at once, and wait for nothing.
 
         A kubelet heeds no shorter grace period once it is ending a pod: only without any is the pod gone.
@@ -85,7 +85,6 @@ class Finalizer:
             logger.warning("%s: pod %s did not end in time: ended by force", key, pod["metadata"]["name"])
             await self._cluster.delete(POD, key.namespace, pod["metadata"]["name"], grace=0)
         await self._delete_children(key)
-        return False
 
     async def _set(self, pool: Object, finalizers: list[str]) -> None:
         """If somebody was faster, the event of that brings us back here."""

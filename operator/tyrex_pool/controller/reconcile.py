@@ -14,14 +14,14 @@ from tyrex_pool.controller.apply import Applier, RefusedError
 from tyrex_pool.controller.finalize import Finalizer
 from tyrex_pool.controller.proxies import Asks
 from tyrex_pool.controller.queue import Key
-from tyrex_pool.controller.store import Store
+from tyrex_pool.controller.store import Store, ref_to
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.plan.children import desired
 from tyrex_pool.plan.deno_flags import deno_flags
 from tyrex_pool.plan.observation import Observation, Rollout, trouble
-from tyrex_pool.plan.pool import Platform, Pool, Ref
+from tyrex_pool.plan.pool import Platform, Pool
 from tyrex_pool.plan.refusals import refuse_weaker
 from tyrex_pool.plan.status import PARKED, READY, Reason, Subject, condition, decide
 
@@ -110,7 +110,7 @@ class Reconciler:
         there = self._store.children.get(key, {})
 
         def rollout(name: str) -> Rollout | None:
-            return Rollout.of(there.get(Ref(DEPLOYMENT.api_version, DEPLOYMENT.name, name)))
+            return Rollout.of(there.get(ref_to(DEPLOYMENT, name)))
 
         return Observation(rollout(names.runtime_deployment(key.name)), rollout(names.proxy_deployment(key.name)))
 
@@ -128,7 +128,7 @@ class Reconciler:
 
     async def _refused(self, key: Key, seen: Observation) -> bool:
         """Whether callers are refused although there are proxies."""
-        service = self._store.children[key].get(Ref(SERVICE.api_version, SERVICE.name, names.proxy_service(key.name)))
+        service = self._store.children[key].get(ref_to(SERVICE, names.proxy_service(key.name)))
         if service is None or seen.proxies is None or not seen.proxies.ready:
             return False
         return await self._proxies.refused(service["spec"]["clusterIP"])

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from tyrex_pool.cluster.kinds import Kind
 from tyrex_pool.controller.queue import Key
 from tyrex_pool.model import names
 from tyrex_pool.plan.pool import Ref
@@ -95,6 +96,10 @@ def owner(item: Object) -> Key | None:
     metadata = item["metadata"]
     pool = metadata.get("labels", {}).get(names.LABEL_POOL)
     return None if pool is None else Key(metadata["namespace"], pool)
+
+
+def ref_to(kind: Kind, name: str) -> Ref:
+    return Ref(kind.api_version, kind.name, name)
 
 
 def ref(item: Object) -> Ref:
