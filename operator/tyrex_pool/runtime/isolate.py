@@ -52,7 +52,8 @@ class Owner(Protocol):
     """Who hears of an isolate's life: the supervisor."""
 
     def isolate_ready(self, isolate: "Isolate") -> None: ...
-    def isolate_replied(self, isolate: "Isolate", ticket: Ticket, reply: Reply) -> None: ...
+    def isolate_replied(self, isolate: "Isolate", ticket: Ticket, status: bytes, payload: bytes) -> None: ...
+    def isolate_waits(self, isolate: "Isolate") -> None: ...
     def isolate_ended(self, isolate: "Isolate", cause: causes.Cause) -> None: ...
     def isolate_gone(self, isolate: "Isolate") -> None: ...
 
@@ -128,7 +129,7 @@ class Isolate:
             try:
                 data = self.process.pipe.recv(_READ)
             except BlockingIOError:
-                return
+                break
             except OSError:
                 data = b""
             if not data:
@@ -136,36 +137,38 @@ class Isolate:
                 self.process.kill()  # only its end of the pipe may be gone
                 return
             try:
-                for reply in self._replies.feed(data):
-                    self._handle(reply)
+                self._handle(self._replies.feed(data))
             except ProtocolError as error:
                 self.end(causes.broken_protocol(str(error)))
                 return
             if len(data) < _READ:
+                break
+        if self.phase is Phase.READY:
+            self._owner.isolate_waits(self)
+
+    def _handle(self, replies: list[Reply]) -> None:
+        for tag, status, payload in replies:
+            if self.phase is Phase.ENDED:
                 return
+            ticket = self._tickets.pop(tag, None)
+            if ticket is not None:
+                self._owner.isolate_replied(self, ticket, status, payload)
+            elif tag == self._hello:
+                self._handle_start(status, payload)
+            else:
+                raise ProtocolError("a reply to nothing that was asked")
 
-    def _handle(self, reply: Reply) -> None:
-        if self.phase is Phase.ENDED:
-            return
-        ticket = self._tickets.pop(reply.tag, None)
-        if ticket is not None:
-            self._owner.isolate_replied(self, ticket, reply)
-        elif reply.tag == self._hello:
-            self._handle_start(reply)
-        else:
-            raise ProtocolError("a reply to nothing that was asked")
-
-    def _handle_start(self, reply: Reply) -> None:
-        if reply.status == b"started" and not self._clock_offset:
-            self._clock_offset = self._began_at(reply.payload)
-        elif reply.status == b"ready" and self.phase is Phase.STARTING:
-            self.learn_clock(reply.payload)
+    def _handle_start(self, status: bytes, payload: bytes) -> None:
+        if status == b"started" and not self._clock_offset:
+            self._clock_offset = self._began_at(payload)
+        elif status == b"ready" and self.phase is Phase.STARTING:
+            self.learn_clock(payload)
             self._late.cancel()
             self.phase = Phase.READY
             self._memory_limit = self.memory.resident() + self._launch.heap + _YOUNG_GENERATION
             self._owner.isolate_ready(self)
-        elif reply.status == b"failed" and self.phase is Phase.STARTING:
-            self.end(causes.main_module_failed(reply.payload))
+        elif status == b"failed" and self.phase is Phase.STARTING:
+            self.end(causes.main_module_failed(payload))
         else:
             raise ProtocolError("an unknown report")
 

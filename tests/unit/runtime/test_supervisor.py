@@ -12,7 +12,6 @@ from tyrex_pool.dispatch.strategies import RoundRobin
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, NoRuntime, QueueTimeout, TyrexError
 from tyrex_pool.runtime.causes import Cause
-from tyrex_pool.runtime.channel import Reply
 from tyrex_pool.runtime.isolate import Isolate, Launch, Phase
 from tyrex_pool.runtime.supervisor import Supervisor
 from tyrex_pool.runtime.view import SlotState
@@ -43,7 +42,7 @@ class FakeIsolate:
     def receive(self) -> None:
         while self.inbox:
             ticket, status = self.inbox.pop(0)
-            self.owner.isolate_replied(cast("Isolate", self), ticket, Reply(b"", status, b"1"))
+            self.owner.isolate_replied(cast("Isolate", self), ticket, status, b"1")
 
     def end(self, cause: Cause, settle: bool = False) -> None:
         self.ended = cause
