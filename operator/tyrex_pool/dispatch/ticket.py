@@ -17,12 +17,12 @@ class Ticket:
     """One eval on its way. Times are seconds on the caller's clock.
 
     `work` is what to evaluate, opaque here. `deliver(ticket, outcome)` is called by the rim, once; None when
-    nobody waits for the answer any more; `waiter` is for whoever gave it.
+    nobody waits for the answer any more; `waiter` is for whoever gave it. `trace` is as `model.trace_context` has it.
     """
 
     __slots__ = (
         "arrived", "attempts", "deadline", "deliver", "epoch", "finished", "id", "key", "lease", "slot", "started",
-        "state", "waiter", "work",
+        "state", "trace", "waiter", "work",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,7 @@ class Ticket:
         self.epoch = 0
         self.lease = 0.0
         self.attempts = 0
+        self.trace = b""
         self.waiter: Any = None
 
 

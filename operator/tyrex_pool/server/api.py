@@ -8,9 +8,10 @@ from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
 from tyrex_pool.server.http import Connection, Pending, Routes
-from tyrex_pool.server.messages import Request, error_answer, head
+from tyrex_pool.server.messages import Request, error_answer, head, trace_line
 from tyrex_pool.server.metrics import Metrics
 
 
@@ -64,14 +65,15 @@ class Exchange:
         self.api.backend.cancel(self.ticket)
 
     def deliver(self, ticket: Ticket, outcome: Outcome) -> None:
+        trace = trace_line(ticket.trace) if ticket.trace else b""
         if isinstance(outcome, bytes):
-            self.connection.respond(_JSON_HEAD + _trail(ticket), b'{"result":%b}' % outcome)
+            self.connection.respond(_JSON_HEAD + _trail(ticket) + trace, b'{"result":%b}' % outcome)
             self.api.metrics.ended(OK, ticket)
         elif isinstance(outcome, Relayed):
-            self.connection.respond(outcome.start, outcome.body)
+            self.connection.respond(outcome.start + trace, outcome.body)
             self.api.metrics.ended(outcome.name, ticket)
         else:
-            self.connection.respond(*error_answer(outcome, _trail(ticket) if ticket.epoch else b""))
+            self.connection.respond(*error_answer(outcome, _trail(ticket) + trace if ticket.epoch else trace))
             self.api.metrics.ended(outcome.name, ticket)
 
 
@@ -135,19 +137,22 @@ class Api:
         work: EvalRequest | CallRequest,
         key: str | None,
         timeout_ms: int | None,
-    ) -> Pending:
+    ) -> Pending | None:
         if request.key is not None and key is None:
             key = _text(request.key, names.HEADER_KEY)
         seconds = self._timeout(request, timeout_ms)
         exchange = Exchange(self, connection)
         ticket = Ticket(work, key, request.arrived, request.arrived + seconds, exchange.deliver)
         ticket.waiter = request
+        if request.trace:
+            ticket.trace = accepted(request.trace)
         exchange.ticket = ticket
         try:
             self.backend.submit(ticket)
         except TyrexError as error:
             self.metrics.refused(error.name)
-            raise
+            connection.respond(*error_answer(error, trace_line(ticket.trace)))
+            return None
         return exchange
 
     def _timeout(self, request: Request, timeout_ms: int | None) -> float:

@@ -8,7 +8,7 @@ from tyrex_pool.model.wire import encode_json, problem
 class Request:
     """One request. `arrived` is `monotonic()` seconds; header values that nobody asked for are not kept."""
 
-    __slots__ = ("arrived", "body", "content_type", "key", "method", "path", "query", "queue", "timeout_ms")
+    __slots__ = ("arrived", "body", "content_type", "key", "method", "path", "query", "queue", "timeout_ms", "trace")
 
     def __init__(self) -> None:
         self.arrived = 0.0
@@ -20,6 +20,7 @@ class Request:
         self.key: bytes | None = None
         self.timeout_ms: bytes | None = None
         self.queue: bytes | None = None
+        self.trace = b""
 
 
 _REASONS = {
@@ -37,6 +38,14 @@ def head(status: int, content_type: str) -> bytes:
         _REASONS.get(status, b"Status"),
         content_type.encode(),
     )
+
+
+def trace_line(trace: bytes) -> bytes:
+    """The header line that tells a trace; nothing for none."""
+    return b"%b: %b\r\n" % (_TRACE, trace) if trace else b""
+
+
+_TRACE = names.HEADER_TRACE.encode()
 
 
 def error_answer(error: TyrexError, extra: bytes = b"") -> tuple[bytes, bytes]:

@@ -11,7 +11,7 @@ from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.server.api import OK, Relayed
 from tyrex_pool.server.discovery import Endpoint
-from tyrex_pool.server.messages import Request, head
+from tyrex_pool.server.messages import Request, head, trace_line
 
 _PASSED_ON = frozenset(
     name.encode().lower()
@@ -69,6 +69,8 @@ class Upstream(asyncio.Protocol):
         self._ticket = ticket
         kind = request.content_type or names.TYPE_JSON.encode()
         body = request.body
+        if ticket.trace:
+            more += trace_line(ticket.trace)
         self._transport.write(_REQUEST % (request.path, self._host, kind, timeout_ms, more, len(body), body))
 
     def data_received(self, data: bytes) -> None:
