@@ -119,7 +119,7 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        for extra in ("runtime", "eval"):
+        for extra in ("runtime", "eval", "trace_id", "span_id"):
             if hasattr(record, extra):
                 fields[extra] = getattr(record, extra)
         if record.exc_info:

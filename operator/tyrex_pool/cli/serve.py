@@ -15,7 +15,7 @@ from tyrex_pool.model.errors import NoRuntime, TyrexError
 from tyrex_pool.runtime.pool import Pool
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.metrics import Metrics
+from tyrex_pool.server.metrics import IsolateMetrics, Metrics
 from tyrex_pool.server.service import Service
 
 
@@ -56,7 +56,7 @@ async def serve_pool(
 async def _serve(
     pool: Pool, args: argparse.Namespace, stop: asyncio.Event, flexible: bool, drain: Callable[[], float]
 ) -> int:
-    metrics = Metrics(pool.describe, pool.supervisor.replacements)
+    metrics = Metrics(pool.describe, IsolateMetrics(pool.supervisor))
     service = await Service.open(Api(pool, metrics), Admin(pool, metrics), address(args, flexible))
     try:
         pool.start()

@@ -65,6 +65,7 @@ HEADER_EVAL: Final = "Tyrex-Eval"
 HEADER_SERVER_TIMING: Final = "Server-Timing"
 HEADER_RETRY_AFTER: Final = "Retry-After"
 HEADER_LOAD: Final = "Tyrex-Load"
+HEADER_TRACE: Final = "traceparent"
 HEADER_QUEUE: Final = "Tyrex-Queue"
 """From a proxy to a runtime: how many evals may wait, for this eval."""
 

@@ -18,6 +18,7 @@ from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, Reply, hello, order
 from tyrex_pool.runtime.log import GuestLog
 from tyrex_pool.runtime.process import Memory, Process
+from tyrex_pool.runtime.traces import Traces
 
 LEASE = 0.02
 """Seconds in which a staged eval may start by itself."""
@@ -78,7 +79,8 @@ class Isolate:
         self._clock_offset = 0.0
         self.process = Process(launch.command, launch.directory, launch.environment)
         token = secrets.token_hex(8)
-        self.log = GuestLog(loop, self.process.log, token, self._only_eval)
+        self._traces = Traces()
+        self.log = GuestLog(loop, self.process.log, token, self._only_eval, self._traces.of)
         self.memory = Memory(self.process.pid)
         self._memory_limit = launch.heap + _YOUNG_GENERATION + _AT_START
         self._late = loop.call_later(launch.startup, self._too_late)
@@ -97,6 +99,8 @@ class Isolate:
         eval_id = b"%b%d" % (self.id_prefix, self.sent)
         ticket.id = eval_id
         ticket.lease = lease_end
+        if ticket.trace:
+            self._traces.begin(eval_id.decode(), ticket.trace)
         bound = (lease_end - self._clock_offset) * 1000 if lease_end else 0.0
         self._out += order(nonces, self.sent, eval_id, ticket.work, bound)
 
@@ -152,6 +156,8 @@ class Isolate:
                 return
             ticket = self._tickets.pop(tag, None)
             if ticket is not None:
+                if ticket.trace:
+                    self._traces.end(ticket.id.decode())
                 self._owner.isolate_replied(self, ticket, status, payload)
             elif tag == self._hello:
                 self._handle_start(status, payload)

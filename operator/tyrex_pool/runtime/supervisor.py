@@ -49,6 +49,7 @@ class Supervisor:
         self.dispatcher = Dispatcher(balancer, self, loop)
         self.changed: Callable[[], None] = lambda: None
         self.replacements: dict[str, int] = {}
+        self.spares = {"hit": 0, "miss": 0}
         self.last_error: dict[str, Any] | None = None
         for seat in self.seats:
             seat.slot.behind = seat
@@ -195,6 +196,7 @@ class Supervisor:
             ticket.finished = monotonic()
             answer(ticket, error)
         if not self._stopping:
+            self.spares["hit" if self._nursery.stocked else "miss"] += 1
             self._seat_spares()
             self._fill()
 

@@ -8,9 +8,10 @@ from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
 from tyrex_pool.server.http import Connection, Pending, Routes
-from tyrex_pool.server.messages import Request, error_answer, head
+from tyrex_pool.server.messages import Request, error_answer, head, trace_line
 from tyrex_pool.server.metrics import Metrics
 
 
@@ -112,7 +113,7 @@ class Api:
     def _call(self, connection: Connection, request: Request) -> Pending | None:
         return self._submit(connection, request, decode_call(request.body))
 
-    def _submit(self, connection: Connection, request: Request, work: EvalRequest | CallRequest) -> Pending:
+    def _submit(self, connection: Connection, request: Request, work: EvalRequest | CallRequest) -> Pending | None:
         head, key = request.head, work.key
         if head.key is not None and key is None:
             key = _text(head.key, names.HEADER_KEY)
@@ -124,23 +125,27 @@ class Api:
         exchange.api = self
         exchange.request = request
         exchange.waiter = connection
+        if head.trace:
+            exchange.trace = accepted(head.trace)
         try:
             self.backend.submit(exchange)
         except TyrexError as error:
             self.metrics.refused(error.name)
-            raise
+            connection.respond(*error_answer(error, trace_line(exchange.trace)))
+            return None
         return exchange
 
     def _deliver(self, ticket: Ticket, outcome: Outcome) -> None:
         connection: Connection = ticket.waiter
+        trace = trace_line(ticket.trace) if ticket.trace else b""
         if isinstance(outcome, bytes):
-            connection.respond(JSON_HEAD + _trail(ticket), b'{"result":%b}' % outcome)
+            connection.respond(JSON_HEAD + _trail(ticket) + trace, b'{"result":%b}' % outcome)
             self.metrics.ended(OK, ticket)
         elif isinstance(outcome, Relayed):
-            connection.respond(outcome.start, outcome.body)
+            connection.respond(outcome.start + trace, outcome.body)
             self.metrics.ended(outcome.name, ticket)
         else:
-            connection.respond(*error_answer(outcome, _trail(ticket) if ticket.epoch else b""))
+            connection.respond(*error_answer(outcome, _trail(ticket) + trace if ticket.epoch else trace))
             self.metrics.ended(outcome.name, ticket)
 
     def _timeout(self, header: bytes | None, timeout_ms: int | None) -> float:

@@ -24,7 +24,7 @@ class Heads:
         head = request.head
         end = data.find(END) + len(END)
         url = head.path + b"?" + head.query if head.query else head.path
-        plain = head.length == len(request.body) == len(data) - end and end <= _LONGEST
+        plain = head.length == len(request.body) == len(data) - end and end <= _LONGEST and not head.trace
         if not plain or not data.startswith(b"%b %b HTTP/1.1\r\n" % (head.method, url)):
             return
         if len(self._known) >= _MOST:

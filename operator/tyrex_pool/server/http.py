@@ -59,6 +59,7 @@ _HEADERS = {
     names.HEADER_KEY.lower().encode(): "key",
     names.HEADER_TIMEOUT.lower().encode(): "timeout_ms",
     names.HEADER_QUEUE.lower().encode(): "queue",
+    names.HEADER_TRACE.encode(): "trace",
 }
 
 

@@ -11,7 +11,7 @@ class Head:
     Requests whose heads are equal, byte for byte, share one (`server/heads.py`): nobody changes it once it is read.
     """
 
-    __slots__ = ("content_type", "key", "length", "method", "path", "query", "queue", "timeout_ms")
+    __slots__ = ("content_type", "key", "length", "method", "path", "query", "queue", "timeout_ms", "trace")
 
     def __init__(self) -> None:
         self.method = b""
@@ -22,6 +22,7 @@ class Head:
         self.key: bytes | None = None
         self.timeout_ms: bytes | None = None
         self.queue: bytes | None = None
+        self.trace = b""
 
 
 class Request:
@@ -50,6 +51,14 @@ def head(status: int, content_type: str) -> bytes:
         _REASONS.get(status, b"Status"),
         content_type.encode(),
     )
+
+
+def trace_line(trace: bytes) -> bytes:
+    """The header line that tells a trace; nothing for none."""
+    return b"%b: %b\r\n" % (_TRACE, trace) if trace else b""
+
+
+_TRACE = names.HEADER_TRACE.encode()
 
 
 def error_answer(error: TyrexError, extra: bytes = b"") -> tuple[bytes, bytes]:

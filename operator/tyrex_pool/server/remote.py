@@ -49,6 +49,7 @@ class RemotePool:
         """
         self.name = name
         self.changed: Callable[[], None] = lambda: None
+        self.retries = 0
         self._told = definition is None
         self._loop = asyncio.get_running_loop()
         self._definition = definition or UNDEFINED
@@ -88,6 +89,11 @@ class RemotePool:
             log.warning("%s", problem)
 
     # What servers ask
+
+    @property
+    def connections(self) -> int:
+        """Open ones to runtimes."""
+        return len(self._by_upstream)
 
     @property
     def ready(self) -> bool:
@@ -210,6 +216,7 @@ class RemotePool:
         if ticket.attempts < ATTEMPTS and self._balancer.ready and ticket.deliver is not None:
             try:
                 self._dispatcher.submit(ticket, avoid=ticket.slot)
+                self.retries += 1
                 return
             except TyrexError:
                 pass

@@ -47,6 +47,7 @@ class Service:
         except BaseException:
             await public.close()
             raise
+        api.metrics.connections = public.__len__
         return cls(public, private, admin)
 
     def limit_requests(self, limit: int) -> None:

@@ -12,7 +12,7 @@ from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.server.api import JSON_HEAD, OK, Relayed
 from tyrex_pool.server.discovery import Endpoint
-from tyrex_pool.server.messages import Request, head
+from tyrex_pool.server.messages import Request, head, trace_line
 
 _PASSED_ON = frozenset(
     name.encode().lower()
@@ -83,6 +83,8 @@ class Upstream(asyncio.Protocol):
         self._ticket = ticket
         asked, body = request.head, request.body
         kind = asked.content_type or _JSON
+        if ticket.trace:
+            more += trace_line(ticket.trace)
         self._transport.write(_REQUEST % (asked.path, self._host, kind, timeout_ms, more, len(body), body))
 
     # What comes back

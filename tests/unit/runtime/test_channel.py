@@ -16,7 +16,7 @@ def test_hello() -> None:
     told = CHANNEL["hello"]
     limits = Limits(told["concurrency"], told["resultLimit"], told["bufferLimit"])
     nonces = Nonces()
-    nonces[0], nonces.secrets = told["tag"], tuple(told["secrets"])
+    nonces.tag, nonces.secrets = told["tag"], tuple(told["secrets"])
     assert hello(nonces, told["logToken"], limits) == told["line"].encode()
 
 

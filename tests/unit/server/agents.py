@@ -130,7 +130,7 @@ async def pool_of(*agents: Agent, strategy: str = "RoundRobin") -> AsyncIterator
         yield pool
 
 
-def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None) -> Awaitable[str]:
+def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: bytes = b"") -> Awaitable[str]:
     """The outcome's name ("ok" for a result) of an eval with so many seconds to its deadline."""
     outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     head = Head()
@@ -143,6 +143,7 @@ def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None) -> Await
     now = monotonic()
     ticket = Ticket(None, key, now, now + seconds, deliver)
     ticket.request = Request(head, b'{"code": "1 + 2"}', now)
+    ticket.trace = trace
     pool.submit(ticket)
     return asyncio.wait_for(outcome, 10)
 

@@ -72,6 +72,14 @@ async def test_a_key_stays_with_its_server_when_that_is_full() -> None:
     assert set(outcomes.values()) == {"overloaded", "ok"}
 
 
+async def test_the_trace_of_an_eval_is_passed_on() -> None:
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    agent = Agent()
+    async with pool_of(agent) as pool:
+        assert [await ask(pool, trace=trace), await ask(pool)] == ["ok", "ok"]
+    assert [headers.get("traceparent") for headers in agent.seen] == [trace.decode(), None]
+
+
 async def test_the_answer_is_passed_on() -> None:
     async with pool_of(Agent(503, FULL)) as pool:
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
