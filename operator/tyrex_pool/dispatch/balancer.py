@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.deadlines import Deadlines
-from tyrex_pool.dispatch.strategies import Runtime, Strategy, moves
+from tyrex_pool.dispatch.strategies import Runtime, Strategy, follow, moves
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded
 
@@ -37,6 +37,7 @@ class Balancer:
         """From now on `strategy` chooses; evals that have a runtime keep it."""
         self._strategy = strategy
         self._select = custom.guard(strategy)
+        self._follow(self.ready)
 
     def explain(self, key: str | None) -> tuple[Runtime | None, str]:
         """Which runtime would serve `key` now (None: not known beforehand), and why; changes nothing."""
@@ -46,7 +47,14 @@ class Balancer:
         """From now on these are the runtimes to choose from; `slots` in a stable order."""
         ready = tuple(sorted(slots, key=lambda slot: slot.index))
         if ready != self.ready:
-            self.ready = ready
+            self._follow(ready)
+
+    def _follow(self, ready: tuple[Slot, ...]) -> None:
+        """Let the strategy hear of the loads of these, and of no others."""
+        for slot in self.ready:
+            slot.watch = None
+        self.ready = ready
+        follow(self._strategy, ready)
 
     def submit(self, ticket: Ticket, avoid: Slot | None = None) -> Slot:
         """Give `ticket` a slot, where it waits until `take`; not `avoid`, which could not take it before.
