@@ -63,8 +63,9 @@ class Balancer:
         """
         if not self.ready:
             raise NoRuntime("no runtime of the pool is ready")
-        ready = self.ready if avoid is None else tuple(slot for slot in self.ready if slot is not avoid)
-        slot = self._select(ready, ticket.key)
+        slot = self._select(self.ready, ticket.key)
+        if avoid is not None and slot is avoid:  # to list the others takes long, and seldom must be
+            slot = self._select(tuple(other for other in self.ready if other is not avoid), ticket.key)
         if slot is None:
             raise NoRuntime("the strategy chose no runtime")
         assert isinstance(slot, Slot)
