@@ -17,7 +17,7 @@ from typing import cast
 
 from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.deadlines import Deadlines
-from tyrex_pool.dispatch.strategies import Runtime, Strategy, moves
+from tyrex_pool.dispatch.strategies import Runtime, Strategy, follow, moves
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Slot, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded
 
@@ -39,6 +39,7 @@ class Balancer:
         """From now on `strategy` chooses; evals that have a runtime keep it."""
         self._strategy = strategy
         self._select = cast("_Select", custom.guard(strategy))  # of slots it chooses a slot
+        self._follow(self.ready)
 
     def explain(self, key: str | None) -> tuple[Runtime | None, str]:
         """Which runtime would serve `key` now (None: not known beforehand), and why; changes nothing."""
@@ -48,7 +49,14 @@ class Balancer:
         """From now on these are the runtimes to choose from; `slots` in a stable order."""
         ready = tuple(sorted(slots, key=lambda slot: slot.index))
         if ready != self.ready:
-            self.ready = ready
+            self._follow(ready)
+
+    def _follow(self, ready: tuple[Slot, ...]) -> None:
+        """Let the strategy hear of the loads of these, and of no others."""
+        for slot in self.ready:
+            slot.watch = None
+        self.ready = ready
+        follow(self._strategy, ready)
 
     def submit(self, ticket: Ticket, avoid: Slot | None = None) -> Slot:
         """Give `ticket` a slot, where it waits until `take`; not `avoid`, which could not take it before.
@@ -57,8 +65,9 @@ class Balancer:
         """
         if not self.ready:
             raise NoRuntime("no runtime of the pool is ready")
-        ready = self.ready if avoid is None else tuple(slot for slot in self.ready if slot is not avoid)
-        slot = self._select(ready, ticket.key)
+        slot = self._select(self.ready, ticket.key)
+        if avoid is not None and slot is avoid:  # to list the others takes long, and seldom must be
+            slot = self._select(tuple(other for other in self.ready if other is not avoid), ticket.key)
         if slot is None:
             raise NoRuntime("the strategy chose no runtime")
         if slot.ahead is not None and slot.own >= slot.capacity + slot.queue:

@@ -63,11 +63,13 @@ class Slot:
     `capacity` evals run at a time, `queue` may wait behind them. `ahead` is how many of those may be staged, None
     for a slot that keeps its own queue (a remote one): then all are sent at once. `elsewhere` is load that others
     put on this runtime, as it reports it; `label` is the name as it stands in headers; `behind` is for the driver.
+    `watch(position)` is called when the load may have fallen or the capacity changed: call `changed(0)` after setting
+    one of the two.
     """
 
     __slots__ = (
         "ahead", "behind", "capacity", "elsewhere", "epoch", "in_flight", "index", "label", "name", "own", "pace",
-        "queue", "queued", "returned", "running", "staged", "waiting",
+        "position", "queue", "queued", "returned", "running", "staged", "waiting", "watch",
     )  # fmt: skip
 
     def __init__(self, name: str, index: int, capacity: int, queue: int, ahead: int | None) -> None:
@@ -84,6 +86,8 @@ class Slot:
         self.elsewhere = 0
         self.pace = 0.0
         self.behind: Any = None
+        self.position = 0
+        self.watch: Callable[[int], None] | None = None
         self.running: dict[Ticket, None] = {}
         self.staged: deque[Ticket] = deque()
         self.returned: OrderedDict[Ticket, None] = OrderedDict()
@@ -95,3 +99,5 @@ class Slot:
         load = self.own + self.elsewhere
         self.in_flight = load if load < self.capacity else self.capacity
         self.queued = load - self.in_flight
+        if own <= 0 and self.watch is not None:
+            self.watch(self.position)

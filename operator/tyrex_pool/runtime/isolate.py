@@ -13,7 +13,7 @@ from enum import Enum
 from time import monotonic
 from typing import Protocol
 
-from tyrex_pool.dispatch.ticket import State, Ticket
+from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, Reply, hello, order
 from tyrex_pool.runtime.log import GuestLog
@@ -60,10 +60,11 @@ class Owner(Protocol):
 
 
 class Isolate:
-    """Starts at once; raises OSError when Deno cannot be started at all."""
+    """Starts at once; raises OSError when Deno cannot be started at all. `slot` is the owner's: None for a spare."""
 
     def __init__(self, launch: Launch, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self.phase = Phase.STARTING
+        self.slot: Slot | None = None
         self.id_prefix = b""
         self.sent = 0
         self.gone = asyncio.Event()

@@ -139,6 +139,7 @@ class Supervisor:
     def _seat(self, seat: Seat, isolate: Isolate) -> None:
         slot = seat.slot
         slot.epoch = max(slot.epoch + 1, int(time.time() * 1000))
+        isolate.slot = slot
         isolate.id_prefix = f"{slot.name}.{slot.epoch}.".encode()
         isolate.log.runtime = slot.name
         seat.isolate = isolate
@@ -167,9 +168,9 @@ class Supervisor:
             answer(ticket, error)
 
     def isolate_waits(self, isolate: Isolate) -> None:
-        seat = self._by_isolate.get(isolate)  # None for a spare
-        if seat is not None and (seat.slot.returned or seat.slot.waiting):
-            self.pump(seat.slot)
+        slot = isolate.slot
+        if slot is not None and (slot.returned or slot.waiting):
+            self.pump(slot)
 
     def _end_eval(self, ticket: Ticket, error: TyrexError, isolate: Isolate, cause: causes.Cause) -> None:
         """Answer `ticket` with an error of its own, and replace the isolate that it spoiled."""

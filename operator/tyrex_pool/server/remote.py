@@ -93,7 +93,7 @@ class RemotePool:
     @property
     def connections(self) -> int:
         """Open ones to runtimes."""
-        return len(self._by_upstream)
+        return len(self._upstreams)
 
     @property
     def ready(self) -> bool:

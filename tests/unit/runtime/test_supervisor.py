@@ -23,6 +23,7 @@ class FakeIsolate:
     def __init__(self, owner: Supervisor) -> None:
         self.owner = owner
         self.phase = Phase.READY
+        self.slot: Slot | None = None
         self.inbox: list[tuple[Ticket, bytes]] = []
         self.sent: list[Ticket] = []
         self.ended: Cause | None = None
@@ -43,6 +44,7 @@ class FakeIsolate:
         while self.inbox:
             ticket, status = self.inbox.pop(0)
             self.owner.isolate_replied(cast("Isolate", self), ticket, status, b"1")
+        self.owner.isolate_waits(cast("Isolate", self))
 
     def end(self, cause: Cause, settle: bool = False) -> None:
         self.ended = cause
@@ -57,6 +59,7 @@ class Scene:
         self.balancer.set_ready([self.slot])
         self.supervisor = Supervisor(cast("Launch", None), self.balancer, [self.slot], asyncio.get_running_loop())
         self.isolate = FakeIsolate(self.supervisor)
+        self.isolate.slot = self.slot
         self.supervisor.seats[0].isolate = cast("Isolate", self.isolate)
         self.outcomes: dict[str, Any] = {}
         now = monotonic()
