@@ -107,7 +107,7 @@ async def test_a_proxy_counts_for_the_strategy_it_has_now() -> None:
 
 
 async def test_retries_and_connections_of_a_proxy() -> None:
-    full = Agent(503, FULL)
+    full = Agent(FULL)
     async with pool_of(full, Agent()) as remote:
         metrics = Metrics(remote.describe, UpstreamMetrics(remote))
         assert [await ask(remote) for _ in range(4)] == ["ok"] * 4
