@@ -21,6 +21,7 @@ class Listener:
         self._streams = streams
         self._heads = Heads()
         self._limit = limit
+        self._stopping = False
         self._server: asyncio.Server
         self._socket_path: str | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -53,7 +54,10 @@ class Listener:
             peer.limit = limit
 
     def _connection(self) -> Connection:
-        return Connection(self._routes, self._heads, self._limit, self._peers, self._loop, self._streams)
+        connection = Connection(self._routes, self._heads, self._limit, self._peers, self._loop, self._streams)
+        if self._stopping:  # it was accepted just before
+            connection.finish(LAST_CALL)
+        return connection
 
     def _sweep(self) -> None:
         now = monotonic()
@@ -63,6 +67,7 @@ class Listener:
 
     def stop_accepting(self) -> None:
         """No new connections; those there are close after the answer they wait for, or after a last call for one."""
+        self._stopping = True
         self._server.close()
         for peer in list(self._peers):
             peer.finish(LAST_CALL)
