@@ -32,6 +32,7 @@ class Driven:
         self.come: asyncio.Queue[Ticket] = asyncio.Queue()
         self.cancelled: list[Ticket] = []
         self.error: Exception | None = None
+        self.described = described()
         self.slot = Slot("r", 0, 1, 100, 16)
         self.slot.own = 3
 
@@ -48,7 +49,7 @@ class Driven:
         self.cancelled.append(ticket)
 
     def describe(self) -> dict[str, Any]:
-        return described()
+        return self.described
 
     def explain(self, key: str | None) -> dict[str, Any]:
         return {}
