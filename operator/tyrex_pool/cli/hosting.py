@@ -8,7 +8,7 @@ import logging
 import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,11 @@ def read_manifest(file: str) -> tuple[Manifest, Sources]:
     return manifest, Sources(Path(file).resolve().parent, manifest.config_maps)
 
 
-def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+Main = Callable[[asyncio.Event], Coroutine[Any, Any, int]]
+"""Serves until the event is set; returns the exit code."""
+
+
+def run(main: Main) -> int:
     """Run `main(stop)` on uvloop where there is one; SIGINT and SIGTERM set `stop`, a second one ends at once."""
     configure_logs()
     _allow_connections()
@@ -137,10 +141,15 @@ class _Readable(logging.Formatter):
         return f"{time} {record.levelname.lower():7} {who + ' ' if who else ''}{text}"
 
 
-def announce(pool: dict[str, Any], args: argparse.Namespace, service: Service) -> str:
+def announce(pool: Mapping[str, Any], args: argparse.Namespace, service: Service) -> str:
+    """Tell where `service` serves the pool; returns the URL."""
+    return show_start(pool, args, service.public.port, service.private.port)
+
+
+def show_start(pool: Mapping[str, Any], args: argparse.Namespace, port: int, admin_port: int) -> str:
     """Tell where the pool (as `GET /v1/pool` shows it) is served: text for people, one JSON line for programs."""
-    url = f"unix:{args.socket}" if args.socket else f"http://{_reachable(args.host)}:{service.public.port}"
-    admin = f"http://{_reachable(args.host)}:{service.private.port}"
+    url = f"unix:{args.socket}" if args.socket else f"http://{_reachable(args.host)}:{port}"
+    admin = f"http://{_reachable(args.host)}:{admin_port}"
     if sys.stdout.isatty():
         kind = pool["strategy"]["type"]
         print(f"{pool['name']}: {pool['readyRuntimes']} of {pool['size']} runtimes ready, {kind}")
