@@ -123,7 +123,7 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        for extra in ("runtime", "eval"):
+        for extra in ("runtime", "eval", "trace_id", "span_id"):
             if hasattr(record, extra):
                 fields[extra] = getattr(record, extra)
         if record.exc_info:
@@ -142,8 +142,15 @@ class _Readable(logging.Formatter):
 
 
 def announce(pool: Mapping[str, Any], args: argparse.Namespace, service: Service) -> str:
-    """Tell where `service` serves the pool; returns the URL."""
+    """Tell where `service` serves the pool, which it does from now on; returns the URL."""
+    settle()
     return show_start(pool, args, service.public.port, service.private.port)
+
+
+def settle() -> None:
+    """What there is now stays: the collector need not look at it again, while evals wait."""
+    gc.collect()
+    gc.freeze()
 
 
 def show_start(pool: Mapping[str, Any], args: argparse.Namespace, port: int, admin_port: int) -> str:

@@ -23,7 +23,7 @@ from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.definition import Definition
 from tyrex_pool.server.discovery import Endpoint, StaticList
-from tyrex_pool.server.metrics import Metrics
+from tyrex_pool.server.metrics import Metrics, UpstreamMetrics
 from tyrex_pool.server.remote import RemotePool
 from tyrex_pool.server.service import Service
 
@@ -148,12 +148,17 @@ async def _serve_followed(args: argparse.Namespace, front: Front, stop: asyncio.
 
 async def _serve(front: Front, pool: RemotePool, stop: asyncio.Event, *followers: Callable[[], Awaitable[None]]) -> int:
     """Serve `pool` until `stop`, while `followers` tell it what it is; then drain."""
-    metrics = Metrics(pool.describe)
+    metrics = Metrics(pool.describe, UpstreamMetrics(pool))
     following = [asyncio.create_task(_keep(follow)) for follow in followers]
     try:
         service = await front.open(Api(pool, metrics), Admin(pool, metrics))
-        pool.changed = lambda: service.limit_requests(int(pool.spec.limits.request))
-        pool.changed()
+
+        def changed() -> None:
+            service.limit_requests(int(pool.spec.limits.request))
+            metrics.note_strategy()
+
+        pool.changed = changed
+        changed()
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)

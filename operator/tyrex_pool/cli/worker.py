@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tyrex_pool.cli.hosting import run as host
+from tyrex_pool.cli.hosting import settle
 from tyrex_pool.cli.main import said
 from tyrex_pool.cli.output import BadInput
 from tyrex_pool.cli.proxy import prepared
@@ -38,6 +39,7 @@ class Shared:
         return service
 
     def announce(self, pool: Mapping[str, Any], service: Service) -> None:
+        settle()
         self.tell(Serving(dict(pool)))
 
     def tell(self, message: Told) -> None:

@@ -7,19 +7,22 @@ import socket
 from pathlib import Path
 from time import monotonic
 
-from tyrex_pool.server.http import LAST_CALL, Connection, Routes
+from tyrex_pool.server.heads import Heads
+from tyrex_pool.server.http import LAST_CALL, Connection, MakeStream, Peer, Routes
 
 _SWEEP = 5.0
 _BACKLOG = 1024
 
 
 class Listener:
-    """Made with `await Listener.open(...)`; `port` is the real one when 0 was asked for."""
+    """Made with `await Listener.open(...)`; `port` is the real one when 0 was asked for. `streams`: see Connection."""
 
-    def __init__(self, routes: Routes, limit: int) -> None:
+    def __init__(self, routes: Routes, limit: int, streams: MakeStream | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        self._connections: set[Connection] = set()
+        self._peers: set[Peer] = set()
         self._routes = routes
+        self._streams = streams
+        self._heads = Heads()
         self._limit = limit
         self._server: asyncio.Server
         self._socket_path: str | None = None
@@ -29,9 +32,17 @@ class Listener:
         self.port = 0
 
     @classmethod
-    async def open(cls, routes: Routes, limit: int, host: str, port: int, shared: bool = False) -> "Listener":
+    async def open(
+        cls,
+        routes: Routes,
+        limit: int,
+        host: str,
+        port: int,
+        streams: MakeStream | None = None,
+        shared: bool = False,
+    ) -> "Listener":
         """Listen on TCP; `shared`: beside others that do so too. Raises OSError."""
-        self = cls(routes, limit)
+        self = cls(routes, limit, streams)
         reuse_port = shared or None
         self._server = await self._loop.create_server(
             self._connection, host, port, backlog=_BACKLOG, reuse_port=reuse_port
@@ -41,9 +52,9 @@ class Listener:
         return self
 
     @classmethod
-    async def open_unix(cls, routes: Routes, limit: int, path: str) -> "Listener":
+    async def open_unix(cls, routes: Routes, limit: int, path: str, streams: MakeStream | None = None) -> "Listener":
         """Listen on a Unix socket, which `close` removes. Raises OSError."""
-        self = cls(routes, limit)
+        self = cls(routes, limit, streams)
         self._server = await self._loop.create_unix_server(self._connection, path, backlog=_BACKLOG)
         self._sweep()
         self._socket_path = path
@@ -52,19 +63,19 @@ class Listener:
     def limit_bodies(self, limit: int) -> None:
         """From now on a body may have `limit` bytes, on the connections that are open too."""
         self._limit = limit
-        for connection in self._connections:
-            connection.limit = limit
+        for peer in self._peers:
+            peer.limit = limit
 
     def _connection(self) -> Connection:
-        connection = Connection(self._routes, self._limit, self._connections, self._loop)
+        connection = Connection(self._routes, self._heads, self._limit, self._peers, self._loop, self._streams)
         if self._stopped:
             connection.finish(LAST_CALL)
         return connection
 
     def _sweep(self) -> None:
         now = monotonic()
-        for connection in list(self._connections):
-            connection.sweep(now)
+        for peer in list(self._peers):
+            peer.sweep(now)
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
     def stop_accepting(self) -> None:
@@ -72,8 +83,8 @@ class Listener:
         if not self._stopped:
             self._accept_the_rest()
             self._stop()
-            for connection in list(self._connections):
-                connection.finish(LAST_CALL)
+            for peer in list(self._peers):
+                peer.finish(LAST_CALL)
 
     def _stop(self) -> None:
         self._stopped = True
@@ -97,13 +108,13 @@ class Listener:
             self._timer.cancel()
         self._stop()
         await asyncio.gather(*self._adopting, return_exceptions=True)
-        for connection in list(self._connections):
-            connection.close()
+        for peer in list(self._peers):
+            peer.close()
         if self._socket_path is not None:
             _remove(Path(self._socket_path))
 
     def __len__(self) -> int:
-        return len(self._connections) + len(self._adopting)
+        return len(self._peers) + len(self._adopting)
 
 
 def _remove(path: Path) -> None:

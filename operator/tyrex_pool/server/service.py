@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tyrex_pool.server.admin import BODY_LIMIT, Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.http import Routes
+from tyrex_pool.server.http import MakeStream, Routes
 from tyrex_pool.server.listener import Listener
 
 _POLL = 0.01
@@ -38,12 +38,14 @@ class Service:
         self._admin = admin
 
     @classmethod
-    async def open(cls, api: Api, admin: Admin, address: Address) -> "Service":
+    async def open(cls, api: Api, admin: Admin, address: Address, streams: MakeStream | None = None) -> "Service":
+        """`streams`: how a proxy may go on, for a server that it may stand before."""
         limit = int(api.backend.spec.limits.request)
         if address.socket is not None:
-            public = await Listener.open_unix(api.routes, limit, address.socket)
+            public = await Listener.open_unix(api.routes, limit, address.socket, streams)
         else:
-            public = await listen(api.routes, limit, address.host, address.port, address.flexible, address.shared)
+            host, port, flexible = address.host, address.port, address.flexible
+            public = await listen(api.routes, limit, host, port, flexible, streams, address.shared)
         private = None
         try:
             if address.admin_port is not None:
@@ -52,6 +54,7 @@ class Service:
         except BaseException:
             await public.close()
             raise
+        api.metrics.connections = public.__len__
         return cls(public, private, admin)
 
     @property
@@ -80,17 +83,23 @@ class Service:
 
 
 async def listen(
-    routes: Routes, limit: int, host: str, port: int, flexible: bool = False, shared: bool = False
+    routes: Routes,
+    limit: int,
+    host: str,
+    port: int,
+    flexible: bool = False,
+    streams: MakeStream | None = None,
+    shared: bool = False,
 ) -> Listener:
     """Raises OSError, which says what to do about a port that is in use."""
     try:
-        return await Listener.open(routes, limit, host, port, shared)
+        return await Listener.open(routes, limit, host, port, streams, shared)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         if not flexible:
             raise in_use(host, port) from error
-        return await Listener.open(routes, limit, host, 0)
+        return await Listener.open(routes, limit, host, 0, streams)
 
 
 def in_use(host: str, port: int) -> OSError:
