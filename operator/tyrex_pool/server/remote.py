@@ -5,6 +5,7 @@ second time only when it certainly never started.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -21,8 +22,8 @@ from tyrex_pool.runtime.view import PARKED, SERVING, SlotState, describe, explai
 from tyrex_pool.server.api import RUNTIME, Relayed
 from tyrex_pool.server.definition import UNDEFINED, Definition
 from tyrex_pool.server.discovery import Discovery, Endpoint
+from tyrex_pool.server.lookout import Lookout, pause
 from tyrex_pool.server.member import Remote
-from tyrex_pool.server.report import look
 from tyrex_pool.server.upstream import Upstream, connect
 
 GRACE = 0.15
@@ -31,7 +32,6 @@ MOST_AT_ONCE = 4096
 """Evals that one server may have of us; a strategy's choice that has more waits here."""
 ATTEMPTS = 2
 """Runtimes that one eval is offered to, at most."""
-_LOOK_EVERY = 1.0
 _LOOK_SOON = 0.1
 _LOOK_TIMEOUT = 2.0
 _CONNECTION = "a connection to a runtime"
@@ -158,6 +158,7 @@ class RemotePool:
         self._remotes = {name: there.get(name) or self._new(name, endpoint) for name, endpoint in endpoints.items()}
         for index, remote in enumerate(self._remotes.values()):
             remote.slot.index = index
+        self._update()
         self._note_looks()
 
     def _new(self, name: str, endpoint: Endpoint) -> Remote:
@@ -174,23 +175,30 @@ class RemotePool:
         self._down(remote, SlotState.STOPPED, "it is not part of the pool any more")
 
     async def _watch(self, remote: Remote) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_LOOK_TIMEOUT):
-                    report = await look(remote.endpoint)
-            except (OSError, ValueError) as error:
-                self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
-            else:
-                remote.last_error = report.last_error
-                if report.serving:
-                    remote.learn(report)
-                    self._give_orders(remote)
-                    self._update()
-                else:
-                    self._down(remote, *report.trouble)
-            remote.looked = True
-            self._note_looks()
-            await asyncio.sleep(_LOOK_EVERY if remote.state is SlotState.READY else _LOOK_SOON)
+        with contextlib.closing(Lookout(remote.endpoint)) as lookout:
+            while True:
+                await self._look(remote, lookout)
+                remote.looked = True
+                self._note_looks()
+                ready = remote.state is SlotState.READY
+                await asyncio.sleep(pause(remote.slot.index, monotonic()) if ready else _LOOK_SOON)
+
+    async def _look(self, remote: Remote, lookout: Lookout) -> None:
+        try:
+            async with asyncio.timeout(_LOOK_TIMEOUT):
+                report = await lookout.look()
+        except (OSError, ValueError) as error:
+            self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
+            return
+        remote.last_error = report.last_error
+        if not report.serving:
+            self._down(remote, *report.trouble)
+            return
+        was_ready = remote.state is SlotState.READY
+        remote.learn(report)
+        self._give_orders(remote)
+        if not was_ready:
+            self._update()
 
     def _note_looks(self) -> None:
         if not self._looked.is_set() and all(remote.looked for remote in self._remotes.values()):
