@@ -7,6 +7,7 @@ from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
+from tyrex_pool.model.frames import Answer
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
@@ -33,18 +34,8 @@ class Backend(Protocol):
     def explain(self, key: str | None) -> dict[str, Any]: ...
 
 
-class Relayed:
-    """An answer of another server, to be passed on: `start` is whole header lines."""
-
-    __slots__ = ("body", "name", "start")
-
-    def __init__(self, start: bytes, body: bytes, name: str) -> None:
-        self.start = start
-        self.body = body
-        self.name = name
-
-
-Outcome = bytes | TyrexError | Relayed
+Outcome = bytes | TyrexError | Answer
+"""Of an eval: its result as JSON, an error, or what another server answered, whose `start` is all of its head."""
 Work = EvalRequest | CallRequest
 OK = "ok"
 _JSON = (names.TYPE_JSON.encode(), b"")
@@ -141,7 +132,7 @@ class Api:
         if isinstance(outcome, bytes):
             connection.respond(_RESULT % (_label(ticket), trail(ticket), trace), b'{"result":%b}' % outcome)
             self.metrics.ended(OK, ticket)
-        elif isinstance(outcome, Relayed):
+        elif isinstance(outcome, Answer):
             connection.respond(outcome.start + trace, outcome.body)
             self.metrics.ended(outcome.name, ticket)
         else:
