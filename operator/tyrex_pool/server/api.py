@@ -1,5 +1,6 @@
 """The pool's HTTP interface: evals, calls, and what the pool tells of itself."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -10,6 +11,7 @@ from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
+from tyrex_pool.server.endings import ABANDONED, OK, Observer, ending
 from tyrex_pool.server.http import Connection, Pending, Routes
 from tyrex_pool.server.messages import Request, error_answer, head, trace_line
 from tyrex_pool.server.metrics import Metrics
@@ -45,7 +47,6 @@ class Relayed:
 
 
 Outcome = bytes | TyrexError | Relayed
-OK = "ok"
 _JSON = (names.TYPE_JSON.encode(), b"")
 _JSON_HEAD = head(200, names.TYPE_JSON)
 _TYPES = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
@@ -63,6 +64,9 @@ class Exchange:
 
     def abandon(self) -> None:
         self.api.backend.cancel(self.ticket)
+        self.api.metrics.refused(ABANDONED)
+        if self.api.observers:
+            self.api.tell(self.ticket, None)
 
     def deliver(self, ticket: Ticket, outcome: Outcome) -> None:
         trace = trace_line(ticket.trace) if ticket.trace else b""
@@ -75,6 +79,8 @@ class Exchange:
         else:
             self.connection.respond(*error_answer(outcome, _trail(ticket) + trace if ticket.epoch else trace))
             self.api.metrics.ended(outcome.name, ticket)
+        if self.api.observers:
+            self.api.tell(ticket, outcome)
 
 
 def _trail(ticket: Ticket) -> bytes:
@@ -100,11 +106,24 @@ _TRAIL = (
 
 
 class Api:
-    """Handlers over a backend; `routes` is what a listener wants."""
+    """Handlers over a backend; `routes` is what a listener wants.
 
-    def __init__(self, backend: Backend, metrics: Metrics) -> None:
+    `begin` makes the trace of an eval from the header that came with it, which may be empty; without it that one is
+    passed on. `observers` hear how each eval ended.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        metrics: Metrics,
+        begin: Callable[[bytes], bytes] | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self.backend = backend
         self.metrics = metrics
+        self.observers = observers
+        self._always = begin is not None
+        self._begin = begin or accepted
         self.routes: Routes = {
             names.PATH_EVAL.encode(): {b"POST": self._eval},
             names.PATH_CALL.encode(): {b"POST": self._call},
@@ -144,16 +163,24 @@ class Api:
         exchange = Exchange(self, connection)
         ticket = Ticket(work, key, request.arrived, request.arrived + seconds, exchange.deliver)
         ticket.waiter = request
-        if request.trace:
-            ticket.trace = accepted(request.trace)
+        if request.trace or self._always:
+            ticket.trace = self._begin(request.trace)
         exchange.ticket = ticket
         try:
             self.backend.submit(ticket)
         except TyrexError as error:
             self.metrics.refused(error.name)
             connection.respond(*error_answer(error, trace_line(ticket.trace)))
+            if self.observers:
+                self.tell(ticket, error)
             return None
         return exchange
+
+    def tell(self, ticket: Ticket, outcome: Outcome | None) -> None:
+        """Tell the observers; None: nobody waited any more."""
+        told = ending(ticket, outcome)
+        for observer in self.observers:
+            observer.ended(told)
 
     def _timeout(self, request: Request, timeout_ms: int | None) -> float:
         """Seconds; the smaller of the body's and the header's, or the pool's default."""

@@ -71,12 +71,17 @@ class Metrics:
         self._run = Histogram()
         self._registry = registry()
         for source in (self, *sources):
-            self._registry.register(source)
+            self.show(source)
         self.note_strategy()
+
+    def show(self, source: Source) -> None:
+        """Have what `source` counts among the metrics."""
+        self._registry.register(source)
 
     def note_strategy(self) -> None:
         """From now on evals count for the strategy that the pool has now: call it when that may have changed."""
-        self._outcomes = self._evals.setdefault(self._describe()["strategy"]["type"], defaultdict(int))
+        self.strategy: str = self._describe()["strategy"]["type"]
+        self._outcomes = self._evals.setdefault(self.strategy, defaultdict(int))
 
     def ended(self, outcome: str, ticket: Ticket) -> None:
         """A ticket was answered, by a runtime or in the queue."""

@@ -9,8 +9,10 @@ import msgspec
 
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
-from tyrex_pool.server.api import OK, Relayed
+from tyrex_pool.model.errors import ERRORS, TyrexError
+from tyrex_pool.server.api import Relayed
 from tyrex_pool.server.discovery import Endpoint
+from tyrex_pool.server.endings import OK
 from tyrex_pool.server.messages import Request, head, trace_line
 
 _PASSED_ON = frozenset(
@@ -121,9 +123,10 @@ def _name(status: int, body: bytes) -> str:
     if status == 200:
         return OK
     try:
-        return _problem.decode(body).name
+        name = _problem.decode(body).name
     except msgspec.DecodeError:
-        return "error"
+        return TyrexError.name
+    return name if name in ERRORS else TyrexError.name  # else a runtime could fill our metrics with names
 
 
 async def connect(name: str, endpoint: Endpoint, owner: Owner) -> Upstream:
