@@ -98,7 +98,6 @@ SAID = {
     "tyrex.pool": "traced",
     "tyrex.outcome": "execution_error",
     "tyrex.fault": "guest",
-    "tyrex.key": True,
     "error.type": "execution_error",
     "http.response.status_code": 422,
     "http.route": "/v1/eval",

@@ -127,13 +127,9 @@ class Spans:
             "tyrex.runtime": ending.runtime,
             "tyrex.epoch": ending.epoch or None,
             "tyrex.eval": ending.eval_id,
-            "tyrex.key": ending.keyed,
             "tyrex.queue_ms": round(ending.queue_ms, 3),
-            "http.request.method": "POST",
             "http.route": ending.path,
             "http.response.status_code": ending.status or None,
-            "http.request.body.size": ending.received,
-            "http.response.body.size": ending.sent,
             "error.type": ending.outcome if failed else None,
             "tyrex.fault": ending.fault,
         }

@@ -5,6 +5,7 @@ whether its span is kept. Without them nothing of OpenTelemetry is imported.
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -58,13 +59,14 @@ class Tracer:
     def __init__(self, spans: Spans, scene: Scene) -> None:
         self._spans = spans
         self._scene = scene
+        self._chance = random.Random()
 
     def begin(self, header: bytes) -> bytes:
         """The trace of an eval whose request had this `traceparent`, empty for none; its span is our own."""
         parent = accepted(header)
-        trace_id = parent[3:35] or os.urandom(16).hex().encode()
+        trace_id = parent[3:35] or b"%032x" % (self._chance.getrandbits(128) or 1)
         flags = _SAMPLED if self._spans.sampled(parent, trace_id) else _NOT_SAMPLED
-        return b"00-%b-%b-%b" % (trace_id, os.urandom(8).hex().encode(), flags)
+        return b"00-%b-%016x-%b" % (trace_id, self._chance.getrandbits(64) or 1, flags)
 
     def ended(self, ending: Ending) -> None:
         if ending.trace.endswith(_SAMPLED):
