@@ -48,39 +48,21 @@ class Relayed:
 
 Outcome = bytes | TyrexError | Relayed
 _JSON = (names.TYPE_JSON.encode(), b"")
-_JSON_HEAD = head(200, names.TYPE_JSON)
+JSON_HEAD = head(200, names.TYPE_JSON)
 _TYPES = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
 
 
-class Exchange:
-    """A request on its way through the backend: ties the ticket to the connection that waits for it."""
+class Exchange(Ticket):
+    """An eval that a connection waits for."""
 
-    __slots__ = ("api", "connection", "ticket")
-
-    def __init__(self, api: "Api", connection: Connection) -> None:
-        self.api = api
-        self.connection = connection
-        self.ticket: Ticket
+    __slots__ = ("api",)
+    api: "Api"
 
     def abandon(self) -> None:
-        self.api.backend.cancel(self.ticket)
+        self.api.backend.cancel(self)
         self.api.metrics.refused(ABANDONED)
         if self.api.observers:
-            self.api.tell(self.ticket, None)
-
-    def deliver(self, ticket: Ticket, outcome: Outcome) -> None:
-        trace = trace_line(ticket.trace) if ticket.trace else b""
-        if isinstance(outcome, bytes):
-            self.connection.respond(_JSON_HEAD + _trail(ticket) + trace, b'{"result":%b}' % outcome)
-            self.api.metrics.ended(OK, ticket)
-        elif isinstance(outcome, Relayed):
-            self.connection.respond(outcome.start + trace, outcome.body)
-            self.api.metrics.ended(outcome.name, ticket)
-        else:
-            self.connection.respond(*error_answer(outcome, _trail(ticket) + trace if ticket.epoch else trace))
-            self.api.metrics.ended(outcome.name, ticket)
-        if self.api.observers:
-            self.api.tell(ticket, outcome)
+            self.api.tell(self, None)
 
 
 def _trail(ticket: Ticket) -> bytes:
@@ -124,6 +106,7 @@ class Api:
         self.observers = observers
         self._always = begin is not None
         self._begin = begin or accepted
+        self._bound_deliver = self._deliver
         self.routes: Routes = {
             names.PATH_EVAL.encode(): {b"POST": self._eval},
             names.PATH_CALL.encode(): {b"POST": self._call},
@@ -132,47 +115,42 @@ class Api:
         }
 
     def _eval(self, connection: Connection, request: Request) -> Pending | None:
-        kind = request.content_type
+        kind = request.head.content_type
         if kind not in _JSON:
             kind = kind.partition(b";")[0].strip().lower()
         if kind in _JSON:
-            work = decode_eval(request.body)
-            return self._submit(connection, request, work, work.key, work.timeout_ms)
+            return self._submit(connection, request, decode_eval(request.body))
         language = _TYPES.get(kind)
         if language is None:
             known = ", ".join((names.TYPE_JSON, *names.LANGUAGES))
             raise InvalidRequest(f"Content-Type: write one of {known}; got {kind.decode('latin-1')!r}")
         code = _text(request.body, "the body")
-        return self._submit(connection, request, EvalRequest(code, language=language), None, None)  # type: ignore[arg-type]
+        return self._submit(connection, request, EvalRequest(code, language=language))  # type: ignore[arg-type]
 
     def _call(self, connection: Connection, request: Request) -> Pending | None:
-        work = decode_call(request.body)
-        return self._submit(connection, request, work, work.key, work.timeout_ms)
+        return self._submit(connection, request, decode_call(request.body))
 
-    def _submit(
-        self,
-        connection: Connection,
-        request: Request,
-        work: EvalRequest | CallRequest,
-        key: str | None,
-        timeout_ms: int | None,
-    ) -> Pending | None:
-        if request.key is not None and key is None:
-            key = _text(request.key, names.HEADER_KEY)
-        seconds = self._timeout(request, timeout_ms)
-        exchange = Exchange(self, connection)
-        ticket = Ticket(work, key, request.arrived, request.arrived + seconds, exchange.deliver)
-        ticket.waiter = request
-        if request.trace or self._always:
-            ticket.trace = self._begin(request.trace)
-        exchange.ticket = ticket
+    def _submit(self, connection: Connection, request: Request, work: EvalRequest | CallRequest) -> Pending | None:
+        head, key = request.head, work.key
+        if head.key is not None and key is None:
+            key = _text(head.key, names.HEADER_KEY)
+        if head.timeout_ms is None and work.timeout_ms is None:
+            seconds: float = self.backend.spec.timeouts.eval
+        else:
+            seconds = self._timeout(head.timeout_ms, work.timeout_ms)
+        exchange = Exchange(work, key, request.arrived, request.arrived + seconds, self._bound_deliver)
+        exchange.api = self
+        exchange.request = request
+        exchange.waiter = connection
+        if head.trace or self._always:
+            exchange.trace = self._begin(head.trace)
         try:
-            self.backend.submit(ticket)
+            self.backend.submit(exchange)
         except TyrexError as error:
             self.metrics.refused(error.name)
-            connection.respond(*error_answer(error, trace_line(ticket.trace)))
+            connection.respond(*error_answer(error, trace_line(exchange.trace)))
             if self.observers:
-                self.tell(ticket, error)
+                self.tell(exchange, error)
             return None
         return exchange
 
@@ -182,11 +160,26 @@ class Api:
         for observer in self.observers:
             observer.ended(told)
 
-    def _timeout(self, request: Request, timeout_ms: int | None) -> float:
+    def _deliver(self, ticket: Ticket, outcome: Outcome) -> None:
+        connection: Connection = ticket.waiter
+        trace = trace_line(ticket.trace) if ticket.trace else b""
+        if isinstance(outcome, bytes):
+            connection.respond(JSON_HEAD + _trail(ticket) + trace, b'{"result":%b}' % outcome)
+            self.metrics.ended(OK, ticket)
+        elif isinstance(outcome, Relayed):
+            connection.respond(outcome.start + trace, outcome.body)
+            self.metrics.ended(outcome.name, ticket)
+        else:
+            connection.respond(*error_answer(outcome, _trail(ticket) + trace if ticket.epoch else trace))
+            self.metrics.ended(outcome.name, ticket)
+        if self.observers:
+            self.tell(ticket, outcome)
+
+    def _timeout(self, header: bytes | None, timeout_ms: int | None) -> float:
         """Seconds; the smaller of the body's and the header's, or the pool's default."""
         timeouts = self.backend.spec.timeouts
-        if request.timeout_ms is not None:
-            told = _number(request.timeout_ms)
+        if header is not None:
+            told = _number(header)
             timeout_ms = told if timeout_ms is None else min(told, timeout_ms)
         if timeout_ms is None:
             return timeouts.eval
@@ -198,11 +191,11 @@ class Api:
         return timeout_ms / 1000
 
     def _pool(self, connection: Connection, request: Request) -> None:
-        connection.respond(_JSON_HEAD, encode_json(self.backend.describe()))
+        connection.respond(JSON_HEAD, encode_json(self.backend.describe()))
 
     def _explain(self, connection: Connection, request: Request) -> None:
-        keys = parse_qs(request.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")
-        connection.respond(_JSON_HEAD, encode_json(self.backend.explain(keys[0] if keys else None)))
+        keys = parse_qs(request.head.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")
+        connection.respond(JSON_HEAD, encode_json(self.backend.explain(keys[0] if keys else None)))
 
 
 def _text(raw: bytes, where: str) -> str:

@@ -61,7 +61,7 @@ class Observer(Protocol):
 
 def ending(ticket: Ticket, outcome: "Outcome | None") -> Ending:
     """That of `ticket`; None as outcome if it was abandoned."""
-    request: Request = ticket.waiter
+    request: Request = ticket.request
     slot = ticket.slot
     name, status, fault, eval_id, sent = _told(outcome)
     return Ending(
@@ -72,9 +72,9 @@ def ending(ticket: Ticket, outcome: "Outcome | None") -> Ending:
         ticket.epoch or (slot.epoch if slot is not None else 0),
         (ticket.id or eval_id).decode("latin-1") or None,
         ticket.key is not None,
-        request.path.decode("latin-1"),
+        request.head.path.decode("latin-1"),
         ticket.trace,
-        request.trace,
+        request.head.trace,
         ticket.arrived,
         ticket.started,
         ticket.finished or monotonic(),

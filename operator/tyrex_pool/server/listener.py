@@ -5,6 +5,7 @@ import contextlib
 from pathlib import Path
 from time import monotonic
 
+from tyrex_pool.server.heads import Heads
 from tyrex_pool.server.http import LAST_CALL, Connection, Routes
 
 _SWEEP = 5.0
@@ -17,6 +18,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._connections: set[Connection] = set()
         self._routes = routes
+        self._heads = Heads()
         self._limit = limit
         self._server: asyncio.Server
         self._socket_path: str | None = None
@@ -48,7 +50,7 @@ class Listener:
             connection.limit = limit
 
     def _connection(self) -> Connection:
-        return Connection(self._routes, self._limit, self._connections, self._loop)
+        return Connection(self._routes, self._heads, self._limit, self._connections, self._loop)
 
     def _sweep(self) -> None:
         now = monotonic()

@@ -33,6 +33,7 @@ _LOOK_EVERY = 1.0
 _LOOK_SOON = 0.1
 _LOOK_TIMEOUT = 2.0
 _CONNECTION = "a connection to a runtime"
+_NOT_STARTED = frozenset({NoRuntime.name, Overloaded.name})
 
 log = logging.getLogger("tyrex_pool")
 
@@ -56,8 +57,7 @@ class RemotePool:
         self._balancer = Balancer(self._definition.strategy)
         self._dispatcher = Dispatcher(self._balancer, self, self._loop)
         self._remotes: dict[str, Remote] = {}
-        self._by_upstream: dict[Upstream, Remote] = {}
-        self._carriers: dict[Ticket, Upstream] = {}
+        self._upstreams: set[Upstream] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lacks = "what it should be has not been read yet"
         self._defined = asyncio.Event()
@@ -93,7 +93,7 @@ class RemotePool:
     @property
     def connections(self) -> int:
         """Open ones to runtimes."""
-        return len(self._by_upstream)
+        return len(self._upstreams)
 
     @property
     def ready(self) -> bool:
@@ -131,9 +131,8 @@ class RemotePool:
     def cancel(self, ticket: Ticket) -> None:
         """Leave: closing the connection tells the other server, which drops what has not started."""
         self._dispatcher.cancel(ticket)
-        upstream = self._carriers.get(ticket)
-        if upstream is not None:
-            upstream.close()
+        if ticket.carrier is not None:
+            ticket.carrier.close()
 
     # Who is there
 
@@ -160,6 +159,7 @@ class RemotePool:
 
     def _new(self, name: str, endpoint: Endpoint) -> Remote:
         remote = Remote(Slot(name, 0, self.spec.concurrency, 0, ahead=None), endpoint)
+        remote.slot.behind = remote
         remote.watcher = self._spawn(self._watch(remote))
         return remote
 
@@ -225,26 +225,31 @@ class RemotePool:
     # The dispatcher's driver
 
     def pump(self, slot: Slot) -> None:
-        remote = self._remotes.get(slot.name)
-        if remote is None or remote.slot is not slot:
+        remote: Remote = slot.behind
+        if remote.state is SlotState.STOPPED:
             return  # it is not part of the pool any more
         now = monotonic()
-        while remote.idle and (ticket := self._balancer.take(slot, now)) is not None:
-            if ticket.deadline - GRACE <= now:
+        idle = remote.idle
+        while idle and (slot.waiting or slot.returned):
+            ticket = self._balancer.take(slot, now)
+            if ticket is None:
+                break
+            left = ticket.deadline - GRACE - now
+            if left <= 0.0:
                 self._balancer.drop(ticket)
                 too_late(ticket, now, _CONNECTION)
                 continue
-            upstream = remote.idle.pop()
-            self._carriers[ticket] = upstream
-            upstream.send(ticket, max(1, int((ticket.deadline - GRACE - now) * 1000)), remote.orders)
-        for _ in range(remote.to_open()):
-            remote.opening += 1
-            self._spawn(self._open(remote))
+            upstream = ticket.carrier = idle.pop()
+            upstream.send(ticket, int(left * 1000) or 1, remote.orders)
+        if slot.waiting or slot.returned:
+            for _ in range(remote.to_open()):
+                remote.opening += 1
+                self._spawn(self._open(remote))
 
     async def _open(self, remote: Remote) -> None:
         try:
             async with asyncio.timeout(_LOOK_TIMEOUT):
-                upstream = await connect(remote.slot.name, remote.endpoint, self)
+                upstream = await connect(remote.slot.name, remote.endpoint, self, remote)
         except OSError as error:
             remote.opening -= 1
             if not remote.open and remote.state is not SlotState.STOPPED:  # else the others serve what waits
@@ -256,39 +261,43 @@ class RemotePool:
             return
         remote.open.add(upstream)
         remote.idle.append(upstream)
-        self._by_upstream[upstream] = remote
+        self._upstreams.add(upstream)
         self.pump(remote.slot)
 
     def answered(self, upstream: Upstream, ticket: Ticket, outcome: Relayed) -> None:
-        remote = self._by_upstream[upstream]
+        remote: Remote = upstream.behind
         slot = remote.slot
-        del self._carriers[ticket]
+        ticket.carrier = None
         self._balancer.finish(ticket, monotonic())
-        slot.epoch = upstream.epoch or slot.epoch
         if upstream.epoch:
+            slot.epoch = upstream.epoch
             remote.learn_load(upstream.load)
         upstream.idle_since = ticket.finished
         if remote.state is SlotState.STOPPED:
             upstream.close()  # this was the last that it had to do
         elif upstream.reusable:
             remote.idle.append(upstream)
-        full = outcome.name == Overloaded.name and moves(self._definition.strategy, ticket.key)
-        if full or outcome.name == NoRuntime.name:
+        if outcome.name in _NOT_STARTED and self._may_move(ticket, outcome):
             self._again(ticket, outcome)
         else:
             answer(ticket, outcome)
         if slot.waiting or slot.returned:
             self.pump(slot)
 
+    def _may_move(self, ticket: Ticket, outcome: Relayed) -> bool:
+        """Whether an eval that one runtime would not take may be offered to another."""
+        return outcome.name == NoRuntime.name or moves(self._definition.strategy, ticket.key)
+
     def lost(self, upstream: Upstream, ticket: Ticket | None) -> None:
-        remote = self._by_upstream.pop(upstream, None)
-        if remote is None:
+        if upstream not in self._upstreams:
             return
+        self._upstreams.remove(upstream)
+        remote: Remote = upstream.behind
         remote.open.discard(upstream)
         with contextlib.suppress(ValueError):
             remote.idle.remove(upstream)
         if ticket is not None:
-            self._carriers.pop(ticket, None)
+            ticket.carrier = None
             if ticket.state is not State.DONE:
                 self._balancer.finish(ticket, monotonic())
             answer(ticket, DeadRuntimeError(f"the connection to {remote.slot.name} broke while it had the eval"))
@@ -297,7 +306,7 @@ class RemotePool:
 
     def overdue(self, ticket: Ticket) -> None:
         """The other server did not keep the deadline: it is cut off or stuck."""
-        upstream = self._carriers.get(ticket)
+        upstream: Upstream | None = ticket.carrier
         if upstream is None:
             too_late(ticket, monotonic(), _CONNECTION)
             return
@@ -317,7 +326,7 @@ class RemotePool:
         """Close every connection; what is not answered yet gets an error."""
         for name in list(self._remotes):
             self._remove(name)
-        for upstream in list(self._by_upstream):
+        for upstream in list(self._upstreams):
             upstream.close()
         for task in list(self._tasks):
             task.cancel()

@@ -222,3 +222,13 @@ def test_a_refused_ticket_leaves_no_trace(full: bool) -> None:
         scene.balancer.submit(scene.ticket("b", 1.0))
     assert scene.slots[0].own == before
     assert scene.balancer.overdue(5.0) == []
+
+
+def test_an_eval_that_one_runtime_could_not_take_goes_to_another() -> None:
+    scene = Scene(size=3)
+    for avoid in (0, 1, 2, 0, 0, 0):
+        chosen = scene.balancer.submit(scene.ticket("a"), avoid=scene.slots[avoid])
+        assert chosen is not scene.slots[avoid]
+    scene.balancer.set_ready(scene.slots[:1])
+    with pytest.raises(NoRuntime):
+        scene.balancer.submit(scene.ticket("a"), avoid=scene.slots[0])

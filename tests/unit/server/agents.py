@@ -15,7 +15,7 @@ from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.wire import problem
 from tyrex_pool.server.definition import Definition
 from tyrex_pool.server.discovery import Endpoint
-from tyrex_pool.server.messages import Request
+from tyrex_pool.server.messages import Head, Request
 from tyrex_pool.server.remote import RemotePool
 
 RESULT = b'{"result":3}'
@@ -133,8 +133,8 @@ async def pool_of(*agents: Agent, strategy: str = "RoundRobin") -> AsyncIterator
 def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: bytes = b"") -> Awaitable[str]:
     """The outcome's name ("ok" for a result) of an eval with so many seconds to its deadline."""
     outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    request = Request()
-    request.path, request.body = b"/v1/eval", b'{"code": "1 + 2"}'
+    head = Head()
+    head.path = b"/v1/eval"
 
     def deliver(ticket: Ticket, told: Any) -> None:
         assert not outcome.done(), "answered twice"
@@ -142,7 +142,7 @@ def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: b
 
     now = monotonic()
     ticket = Ticket(None, key, now, now + seconds, deliver)
-    ticket.waiter = request
+    ticket.request = Request(head, b'{"code": "1 + 2"}', now)
     ticket.trace = trace
     pool.submit(ticket)
     return asyncio.wait_for(outcome, 10)

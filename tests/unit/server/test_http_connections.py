@@ -15,6 +15,7 @@ from tests.unit.server.listening import (
     post,
 )
 from tyrex_pool.model.errors import NoRuntime
+from tyrex_pool.server.heads import Heads
 from tyrex_pool.server.http import Connection, Pending, Routes
 from tyrex_pool.server.messages import Request, error_answer
 
@@ -166,7 +167,7 @@ async def test_large_bodies_that_wait_pause_the_reading() -> None:
         return waiting[-1]
 
     routes: Routes = {b"/later": {b"POST": handle}}
-    connection, wire = Connection(routes, 1 << 20, set(), asyncio.get_running_loop()), Wire()
+    connection, wire = Connection(routes, Heads(), 1 << 20, set(), asyncio.get_running_loop()), Wire()
     connection.connection_made(cast("asyncio.Transport", wire))
     body = b"x" * 900_000
     stream = memoryview(post("/later", body) * 16)

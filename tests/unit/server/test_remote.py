@@ -10,7 +10,7 @@ import pytest
 from tests.unit.server.agents import FULL, Agent, ask, pool_of
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.server.api import Relayed
-from tyrex_pool.server.messages import Request
+from tyrex_pool.server.messages import Head, Request
 from tyrex_pool.server.remote import GRACE
 
 
@@ -83,11 +83,11 @@ async def test_the_trace_of_an_eval_is_passed_on() -> None:
 async def test_the_answer_is_passed_on() -> None:
     async with pool_of(Agent(503, FULL)) as pool:
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        request = Request()
-        request.path = b"/v1/eval"
+        head = Head()
+        head.path = b"/v1/eval"
         deliver: Callable[[Ticket, Any], None] = lambda ticket, told: outcome.set_result(told)  # noqa: E731
         ticket = Ticket(None, None, monotonic(), monotonic() + 5, deliver)
-        ticket.waiter = request
+        ticket.request = Request(head, b"", 0.0)
         pool.submit(ticket)
         told = await asyncio.wait_for(outcome, 10)
     assert isinstance(told, Relayed)
