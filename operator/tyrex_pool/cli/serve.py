@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
@@ -18,6 +19,7 @@ from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.metrics import IsolateMetrics
 from tyrex_pool.server.service import Service
+from tyrex_pool.server.stream import Stream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +67,7 @@ async def serve_pool(
 async def _serve(
     pool: Pool, api: Api, args: argparse.Namespace, stop: asyncio.Event, flexible: bool, drain: Callable[[], float]
 ) -> int:
-    service = await Service.open(api, Admin(pool, api.metrics), address(args, flexible))
+    service = await Service.open(api, Admin(pool, api.metrics), address(args, flexible), partial(Stream, api))
     try:
         pool.start()
         ready = await _show_start(pool, stop)

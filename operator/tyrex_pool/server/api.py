@@ -47,8 +47,12 @@ class Relayed:
 
 
 Outcome = bytes | TyrexError | Relayed
+Work = EvalRequest | CallRequest
 _JSON = (names.TYPE_JSON.encode(), b"")
 JSON_HEAD = head(200, names.TYPE_JSON)
+"""The start of every result."""
+_EVAL = names.PATH_EVAL.encode()
+_CALL = names.PATH_CALL.encode()
 _TYPES = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
 
 
@@ -59,39 +63,34 @@ class Exchange(Ticket):
     api: "Api"
 
     def abandon(self) -> None:
-        self.api.backend.cancel(self)
-        self.api.metrics.refused(ABANDONED)
-        if self.api.observers:
-            self.api.tell(self, None)
+        self.api.abandon(self)
 
 
-def _trail(ticket: Ticket) -> bytes:
-    """Who ran it and how long it took, as header lines."""
-    slot = ticket.slot
-    assert slot is not None
-    load = slot.own + slot.elsewhere
+def trail(ticket: Ticket) -> bytes:
+    """What an eval was and how long it took, as header lines."""
     started = ticket.started or ticket.finished
     return _TRAIL % (
-        slot.label,
         ticket.epoch,
         ticket.id,
         (started - ticket.arrived) * 1000,
         (ticket.finished - started) * 1000 if ticket.finished else 0.0,
-        load,
     )
 
 
 _TRAIL = (
-    f"{names.HEADER_RUNTIME}: %b\r\n{names.HEADER_EPOCH}: %d\r\n{names.HEADER_EVAL}: %b\r\n"
-    f"{names.HEADER_SERVER_TIMING}: queue;dur=%.3f, eval;dur=%.3f\r\n{names.HEADER_LOAD}: %d\r\n"
+    f"{names.HEADER_EPOCH}: %d\r\n{names.HEADER_EVAL}: %b\r\n"
+    f"{names.HEADER_SERVER_TIMING}: queue;dur=%.3f, eval;dur=%.3f\r\n"
 ).encode()
+RUNTIME = f"{names.HEADER_RUNTIME}: %b\r\n".encode()
+"""Who ran it, as a header line."""
+_RESULT = JSON_HEAD + RUNTIME + b"%b%b"
 
 
 class Api:
     """Handlers over a backend; `routes` is what a listener wants.
 
-    `begin` makes the trace of an eval from the header that came with it, which may be empty; without it that one is
-    passed on. `observers` hear how each eval ended.
+    `begin` makes the trace of an eval from the one that came with it, which may be empty; without it that one is passed
+    on. `observers` hear how each eval ended. `traces` says that an eval needs a trace even if it came without one.
     """
 
     def __init__(
@@ -104,33 +103,31 @@ class Api:
         self.backend = backend
         self.metrics = metrics
         self.observers = observers
-        self._always = begin is not None
+        self.traces = begin is not None
         self._begin = begin or accepted
         self._bound_deliver = self._deliver
         self.routes: Routes = {
-            names.PATH_EVAL.encode(): {b"POST": self._eval},
-            names.PATH_CALL.encode(): {b"POST": self._call},
+            _EVAL: {b"POST": self._eval},
+            _CALL: {b"POST": self._call},
             names.PATH_POOL.encode(): {b"GET": self._pool},
             names.PATH_EXPLAIN.encode(): {b"GET": self._explain},
         }
 
+    def read(self, request: Request) -> Work:
+        """What `request`, which may have come in another way than over HTTP, asks for. Raises InvalidRequest."""
+        if request.head.path == _EVAL:
+            return _read_eval(request)
+        if request.head.path == _CALL:
+            return decode_call(request.body)
+        raise InvalidRequest(f"there is no {request.head.path.decode('latin-1')}")
+
     def _eval(self, connection: Connection, request: Request) -> Pending | None:
-        kind = request.head.content_type
-        if kind not in _JSON:
-            kind = kind.partition(b";")[0].strip().lower()
-        if kind in _JSON:
-            return self._submit(connection, request, decode_eval(request.body))
-        language = _TYPES.get(kind)
-        if language is None:
-            known = ", ".join((names.TYPE_JSON, *names.LANGUAGES))
-            raise InvalidRequest(f"Content-Type: write one of {known}; got {kind.decode('latin-1')!r}")
-        code = _text(request.body, "the body")
-        return self._submit(connection, request, EvalRequest(code, language=language))  # type: ignore[arg-type]
+        return self._submit(connection, request, _read_eval(request))
 
     def _call(self, connection: Connection, request: Request) -> Pending | None:
         return self._submit(connection, request, decode_call(request.body))
 
-    def _submit(self, connection: Connection, request: Request, work: EvalRequest | CallRequest) -> Pending | None:
+    def _submit(self, connection: Connection, request: Request, work: Work) -> Pending | None:
         head, key = request.head, work.key
         if head.key is not None and key is None:
             key = _text(head.key, names.HEADER_KEY)
@@ -142,8 +139,8 @@ class Api:
         exchange.api = self
         exchange.request = request
         exchange.waiter = connection
-        if head.trace or self._always:
-            exchange.trace = self._begin(head.trace)
+        if head.trace or self.traces:
+            self.trace(exchange, head.trace)
         try:
             self.backend.submit(exchange)
         except TyrexError as error:
@@ -153,6 +150,18 @@ class Api:
                 self.tell(exchange, error)
             return None
         return exchange
+
+    def trace(self, ticket: Ticket, header: bytes) -> None:
+        """Give `ticket` its trace; `header` is the one that came with it."""
+        ticket.parent = header
+        ticket.trace = self._begin(header)
+
+    def abandon(self, ticket: Ticket) -> None:
+        """Nobody waits for `ticket` any more."""
+        self.backend.cancel(ticket)
+        self.metrics.refused(ABANDONED)
+        if self.observers:
+            self.tell(ticket, None)
 
     def tell(self, ticket: Ticket, outcome: Outcome | None) -> None:
         """Tell the observers; None: nobody waited any more."""
@@ -164,13 +173,14 @@ class Api:
         connection: Connection = ticket.waiter
         trace = trace_line(ticket.trace) if ticket.trace else b""
         if isinstance(outcome, bytes):
-            connection.respond(JSON_HEAD + _trail(ticket) + trace, b'{"result":%b}' % outcome)
+            connection.respond(_RESULT % (_label(ticket), trail(ticket), trace), b'{"result":%b}' % outcome)
             self.metrics.ended(OK, ticket)
         elif isinstance(outcome, Relayed):
             connection.respond(outcome.start + trace, outcome.body)
             self.metrics.ended(outcome.name, ticket)
         else:
-            connection.respond(*error_answer(outcome, _trail(ticket) + trace if ticket.epoch else trace))
+            told = RUNTIME % _label(ticket) + trail(ticket) if ticket.epoch else b""
+            connection.respond(*error_answer(outcome, told + trace))
             self.metrics.ended(outcome.name, ticket)
         if self.observers:
             self.tell(ticket, outcome)
@@ -196,6 +206,25 @@ class Api:
     def _explain(self, connection: Connection, request: Request) -> None:
         keys = parse_qs(request.head.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")
         connection.respond(JSON_HEAD, encode_json(self.backend.explain(keys[0] if keys else None)))
+
+
+def _read_eval(request: Request) -> EvalRequest:
+    kind = request.head.content_type
+    if kind not in _JSON:
+        kind = kind.partition(b";")[0].strip().lower()
+    if kind in _JSON:
+        return decode_eval(request.body)
+    language = _TYPES.get(kind)
+    if language is None:
+        known = ", ".join((names.TYPE_JSON, *names.LANGUAGES))
+        raise InvalidRequest(f"Content-Type: write one of {known}; got {kind.decode('latin-1')!r}")
+    return EvalRequest(_text(request.body, "the body"), language=language)  # type: ignore[arg-type]
+
+
+def _label(ticket: Ticket) -> bytes:
+    slot = ticket.slot
+    assert slot is not None
+    return slot.label
 
 
 def _text(raw: bytes, where: str) -> str:

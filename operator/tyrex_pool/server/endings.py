@@ -24,7 +24,7 @@ class Ending(NamedTuple):
     """Nothing of it is the guest's or the caller's text: no code, no key, no result, no message of an error.
 
     `outcome` is OK, ABANDONED or the name of an error; `status` 0 where nothing was answered. `trace` is that of the
-    eval, `parent` the header that came with the request. Times are `monotonic()` seconds, `started` 0 for an eval
+    eval, `parent` the one that it came with. Times are `monotonic()` seconds, `started` 0 for an eval
     that never did. `received` and `sent` are bytes of bodies.
     """
 
@@ -74,7 +74,7 @@ def ending(ticket: Ticket, outcome: "Outcome | None") -> Ending:
         ticket.key is not None,
         request.head.path.decode("latin-1"),
         ticket.trace,
-        request.head.trace,
+        ticket.parent if ticket.trace else b"",
         ticket.arrived,
         ticket.started,
         ticket.finished or monotonic(),

@@ -17,6 +17,7 @@ import httptools
 
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest, PayloadTooLarge, TyrexError
+from tyrex_pool.model.frames import is_handshake
 from tyrex_pool.server.heads import END, Heads
 from tyrex_pool.server.messages import Head, Request, error_answer, plain_problem
 
@@ -47,6 +48,25 @@ class Pending(Protocol):
         ...
 
 
+class Peer(Protocol):
+    """A connection of whatever kind, as its listener sees it."""
+
+    limit: int
+    """Bytes that a body may have; it may change."""
+
+    def finish(self, last_call: float = 0.0) -> None:
+        """Close when all requests are answered that have come, and one that still comes within `last_call` seconds."""
+        ...
+
+    def sweep(self, now: float) -> None:
+        """Close it if the client has been silent, or slow, for too long."""
+        ...
+
+    def close(self) -> None: ...
+
+
+MakeStream = Callable[[Any, int, set[Peer]], object]
+"""Takes a transport over from HTTP; told the limit of bodies, and where to register."""
 Handler = Callable[["Connection", Request], Pending | None]
 """Answers through `connection.respond`, at once (None) or later (the Pending to abandon)."""
 Routes = Mapping[bytes, Mapping[bytes, Handler]]
@@ -73,15 +93,25 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One client. `limit` bounds a body in bytes and may change; `connections` is where it registers itself."""
+    """One client. `limit` bounds a body in bytes and may change; `peers` is where it registers itself.
+
+    With `streams` a client may go on with one of those.
+    """
 
     def __init__(
-        self, routes: Routes, heads: Heads, limit: int, connections: set["Connection"], loop: asyncio.AbstractEventLoop
+        self,
+        routes: Routes,
+        heads: Heads,
+        limit: int,
+        peers: set[Peer],
+        loop: asyncio.AbstractEventLoop,
+        streams: MakeStream | None = None,
     ) -> None:
         self._routes = routes
         self._heads = heads
         self.limit = limit
-        self._connections = connections
+        self._peers = peers
+        self._streams = streams
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
         self._waiting: deque[tuple[Request, bool]] = deque()
@@ -107,10 +137,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
-        self._connections.add(self)
+        self._peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
+        self._peers.discard(self)
         self._closing = True
         self._waiting.clear()
         if self._pending is not None:
@@ -148,9 +178,11 @@ class Connection(asyncio.Protocol):
     def _parse(self, data: bytes) -> None:
         """Give `data`, which is more, less or something else than a request whose head came before, to the parser."""
         if self._closing or self._refused:
-            return
+            return None
         whole = data if self._between else b""
         if not self._in_body and b"pgrade" in data:
+            if self._streams is not None and not self._busy and is_handshake(whole):
+                return self._switch(self._streams)
             data, whole = _without_upgrade(data), b""
         self._unfinished += len(data)
         self._feed(data)
@@ -158,6 +190,11 @@ class Connection(asyncio.Protocol):
             self._head_too_large()
         if whole and self._between and self._plain and not self._refused:
             self._heads.learn(whole, self._request)
+
+    def _switch(self, streams: MakeStream) -> None:
+        self._closing = True
+        self._peers.discard(self)
+        streams(self._transport, self.limit, self._peers)
 
     # The parser's side
 
