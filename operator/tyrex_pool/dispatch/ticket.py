@@ -22,12 +22,13 @@ class Ticket:
 
     `work` is what to evaluate, opaque here. `deliver(ticket, outcome)` is called by the rim, once; None when
     nobody waits for the answer any more. `waiter` and `request` are for whoever gave it, `carrier` is for whoever
-    sends it; `trace` is as `model.trace_context` has it, and with it there is `parent`: the header that came.
+    sends it, `bucket` for Deadlines; `trace` is as `model.trace_context` has it, and with it there is `parent`: the
+    header that came.
     """
 
     __slots__ = (
-        "arrived", "attempts", "carrier", "deadline", "deliver", "epoch", "finished", "id", "key", "lease", "parent",
-        "request", "slot", "started", "state", "trace", "waiter", "work",
+        "arrived", "attempts", "bucket", "carrier", "deadline", "deliver", "epoch", "finished", "id", "key", "lease",
+        "parent", "request", "slot", "started", "state", "trace", "waiter", "work",
     )  # fmt: skip
     parent: bytes
 
@@ -53,6 +54,7 @@ class Ticket:
         self.lease = 0.0
         self.attempts = 0
         self.trace = b""
+        self.bucket: Any = None
         self.waiter: Any = None
         self.request: Any = None
         self.carrier: Any = None

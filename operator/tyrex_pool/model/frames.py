@@ -20,7 +20,8 @@ from tyrex_pool.model import names
 PROTOCOL: Final = "tyrex-stream"
 GOODBYE: Final = 0
 """The number of no eval."""
-_FRAME: Final = struct.Struct(">II")
+HEADER: Final = struct.Struct(">II")
+"""Length and number."""
 _REQUEST: Final = f"GET {names.PATH_STREAM} HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n"
 _OFFER: Final = f"\r\nUpgrade: {PROTOCOL}\r\n".encode()
 _START: Final = f"GET {names.PATH_STREAM} HTTP/1.1\r\n".encode()
@@ -69,7 +70,7 @@ def is_handshake(request: bytes) -> bool:
 
 def frame(number: int, content: bytes = b"") -> bytes:
     """The frame of an order, an answer or, without content, of a mere number."""
-    return _FRAME.pack(len(content), number) + content
+    return HEADER.pack(len(content), number) + content
 
 
 class Frames:
@@ -78,7 +79,7 @@ class Frames:
     def __init__(self, longest: int) -> None:
         self.longest = longest
         self._held = bytearray()
-        self._wanted = _FRAME.size
+        self._wanted = HEADER.size
         self._skip = 0
 
     def feed(self, data: bytes) -> list[tuple[int, bytes | None]]:
@@ -98,10 +99,10 @@ class Frames:
     def _cut(self, data: bytes) -> list[tuple[int, bytes | None]]:
         frames: list[tuple[int, bytes | None]] = []
         at, size = 0, len(data)
-        self._wanted = _FRAME.size
-        while size - at >= _FRAME.size:
-            length, number = _FRAME.unpack_from(data, at)
-            end = at + _FRAME.size + length
+        self._wanted = HEADER.size
+        while size - at >= HEADER.size:
+            length, number = HEADER.unpack_from(data, at)
+            end = at + HEADER.size + length
             if length > self.longest:
                 frames.append((number, None))
                 self._skip = max(0, end - size)
@@ -109,7 +110,7 @@ class Frames:
                 self._wanted = end - at
                 break
             else:
-                frames.append((number, data[at + _FRAME.size : end]))
+                frames.append((number, data[at + HEADER.size : end]))
             at = min(end, size)
         if at < size:
             self._held += data[at:]

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tyrex_pool.model.frames import frame
+from tyrex_pool.model.frames import HEADER
 
 
 class Outbox:
@@ -16,7 +16,7 @@ class Outbox:
     def add(self, number: int, content: bytes = b"", at_once: bool = False) -> None:
         """Send a frame in this turn of the loop; `at_once`: no other is to be expected in it."""
         frames = self._frames
-        frames.append(frame(number, content))
+        frames.append(HEADER.pack(len(content), number) + content)
         if at_once:
             self.flush()
         elif len(frames) == 1:

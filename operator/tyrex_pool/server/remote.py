@@ -267,10 +267,10 @@ class RemotePool:
         remote: Remote = upstream.behind
         slot = remote.slot
         ticket.carrier = None
-        self._balancer.finish(ticket, monotonic())
         if answered.epoch:
             slot.epoch = answered.epoch
-            remote.learn_load(answered.load)
+            slot.elsewhere = max(0, answered.load - slot.own + 1)  # `finish` reckons with it
+        self._balancer.finish(ticket, monotonic())
         outcome = Relayed(answered.start + remote.label + answered.more, answered.body, answered.name)
         if answered.name in _NOT_STARTED and self._may_move(ticket, outcome):
             self._again(ticket, outcome)
