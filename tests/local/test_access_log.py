@@ -20,9 +20,9 @@ Hop = tuple[Command, Lines]
 Start = Callable[..., Hop]
 
 
-@pytest.fixture(params=["serve", "proxy"])
+@pytest.fixture(params=["serve", "proxy", "agent"])
 def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
-    """Starts the command with options; also what its access log holds."""
+    """Starts the command with options, an agent behind a proxy; also what its access log holds."""
     (tmp_path / "hop.yaml").write_text(MANIFEST)
     manifest, path = str(tmp_path / "hop.yaml"), tmp_path / "log"
 
@@ -34,9 +34,11 @@ def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
 
         def start(*options: str) -> Hop:
             words: tuple[str, ...] = ("serve", manifest)
-            if request.param == "proxy":
-                agent = stack.enter_context(logging_to(log, "agent", manifest, *PORTS))
+            if request.param != "serve":
+                theirs = options if request.param == "agent" else ()
+                agent = stack.enter_context(logging_to(log, "agent", manifest, *PORTS, *theirs))
                 words = ("proxy", "--runtime", agent.url)
+                options = () if request.param == "agent" else options
             front = stack.enter_context(logging_to(log, *words, *PORTS, *options))
             until(lambda: front.status()["ready"])
             return front, lines
@@ -56,7 +58,7 @@ def test_a_line_for_each_eval(start: Start) -> None:
         ("execution_error", 422, "guest", False, second.headers["tyrex-eval"]),
     ]
     for line, answer in zip(lines(), (first, second), strict=True):
-        assert line["runtime"] == answer.headers["tyrex-runtime"]
+        assert line["runtime"] in (answer.headers["tyrex-runtime"], "hop-0")  # a proxy's names are addresses
         assert (line["bytes_in"], line["bytes_out"]) == (len(answer.request.content), len(answer.content))
         assert line["run_ms"] > 0
     assert not {"secret", "user-1"} & set(str(lines()).split("'"))
@@ -71,6 +73,13 @@ def test_a_caller_that_leaves(start: Start) -> None:
     assert (lines()[0]["outcome"], lines()[0]["status"]) == ("abandoned", 0)
     text = httpx.get(front.facts["admin"] + "/metrics", trust_env=False).content
     assert value(text, "tyrex_evals_total", outcome="abandoned", strategy="RoundRobin") == 1
+
+
+def test_on_by_the_environment(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TYREX_ACCESS_LOG", "1")
+    front, lines = start()
+    assert front.post("1 + 2").json() == {"result": 3}
+    until(lambda: {"ok"} == {line["outcome"] for line in lines()})
 
 
 def test_off_by_default(start: Start) -> None:

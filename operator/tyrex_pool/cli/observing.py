@@ -2,12 +2,14 @@
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from tyrex_pool.cli.output import BadInput
+from tyrex_pool.model import names
 from tyrex_pool.server.access_log import AccessLog
 from tyrex_pool.server.api import Api, Backend
 from tyrex_pool.server.endings import Observer
@@ -26,7 +28,12 @@ class Named(Backend, Protocol):
 
 def add_observing(parser: argparse.ArgumentParser) -> None:
     """The options that say what is written down."""
-    parser.add_argument("--access-log", action="store_true", help="write a line for each eval to stderr")
+    parser.add_argument(
+        "--access-log",
+        action="store_true",
+        default=os.environ.get(names.ACCESS_LOG_VARIABLE) == "1",
+        help=f"write a line for each eval to stderr (also ${names.ACCESS_LOG_VARIABLE}=1)",
+    )
 
 
 @asynccontextmanager
