@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import resource
@@ -140,6 +141,8 @@ class _Readable(logging.Formatter):
 
 def announce(pool: dict[str, Any], args: argparse.Namespace, service: Service) -> str:
     """Tell where the pool (as `GET /v1/pool` shows it) is served: text for people, one JSON line for programs."""
+    gc.collect()
+    gc.freeze()  # all of this stays: the collector need not look at it again, while evals wait
     url = f"unix:{args.socket}" if args.socket else f"http://{_reachable(args.host)}:{service.public.port}"
     admin = f"http://{_reachable(args.host)}:{service.private.port}"
     if sys.stdout.isatty():

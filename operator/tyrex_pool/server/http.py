@@ -8,7 +8,6 @@ when the client reads too slowly.
 import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Protocol
@@ -98,6 +97,13 @@ class Connection(asyncio.Protocol):
     With `streams` a client may go on with one of those.
     """
 
+    __slots__ = (
+        "_between", "_busy", "_chunks", "_closing", "_expects", "_finishing", "_head", "_head_only", "_head_size",
+        "_heads", "_held", "_in_body", "_keep_alive", "_loop", "_parser", "_paused", "_peers", "_pending", "_plain",
+        "_refusal", "_refused", "_request", "_routes", "_since", "_size", "_slow_reader", "_streams", "_transport",
+        "_unfinished", "_url", "_waiting", "limit",
+    )  # fmt: skip
+
     def __init__(
         self,
         routes: Routes,
@@ -114,7 +120,7 @@ class Connection(asyncio.Protocol):
         self._streams = streams
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: deque[tuple[Request, bool]] = deque()
+        self._waiting: list[tuple[Request, bool]] = []  # a deque is made for thousands, and larger
         self._between = True
         self._plain = False
         self._pending: Pending | None = None
@@ -285,7 +291,7 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         """Handle requests for as long as each is answered at once; a refusal comes after them."""
         while self._waiting and not (self._busy or self._slow_reader or self._closing):
-            request, self._keep_alive = self._waiting.popleft()
+            request, self._keep_alive = self._waiting.pop(0)
             self._held -= len(request.body)
             self._head_only = request.head.method == b"HEAD"
             self._handle(request)
