@@ -130,8 +130,8 @@ class Api:
         exchange.api = self
         exchange.request = request
         exchange.waiter = connection
-        if head.trace or self.traces:
-            self.trace(exchange, head.trace)
+        if request.trace or self.traces:
+            self.trace(exchange, request.trace)
         try:
             self.backend.submit(exchange)
         except TyrexError as error:

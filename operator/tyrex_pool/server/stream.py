@@ -67,7 +67,7 @@ class Stream(asyncio.Protocol):
                 self._api.abandon(ticket)
 
     def _take(self, number: int, order: Order, arrived: float) -> None:
-        request = Request(self._head(order), order.body, arrived)
+        request = Request(self._head(order), order.body, arrived, order.trace)
         api = self._api
         try:
             work = api.read(request)
