@@ -13,6 +13,7 @@ import msgspec
 
 from tyrex_pool.cli.hosting import EVERYWHERE, Main, add_address, address, announce, log, read_manifest
 from tyrex_pool.cli.hosting import run as host
+from tyrex_pool.cli.observing import add_observing, api_of
 from tyrex_pool.cli.output import BadInput, operator_extra
 from tyrex_pool.cli.workers import MOST, supervise
 from tyrex_pool.dispatch.strategies import STRATEGIES, begin, make
@@ -23,7 +24,7 @@ from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.definition import Definition
 from tyrex_pool.server.discovery import Endpoint, StaticList
-from tyrex_pool.server.metrics import Metrics, UpstreamMetrics
+from tyrex_pool.server.metrics import UpstreamMetrics
 from tyrex_pool.server.remote import RemotePool
 from tyrex_pool.server.service import Service
 
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--namespace", metavar="NS", help="where that TyrexPool is")
     parser.add_argument("--workers", type=_count, default=1, metavar="N", help="processes that share the port")
     add_address(parser, EVERYWHERE)
+    add_observing(parser)
 
 
 def _count(text: str) -> int:
@@ -102,7 +104,8 @@ def _listed(args: argparse.Namespace, front: Front) -> Main:
         raise BadInput(f"--runtime: {error}") from error
     name, definition = _defined(args, size=len({endpoint.name for endpoint in endpoints}))
     begin(definition.strategy, front.share)
-    return lambda stop: _serve_listed(front, name, definition, endpoints, stop)
+    discovery = StaticList(endpoints)
+    return lambda stop: _serve_listed(args, front, RemotePool(name, definition), discovery, stop)
 
 
 def _defined(args: argparse.Namespace, size: int) -> tuple[str, Definition]:
@@ -117,10 +120,9 @@ def _defined(args: argparse.Namespace, size: int) -> tuple[str, Definition]:
 
 
 async def _serve_listed(
-    front: Front, name: str, definition: Definition, endpoints: list[Endpoint], stop: asyncio.Event
+    args: argparse.Namespace, front: Front, pool: RemotePool, discovery: StaticList, stop: asyncio.Event
 ) -> int:
-    pool = RemotePool(name, definition)
-    return await _serve(front, pool, stop, lambda: pool.follow(StaticList(endpoints)))
+    return await _serve(args, front, pool, stop, lambda: pool.follow(discovery))
 
 
 async def _serve_followed(args: argparse.Namespace, front: Front, stop: asyncio.Event) -> int:
@@ -138,6 +140,7 @@ async def _serve_followed(args: argparse.Namespace, front: Front, stop: asyncio.
         pool = RemotePool(args.pool)
         discovery = EndpointSlices(watch, args.namespace, args.pool)
         return await _serve(
+            args,
             front,
             pool,
             stop,
@@ -146,33 +149,43 @@ async def _serve_followed(args: argparse.Namespace, front: Front, stop: asyncio.
         )
 
 
-async def _serve(front: Front, pool: RemotePool, stop: asyncio.Event, *followers: Callable[[], Awaitable[None]]) -> int:
+async def _serve(
+    args: argparse.Namespace,
+    front: Front,
+    pool: RemotePool,
+    stop: asyncio.Event,
+    *followers: Callable[[], Awaitable[None]],
+) -> int:
     """Serve `pool` until `stop`, while `followers` tell it what it is; then drain."""
-    metrics = Metrics(pool.describe, UpstreamMetrics(pool))
     following = [asyncio.create_task(_keep(follow)) for follow in followers]
     try:
-        service = await front.open(Api(pool, metrics), Admin(pool, metrics))
-
-        def changed() -> None:
-            service.limit_requests(int(pool.spec.limits.request))
-            metrics.note_strategy()
-
-        pool.changed = changed
-        changed()
-        try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)
-            front.announce(pool.describe(), service)
-            await stop.wait()
-            await service.drain(float(pool.spec.timeouts.drain))
-        finally:
-            await service.close()
+        async with api_of(pool, "proxy", args, UpstreamMetrics(pool)) as api:
+            await _answer(front, pool, api, stop)
     finally:
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
         await pool.close()
     return 0
+
+
+async def _answer(front: Front, pool: RemotePool, api: Api, stop: asyncio.Event) -> None:
+    service = await front.open(api, Admin(pool, api.metrics))
+
+    def changed() -> None:
+        service.limit_requests(int(pool.spec.limits.request))
+        api.metrics.note_strategy()
+
+    pool.changed = changed
+    changed()
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)
+        front.announce(pool.describe(), service)
+        await stop.wait()
+        await service.drain(float(pool.spec.timeouts.drain))
+    finally:
+        await service.close()
 
 
 async def _keep(follow: Callable[[], Awaitable[None]]) -> None:
