@@ -184,6 +184,7 @@ class RemotePool:
                 await asyncio.sleep(pause(remote.slot.index, monotonic()) if ready else _LOOK_SOON)
 
     async def _look(self, remote: Remote, lookout: Lookout) -> None:
+        before = remote.slot.own
         try:
             async with asyncio.timeout(_LOOK_TIMEOUT):
                 report = await lookout.look()
@@ -194,8 +195,8 @@ class RemotePool:
         if not report.serving:
             self._down(remote, *report.trouble)
             return
-        was_ready = remote.state is SlotState.READY
-        remote.learn(report)
+        was_ready = remote.state in SERVING
+        remote.learn(report, max(before, remote.slot.own))  # an eval may have ended since it was counted there
         self._give_orders(remote)
         if not was_ready:
             self._update()
@@ -210,10 +211,12 @@ class RemotePool:
 
     def _down(self, remote: Remote, state: SlotState, reason: str) -> None:
         """Choose it no more; what has not been sent goes elsewhere."""
+        was_ready = remote.state in SERVING
         remote.state, remote.reason = state, reason
         if state in _GONE:
             self._abandon(remote)
-        self._update()
+        if was_ready:
+            self._update()
         for ticket in self._balancer.evict(remote.slot):
             self._again(ticket, NoRuntime(f"runtime {remote.slot.name} cannot be reached: {reason}"))
 

@@ -25,7 +25,8 @@ FULL = Overloaded("full")
 class Agent:
     """Answers each eval with `error` or a result, and asks to end its stream after every `last`th answer on it.
 
-    While `gate` is not set, evals wait. `seen` has the order of each eval, and `report` is what it tells of itself.
+    While `gate` is not set, evals wait. `seen` has the order of each eval, and `report` is what it tells of itself, as
+    it was when it was asked for the `looks`th time; while `looked` is not set, that waits.
     """
 
     def __init__(self, error: TyrexError | None = None, last: int = 0) -> None:
@@ -33,6 +34,9 @@ class Agent:
         self.last = last
         self.gate = asyncio.Event()
         self.gate.set()
+        self.looked = asyncio.Event()
+        self.looked.set()
+        self.looks = 0
         self.seen: list[Order] = []
         self.forgotten = 0
         self.connections = 0
@@ -59,6 +63,8 @@ class Agent:
                 await self._stream(reader, writer, answers)
             else:
                 body = json.dumps(self.report).encode()
+                self.looks += 1
+                await self.looked.wait()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

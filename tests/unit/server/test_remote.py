@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.server.agents import FULL, Agent, ask, pool_of
+from tests.unit.server.agents import FULL, Agent, ask, pool_of, until
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.frames import Answer
 from tyrex_pool.model.wire import problem
@@ -94,3 +94,20 @@ async def test_the_answer_is_passed_on() -> None:
     assert isinstance(told, Answer)
     assert told.body == problem(FULL)
     assert told.start.startswith(b"HTTP/1.1 503 ")
+
+
+async def test_an_eval_that_ended_during_a_look_is_not_taken_for_somebody_else_s() -> None:
+    agent = Agent()
+    async with pool_of(agent) as pool:
+        agent.gate.clear()
+        agent.looked.clear()
+        outcome = asyncio.ensure_future(ask(pool))
+        await until(lambda: agent.evals == 1)
+        agent.report |= {"inFlight": 1, "runtimes": [{"state": "Ready", "capacity": 1, "epoch": 6}]}
+        looks = agent.looks
+        await until(lambda: agent.looks > looks)
+        agent.gate.set()
+        assert await outcome == "ok"
+        agent.looked.set()
+        await until(lambda: pool.describe()["runtimes"][0]["epoch"] == 6)
+        assert pool.describe()["inFlight"] == 0
