@@ -56,6 +56,8 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
 encode: Final = msgspec.msgpack.Encoder().encode
 decode_order: Final = msgspec.msgpack.Decoder(Order).decode
 decode_answer: Final = msgspec.msgpack.Decoder(Answer).decode
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
+"""What the two raise."""
 
 
 def handshake(host: str) -> bytes:

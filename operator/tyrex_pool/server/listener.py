@@ -68,7 +68,7 @@ class Listener:
 
     def _connection(self) -> Connection:
         connection = Connection(self._routes, self._heads, self._limit, self._peers, self._loop, self._streams)
-        if self._stopped:
+        if self._stopped:  # it was accepted just before
             connection.finish(LAST_CALL)
         return connection
 

@@ -184,6 +184,7 @@ class RemotePool:
                 await asyncio.sleep(pause(remote.slot.index, monotonic()) if ready else _LOOK_SOON)
 
     async def _look(self, remote: Remote, lookout: Lookout) -> None:
+        """See how a runtime is. It is ready when it says so and a stream leads to it."""
         before = remote.slot.own
         try:
             async with asyncio.timeout(_LOOK_TIMEOUT):
@@ -194,6 +195,8 @@ class RemotePool:
         remote.last_error = report.last_error
         if not report.serving:
             self._down(remote, *report.trouble)
+            return
+        if remote.upstream is None and not remote.opening and not await self._open(remote):
             return
         was_ready = remote.state in SERVING
         remote.learn(report, max(before, remote.slot.own))  # an eval may have ended since it was counted there
@@ -213,11 +216,12 @@ class RemotePool:
         """Choose it no more; what has not been sent goes elsewhere."""
         was_ready = remote.state in SERVING
         remote.state, remote.reason = state, reason
-        if state in _GONE:
-            self._abandon(remote)
         if was_ready:
             self._update()
-        for ticket in self._balancer.evict(remote.slot):
+        waiting = self._balancer.evict(remote.slot)
+        if state in _GONE and remote.upstream is not None:
+            remote.upstream.leave()
+        for ticket in waiting:
             self._again(ticket, NoRuntime(f"runtime {remote.slot.name} cannot be reached: {reason}"))
 
     def _update(self) -> None:
@@ -246,7 +250,7 @@ class RemotePool:
                 self._spawn(self._open(remote))
             return
         now = monotonic()
-        while (slot.waiting or slot.returned) and len(upstream) < MOST_AT_ONCE:
+        while (slot.waiting or slot.returned) and not upstream.full and len(upstream) < MOST_AT_ONCE:
             ticket = self._balancer.take(slot, now)
             if ticket is None:
                 break
@@ -257,22 +261,30 @@ class RemotePool:
             else:
                 upstream.send(ticket, int(left * 1000) or 1, remote.queue_order)
 
-    async def _open(self, remote: Remote) -> None:
+    async def _open(self, remote: Remote) -> bool:
+        """Have a stream to `remote`; returns whether there is one now."""
+        remote.opening = True
         try:
             async with asyncio.timeout(_LOOK_TIMEOUT):
                 upstream = await connect(remote.endpoint, self, remote)
         except OSError as error:
-            remote.opening = False
             if remote.state is not SlotState.STOPPED:
                 self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
-            return
-        remote.opening = False
-        if remote.state is SlotState.STOPPED or upstream.gone:
+            return False
+        finally:
+            remote.opening = False
+        if remote.state is SlotState.STOPPED:
             upstream.close()
-            return
+            return False
         self._upstreams.add(upstream)
         remote.upstream = upstream
-        self.pump(remote.slot)
+        self._go_on(remote.slot)
+        return True
+
+    def _go_on(self, slot: Slot) -> None:
+        """There may be room for what waits."""
+        if slot.waiting or slot.returned:
+            self.pump(slot)
 
     def answered(self, upstream: Upstream, ticket: Ticket, answered: Answer) -> None:
         remote: Remote = upstream.behind
@@ -287,17 +299,21 @@ class RemotePool:
             self._again(ticket, answered)
         else:
             answer(ticket, answered)
-        if slot.waiting or slot.returned:
+        if slot.waiting or slot.returned:  # as `_go_on`, without a call for every eval
             self.pump(slot)
 
     def _may_move(self, ticket: Ticket, outcome: Answer) -> bool:
         """Whether an eval that one runtime would not take may be offered to another."""
         return outcome.name == NoRuntime.name or moves(self._definition.strategy, ticket.key)
 
+    def writable(self, upstream: Upstream) -> None:
+        self._go_on(upstream.behind.slot)
+
     def leaving(self, upstream: Upstream) -> None:
         remote: Remote = upstream.behind
         if remote.upstream is upstream:
             remote.upstream = None
+            self._go_on(remote.slot)
 
     def lost(self, upstream: Upstream, tickets: list[Ticket]) -> None:
         self._upstreams.discard(upstream)
@@ -307,8 +323,6 @@ class RemotePool:
             ticket.carrier = None
             self._balancer.finish(ticket, monotonic())
             answer(ticket, DeadRuntimeError(f"the connection to {slot.name} broke while it had the eval"))
-        if slot.waiting or slot.returned:
-            self.pump(slot)
 
     def overdue(self, ticket: Ticket) -> None:
         """The other server did not keep the deadline: it is cut off or stuck. What comes next gets a new stream."""
@@ -316,10 +330,10 @@ class RemotePool:
             too_late(ticket, monotonic(), _CONNECTION)
             return
         upstream: Upstream = ticket.carrier[0]
+        upstream.leave()
         self._withdraw(ticket)
         name = ticket.slot.name if ticket.slot else "?"
         answer(ticket, DeadRuntimeError(f"runtime {name} did not answer by the deadline"))
-        self._abandon(upstream.behind)
 
     def _withdraw(self, ticket: Ticket) -> None:
         """Tell the server that has `ticket` that nobody waits for it."""
@@ -327,12 +341,7 @@ class RemotePool:
         ticket.carrier = None
         self._balancer.finish(ticket, monotonic())
         upstream.forget(number)
-
-    def _abandon(self, remote: Remote) -> None:
-        """Send nothing more on the stream to `remote`; what it has may still be answered."""
-        upstream, remote.upstream = remote.upstream, None
-        if upstream is not None:
-            upstream.leave()
+        self._go_on(upstream.behind.slot)
 
     # Housekeeping
 
