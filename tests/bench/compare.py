@@ -1,0 +1,203 @@
+"""Targets measured in turns, and what the comparison comes to: tables, ratios, aims."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tests.bench import load
+from tests.bench.load import Workload
+from tests.bench.samples import Figure, Sample, Spread, difference, errors, p50, p99, rate, ratio, spread
+from tests.bench.section import Aim, Plan, Progress, Table
+from tests.bench.targets import Running, Start
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row: a path under a workload."""
+
+    path: str
+    workload: Workload
+    connections: int
+
+
+Results = dict[Case, list[Sample]]
+"""A sample for each round."""
+Load = tuple[Workload, int]
+"""What is sent, over how many connections."""
+
+WARM_UP = 1
+"""Seconds."""
+
+
+@contextmanager
+def warm(start: Start, core: int | None = None) -> Iterator[Running]:
+    """A target that has served for a while; the load comes from that core, if any."""
+    with start() as running:
+        load.measure(running.url, 32, WARM_UP, {}, core=core)
+        yield running
+
+
+def in_turns(
+    targets: Mapping[str, Running], loads: Sequence[Load], plan: Plan, progress: Progress, core: int | None = None
+) -> Results:
+    """Every target under every load, each round: the targets of one load directly after one another."""
+    results: Results = {Case(path, *one): [] for one in loads for path in targets}
+    for _ in range(plan.rounds):
+        for case, samples in results.items():
+            samples.append(_measured(case, targets[case.path], plan, progress, core))
+    return results
+
+
+def kept(
+    starts: Mapping[str, Start], loads: Sequence[Load], plan: Plan, progress: Progress, core: int | None = None
+) -> Results:
+    """In turns, with targets that are started once."""
+    with ExitStack() as stack:
+        running = {path: stack.enter_context(warm(start, core)) for path, start in starts.items()}
+        return in_turns(running, loads, plan, progress, core)
+
+
+def started_in_turns(
+    starts: Mapping[str, Start], loads: Sequence[Load], plan: Plan, progress: Progress, core: int | None = None
+) -> Results:
+    """The same with targets that are started for their turn only, as they are not idle when they have no load."""
+    results: Results = {Case(path, *one): [] for path in starts for one in loads}
+    for _ in range(plan.rounds):
+        for path, start in starts.items():
+            with warm(start, core) as running:
+                for one in loads:
+                    case = Case(path, *one)
+                    results[case].append(_measured(case, running, plan, progress, core))
+    return {Case(path, *one): results[Case(path, *one)] for one in loads for path in starts}
+
+
+def _measured(case: Case, target: Running, plan: Plan, progress: Progress, core: int | None) -> Sample:
+    sample = load.measure(target.url, case.connections, plan.seconds, target.roles, case.workload, core)
+    progress.show(f"{case.path}, {case.workload.value}, {case.connections} connections", sample)
+    return sample
+
+
+def runs(plan: Plan, targets: int, loads: int) -> int:
+    """How many measurements that is."""
+    return plan.rounds * targets * loads
+
+
+# What it comes to
+
+Columns = Mapping[str, Sequence[str]]
+"""Head of a column of CPU time → the kinds of process that it adds up."""
+
+
+def tables(
+    results: Results, reference: str, columns: Columns, extra: Mapping[str, Figure] | None = None, title: str = ""
+) -> list[Table]:
+    """One for each workload, by whose name its title goes on; the others' throughput is shown beside `reference`'s."""
+    extra = extra or {}
+    head = ["path", "connections", "evals per second", f"beside {reference}", "p50 µs", "p99 µs"]
+    head += [f"CPU µs: {column}" for column in columns] + [*extra, "errors"]
+    by_workload: dict[Workload, list[list[str]]] = {}
+    for case in results:
+        by_workload.setdefault(case.workload, []).append(_row(results, case, reference, columns, extra))
+    return [Table(head, rows, f"{title}{workload.value}") for workload, rows in by_workload.items()]
+
+
+def _row(results: Results, case: Case, reference: str, columns: Columns, extra: Mapping[str, Figure]) -> list[str]:
+    samples = results[case]
+    other = results.get(Case(reference, case.workload, case.connections))
+    return [
+        case.path,
+        f"{case.connections:,}",
+        spread(samples, rate).text(),
+        ratio(samples, other).text(2) if other and case.path != reference else "–",
+        spread(samples, p50).text(),
+        spread(samples, p99).text(),
+        *(_cpu(samples, kinds) for kinds in columns.values()),
+        *(f"{spread(samples, figure).middle:,.0f}" for figure in extra.values()),
+        str(errors(samples)),
+    ]
+
+
+def _cpu(samples: Sequence[Sample], kinds: Sequence[str]) -> str:
+    known = [kind for kind in kinds if any(kind in sample.cpu for sample in samples)]
+    return f"{spread(samples, cpu_of(*known)).middle:,.1f}" if known else "–"
+
+
+def cpu_of(*kinds: str) -> Figure:
+    """The CPU time per eval of these kinds of process together."""
+    return lambda sample: sum(sample.cpu.get(kind, 0.0) for kind in kinds)
+
+
+def busy(*kinds: str) -> Figure:
+    """How much of one core these kinds of process take, in percent."""
+    return lambda sample: sample.rate * cpu_of(*kinds)(sample) / 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two paths under the same load. Aims say by `what`; `way` is added to what is in the way of a missed one."""
+
+    results: Results
+    one: Case
+    other: Case
+
+    @classmethod
+    def of(cls, results: Results, load: Load, one: str, other: str) -> "Comparison":
+        return cls(results, Case(one, *load), Case(other, *load))
+
+    def ratio(
+        self, what: str, bound: float, at_least: bool = True, of: Figure = rate, beside: Figure | None = None
+    ) -> Aim:
+        """How many times the other's figure."""
+        return self._aim(what, ratio(*self._pair, of, beside), bound, at_least, "times", 2)
+
+    def above(self, what: str, bound: float, of: Figure, unit: str) -> Aim:
+        """At most so much more than the other's figure."""
+        return self._aim(what, difference(*self._pair, of), bound, False, unit, 0)
+
+    @property
+    def _pair(self) -> tuple[list[Sample], list[Sample]]:
+        return self.results[self.one], self.results[self.other]
+
+    def _aim(self, what: str, measured: Spread, bound: float, at_least: bool, unit: str, digits: int) -> Aim:
+        shown = f"{measured.text(digits)} {unit}"
+        way = "; ".join(f"{case.path}: {profile(self.results[case])}" for case in (self.one, self.other))
+        return Aim(what, measured.middle, bound, at_least, shown, f"CPU time per eval: {way}", errors(*self._pair))
+
+
+def profile(samples: Sequence[Sample]) -> str:
+    """Where the CPU time of an eval goes, in words."""
+    kinds = dict.fromkeys(kind for sample in samples for kind in sample.cpu)
+    parts = []
+    for kind in kinds:
+        whole = spread(samples, cpu_of(kind)).middle
+        kernel = spread(samples, lambda sample, kind=kind: sample.kernel.get(kind, 0.0)).middle  # type: ignore[misc]
+        parts.append(f"{kind} {whole:.1f} µs ({kernel:.1f} in the kernel)")
+    return ", ".join(parts)
+
+
+def plain(results: Results) -> list[dict[str, Any]]:
+    """As JSON has it."""
+    return [
+        {
+            "path": case.path,
+            "workload": case.workload.name.lower(),
+            "connections": case.connections,
+            "samples": [asdict(sample) for sample in samples],
+        }
+        for case, samples in results.items()
+    ]
+
+
+def series(
+    results: Results, paths: Sequence[str], workload: Workload, of: Figure
+) -> dict[str, list[tuple[float, float]]]:
+    """A figure's medians over the connections, for a plot."""
+    return {
+        path: [
+            (case.connections, spread(samples, of).middle)
+            for case, samples in results.items()
+            if case.path == path and case.workload is workload
+        ]
+        for path in paths
+    }

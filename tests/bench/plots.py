@@ -1,0 +1,91 @@
+"""Plots as SVG, drawn by matplotlib on a white card, so that they can be read on a dark page too.
+
+The same figures give the same bytes.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.bench.section import Plot
+
+COLOURS = ("#4053d3", "#b51d14", "#00b25d", "#ddb310", "#00beff", "#cacaca")
+"""Told apart by colour-blind eyes, too."""
+SIZE = (7.2, 3.6)
+
+
+def lines(
+    name: str,
+    title: str,
+    x: str,
+    y: str,
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    log_x: bool = False,
+    log_y: bool = False,
+) -> Plot:
+    """A line for each series of (x, y); its name is its label."""
+
+    def draw(axes: Any) -> None:
+        for (label, points), colour in zip(series.items(), _colours(series), strict=True):
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=4, linewidth=1.8, color=colour, label=label)
+        if log_x:
+            ticks = sorted({at for points in series.values() for at, _ in points})
+            axes.set_xscale("log")
+            axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks], minor=False)
+            axes.minorticks_off()
+        if log_y:
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
+        axes.set_xlabel(x)
+        axes.legend(frameon=False)
+
+    return _plot(name, title, y, draw)
+
+
+def bars(name: str, title: str, y: str, values: Mapping[str, float]) -> Plot:
+    """A bar for each value, with the value on it."""
+
+    def draw(axes: Any) -> None:
+        drawn = axes.bar(list(values), list(values.values()), color=_colours(values), width=0.6)
+        axes.bar_label(drawn, fmt="{:,.1f}", padding=2)
+        axes.margins(y=0.12)
+
+    return _plot(name, title, y, draw)
+
+
+def stacked(name: str, title: str, y: str, parts: Mapping[str, Mapping[str, float]]) -> Plot:
+    """A bar for each entry, made up of its parts."""
+    kinds = list(dict.fromkeys(kind for values in parts.values() for kind in values))
+
+    def draw(axes: Any) -> None:
+        below = [0.0] * len(parts)
+        for kind, colour in zip(kinds, _colours(kinds), strict=True):
+            heights = [values.get(kind, 0.0) for values in parts.values()]
+            axes.bar(list(parts), heights, bottom=below, color=colour, width=0.6, label=kind)
+            below = [bottom + height for bottom, height in zip(below, heights, strict=True)]
+        axes.legend(frameon=False)
+
+    return _plot(name, title, y, draw)
+
+
+def _colours(entries: Sequence[str] | Mapping[str, Any]) -> list[str]:
+    return [COLOURS[number % len(COLOURS)] for number in range(len(entries))]
+
+
+def _plot(name: str, title: str, y: str, draw: Any) -> Plot:
+    import matplotlib  # comes with requirements/bench.txt only
+    from matplotlib.figure import Figure
+
+    style: Any = {"svg.hashsalt": "tyrex-pool", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10}
+    with matplotlib.rc_context(style), io.StringIO() as file:
+        figure = Figure(figsize=SIZE, layout="constrained")
+        axes = figure.add_subplot()
+        draw(axes)
+        axes.set_title(title, fontsize=11, loc="left")
+        axes.set_ylabel(y)
+        axes.grid(axis="y", color="#dddddd", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+        return Plot(name, file.getvalue(), title)
