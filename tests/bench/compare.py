@@ -128,6 +128,11 @@ def cpu_of(*kinds: str) -> Figure:
     return lambda sample: sum(sample.cpu.get(kind, 0.0) for kind in kinds)
 
 
+def kernel_of(kind: str) -> Figure:
+    """The kernel's part of it."""
+    return lambda sample: sample.kernel.get(kind, 0.0)
+
+
 def busy(*kinds: str) -> Figure:
     """How much of one core these kinds of process take, in percent."""
     return lambda sample: sample.rate * cpu_of(*kinds)(sample) / 1e4
@@ -171,7 +176,7 @@ def profile(samples: Sequence[Sample]) -> str:
     parts = []
     for kind in kinds:
         whole = spread(samples, cpu_of(kind)).middle
-        kernel = spread(samples, lambda sample, kind=kind: sample.kernel.get(kind, 0.0)).middle  # type: ignore[misc]
+        kernel = spread(samples, kernel_of(kind)).middle
         parts.append(f"{kind} {whole:.1f} µs ({kernel:.1f} in the kernel)")
     return ", ".join(parts)
 

@@ -26,15 +26,17 @@ def lines(
     """A line for each series of (x, y); its name is its label."""
 
     def draw(axes: Any) -> None:
+        style = {"marker": "o", "markersize": 4, "linewidth": 1.8}
         for (label, points), colour in zip(series.items(), _colours(series), strict=True):
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=4, linewidth=1.8, color=colour, label=label)
+            axes.plot(*zip(*points, strict=True), color=colour, label=_bare(label), **style)
         if log_x:
             ticks = sorted({at for points in series.values() for at, _ in points})
             axes.set_xscale("log")
-            axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks], minor=False)
-            axes.minorticks_off()
+            axes.set_xticks(ticks, [f"{tick:,g}" for tick in ticks])
+            axes.xaxis.minorticks_off()
         if log_y:
-            axes.set_yscale("log")
+            axes.set_yscale("log", subs=[])
+            axes.yaxis.get_major_locator().set_params(subs=(1, 2, 5))
         else:
             axes.set_ylim(bottom=0)
         axes.set_xlabel(x)
@@ -47,7 +49,7 @@ def bars(name: str, title: str, y: str, values: Mapping[str, float]) -> Plot:
     """A bar for each value, with the value on it."""
 
     def draw(axes: Any) -> None:
-        drawn = axes.bar(list(values), list(values.values()), color=_colours(values), width=0.6)
+        drawn = axes.bar([*map(_bare, values)], [*values.values()], color=COLOURS[0], width=0.5)
         axes.bar_label(drawn, fmt="{:,.1f}", padding=2)
         axes.margins(y=0.12)
 
@@ -62,11 +64,17 @@ def stacked(name: str, title: str, y: str, parts: Mapping[str, Mapping[str, floa
         below = [0.0] * len(parts)
         for kind, colour in zip(kinds, _colours(kinds), strict=True):
             heights = [values.get(kind, 0.0) for values in parts.values()]
-            axes.bar(list(parts), heights, bottom=below, color=colour, width=0.6, label=kind)
+            drawn = axes.bar([*map(_bare, parts)], heights, bottom=below, color=colour, width=0.5, label=kind)
+            axes.bar_label(drawn, fmt="{:,.1f}", label_type="center", color="white")
             below = [bottom + height for bottom, height in zip(below, heights, strict=True)]
         axes.legend(frameon=False)
 
     return _plot(name, title, y, draw)
+
+
+def _bare(label: str) -> str:
+    """Without Markdown's marks of code."""
+    return label.replace("`", "")
 
 
 def _colours(entries: Sequence[str] | Mapping[str, Any]) -> list[str]:
@@ -82,10 +90,13 @@ def _plot(name: str, title: str, y: str, draw: Any) -> Plot:
         figure = Figure(figsize=SIZE, layout="constrained")
         axes = figure.add_subplot()
         draw(axes)
+        axes.yaxis.set_major_formatter("{x:,g}")
         axes.set_title(title, fontsize=11, loc="left")
         axes.set_ylabel(y)
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
-        figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            file, format="svg", facecolor="white", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        )
         return Plot(name, file.getvalue(), title)

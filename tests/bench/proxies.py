@@ -10,7 +10,7 @@ from tests.bench import compare, load, plots, rivals, targets
 from tests.bench.compare import Comparison, Load, Results, busy, cpu_of
 from tests.bench.load import Workload
 from tests.bench.processes import TYREX, can_pin
-from tests.bench.samples import p99, rate, spread
+from tests.bench.samples import Sample, p99, rate, spread
 from tests.bench.section import Aim, Plan, Plot, Progress, Section
 from tests.bench.targets import FAKE, PROXY, Running, Start
 
@@ -150,15 +150,18 @@ def _plots(results: Results) -> list[Plot]:
     throughput = compare.series(results, paths, Workload.TRIVIAL, rate)
     tail = compare.series(results, paths, Workload.TRIVIAL, p99)
     cpu = {
-        case.path.strip("`"): spread(samples, cpu_of(PROXY)).middle
-        for case, samples in results.items()
-        if case.connections == 32 and case.path != NONE
+        case.path: _split(samples) for case, samples in results.items() if case.connections == 32 and case.path != NONE
     }
     return [
         plots.lines("proxies-throughput", "Requests per second", "connections", "per second", throughput, log_x=True),
         plots.lines("proxies-p99", "p99 latency", "connections", "µs", tail, log_x=True, log_y=True),
-        plots.bars("proxies-cpu", "CPU time of the proxy per request, 32 connections", "µs", cpu),
+        plots.stacked("proxies-cpu", "CPU time of the proxy per request, 32 connections", "µs", cpu),
     ]
+
+
+def _split(samples: Sequence[Sample]) -> dict[str, float]:
+    kernel = spread(samples, compare.kernel_of(PROXY)).middle
+    return {"in the program": spread(samples, cpu_of(PROXY)).middle - kernel, "in the kernel": kernel}
 
 
 def _has_workers() -> bool:
