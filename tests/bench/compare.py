@@ -140,15 +140,16 @@ def busy(*kinds: str) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two paths under the same load. Aims say by `what`; `way` is added to what is in the way of a missed one."""
+    """Two paths under the same load. What is in the way of an aim is told by the CPU time of `kinds` (none: of all)."""
 
     results: Results
     one: Case
     other: Case
+    kinds: Sequence[str] = ()
 
     @classmethod
-    def of(cls, results: Results, load: Load, one: str, other: str) -> "Comparison":
-        return cls(results, Case(one, *load), Case(other, *load))
+    def of(cls, results: Results, load: Load, one: str, other: str, kinds: Sequence[str] = ()) -> "Comparison":
+        return cls(results, Case(one, *load), Case(other, *load), kinds)
 
     def ratio(
         self, what: str, bound: float, at_least: bool = True, of: Figure = rate, beside: Figure | None = None
@@ -166,15 +167,14 @@ class Comparison:
 
     def _aim(self, what: str, measured: Spread, bound: float, at_least: bool, unit: str, digits: int) -> Aim:
         shown = f"{measured.text(digits)} {unit}"
-        way = "; ".join(f"{case.path}: {profile(self.results[case])}" for case in (self.one, self.other))
+        way = "; ".join(f"{case.path}: {profile(self.results[case], self.kinds)}" for case in (self.one, self.other))
         return Aim(what, measured.middle, bound, at_least, shown, f"CPU time per eval: {way}", errors(*self._pair))
 
 
-def profile(samples: Sequence[Sample]) -> str:
-    """Where the CPU time of an eval goes, in words."""
-    kinds = dict.fromkeys(kind for sample in samples for kind in sample.cpu)
+def profile(samples: Sequence[Sample], kinds: Sequence[str] = ()) -> str:
+    """Where the CPU time of an eval goes, in words: that of these kinds of process, or of all."""
     parts = []
-    for kind in kinds:
+    for kind in kinds or dict.fromkeys(kind for sample in samples for kind in sample.cpu):
         whole = spread(samples, cpu_of(kind)).middle
         kernel = spread(samples, kernel_of(kind)).middle
         parts.append(f"{kind} {whole:.1f} µs ({kernel:.1f} in the kernel)")

@@ -16,7 +16,7 @@ _POOL = (
 )
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _TRAIL = (
-    b"Tyrex-Runtime: fake-%d\r\nTyrex-Epoch: 1\r\nTyrex-Eval: 01a2b3c4d5e6f708\r\n"
+    b"Tyrex-Runtime: fake-%d\r\nTyrex-Epoch: 1\r\nTyrex-Eval: fake-%d.1.48151623\r\n"
     b"Server-Timing: queue;dur=0.021, eval;dur=0.094\r\nTyrex-Load: 0\r\n"
 )
 
@@ -25,7 +25,7 @@ class Runtime:
     """The answers of one runtime."""
 
     def __init__(self, number: int) -> None:
-        trail = _OK + _TRAIL % number
+        trail = _OK + _TRAIL % (number, number)
         self.small = _with_body(trail, b'{"result":3}')
         self.large = _with_body(trail, b'{"result":"%b"}' % (b"x" * LARGE))
         self.pool = _with_body(_OK + b"Connection: close\r\n", _POOL % number)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.bench.processes import deno
 
-PACKAGES = ("tyrex-pool", "deno", "uvloop", "httptools", "msgspec")
+PACKAGES = ("tyrex-pool", "deno", "uvloop", "httptools", "msgspec", "denobox")
 
 
 def _found(pattern: str, path: str) -> str:

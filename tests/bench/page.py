@@ -39,7 +39,7 @@ def summary(aims: Sequence[Aim]) -> str:
     ]
     ways: dict[str, list[str]] = {}
     for aim in missed:
-        ways.setdefault(aim.in_the_way or "nothing was found out", []).append(aim.what)
+        ways.setdefault(aim.in_the_way or "its section has the figures", []).append(aim.what)
     if ways:
         told = [f"- *{'; '.join(figures)}*: {way}." for way, figures in ways.items()]
         parts.append("What is in the way of those that are not:\n\n" + "\n".join(told))
@@ -52,8 +52,8 @@ def verdict(aim: Aim) -> str:
         return "reached"
     if aim.errors:
         return f"**not reached**: {aim.errors} errors"
-    off = aim.measured / aim.bound - 1
-    return f"**not reached**: {abs(off):.1%} {'short' if aim.at_least else 'over'}".replace("%", " %")
+    off = abs(aim.measured / aim.bound - 1)
+    return f"**not reached**: {off * 100:,.{1 if off < 1 else 0}f} % {'short' if aim.at_least else 'over'}"
 
 
 def text(section: Section) -> str:

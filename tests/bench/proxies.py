@@ -134,8 +134,8 @@ def aims(results: Results) -> list[Aim]:
     found = []
     for number in (32, 256):
         where = f"proxy alone, {number} connections"
-        beside_envoy = Comparison.of(results, (Workload.TRIVIAL, number), OURS, ENVOY)
-        beside_haproxy = Comparison.of(results, (Workload.TRIVIAL, number), OURS, HAPROXY)
+        beside_envoy = Comparison.of(results, (Workload.TRIVIAL, number), OURS, ENVOY, [PROXY])
+        beside_haproxy = Comparison.of(results, (Workload.TRIVIAL, number), OURS, HAPROXY, [PROXY])
         found += [
             beside_envoy.ratio(f"{where}: throughput, times Envoy's", 1.5),
             beside_haproxy.ratio(f"{where}: throughput, times HAProxy's", 0.8),
