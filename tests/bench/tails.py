@@ -15,7 +15,7 @@ from tests.bench.samples import Sample, Spread, errors, p99, ratio
 from tests.bench.section import Aim, Plan, Progress, Section, Table
 
 RUNTIMES = 8
-RATE = 1_000
+RATE = 500
 SHARE = 0.01
 STRATEGIES = ("LeastLoaded", "RoundRobin")
 LONGER = 2
@@ -25,7 +25,7 @@ BOUND = 3.0
 TEXT = f"""\
 {RATE:,} evals a second, at random times, go to a pool of {RUNTIMES} runtimes (`serve`, `concurrency` 1), with and
 without 1 % that take 200 ms; deadline 5 s. The slow ones wait on a timer, which keeps their runtime busy and leaves
-the cores to the others, so that what shows is the dispatch; they hold two of the runtimes on average, at times six.
+the cores to the others, so that what shows is the dispatch; they hold one of the runtimes on average, at times four.
 The load comes at a fixed rate whatever the pool does, from a client of this suite (wrk sends the next only after an
 answer), and only the fast evals' times are shown, from sending to the answer."""
 
