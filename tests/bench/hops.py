@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from tests.bench import compare, load, plots, rivals, targets
-from tests.bench.compare import Comparison, Load, Results
+from tests.bench import compare, load, plots, rivals, targets, turns
+from tests.bench.compare import Comparison
 from tests.bench.load import Workload
 from tests.bench.samples import p50, rate
 from tests.bench.section import Aim, Plan, Progress, Section
 from tests.bench.targets import AGENT, DENO, PROXY, Running
+from tests.bench.turns import Load, Results
 
 OURS, HAPROXY, ENVOY, DIRECT = "`tyrex-pool proxy`", "HAProxy", "Envoy", "one agent, no proxy"
 COLUMNS = {"proxy": (PROXY,), "agents": (AGENT,), "Deno": (DENO,), "wrk": (load.ROLE,)}
@@ -34,10 +35,10 @@ def measure(plan: Plan, progress: Progress) -> Section:
     progress.begin("hops", 4 * (plan.rounds * len(TRIVIAL) + light.rounds * (len(ONE_AT_A_TIME) + len(WAITING))))
     with ExitStack() as stack:
         running = _running(stack)
-        results = compare.in_turns(running, TRIVIAL, plan, progress)
-        results |= compare.in_turns(running, ONE_AT_A_TIME, light, progress)
+        results = turns.in_turns(running, TRIVIAL, plan, progress)
+        results |= turns.in_turns(running, ONE_AT_A_TIME, light, progress)
     with ExitStack() as stack:
-        results |= compare.in_turns(_running(stack, concurrency=CONCURRENT), WAITING, light, progress)
+        results |= turns.in_turns(_running(stack, concurrency=CONCURRENT), WAITING, light, progress)
     throughput = compare.series(results, (DIRECT, OURS, HAPROXY, ENVOY), Workload.TRIVIAL, rate)
     return Section(
         "A proxy and two agents",
@@ -60,7 +61,7 @@ def _running(stack: ExitStack, **spec: object) -> Mapping[str, Running]:
         ENVOY: partial(rivals.envoy, urls),
     }
     proxies = {
-        path: stack.enter_context(compare.warm(partial(targets.beside, start, roles))) for path, start in starts.items()
+        path: stack.enter_context(turns.warm(partial(targets.beside, start, roles))) for path, start in starts.items()
     }
     return {DIRECT: agents[0]} | proxies
 

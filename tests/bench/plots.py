@@ -45,17 +45,6 @@ def lines(
     return _plot(name, title, y, draw)
 
 
-def bars(name: str, title: str, y: str, values: Mapping[str, float]) -> Plot:
-    """A bar for each value, with the value on it."""
-
-    def draw(axes: Any) -> None:
-        drawn = axes.bar([*map(_bare, values)], [*values.values()], color=COLOURS[0], width=0.5)
-        axes.bar_label(drawn, fmt="{:,.1f}", padding=2)
-        axes.margins(y=0.12)
-
-    return _plot(name, title, y, draw)
-
-
 def stacked(name: str, title: str, y: str, parts: Mapping[str, Mapping[str, float]]) -> Plot:
     """A bar for each entry, made up of its parts."""
     kinds = list(dict.fromkeys(kind for values in parts.values() for kind in values))

@@ -6,27 +6,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from tests.bench import compare, load, plots, rivals, targets
-from tests.bench.compare import Comparison, Load, Results, busy, cpu_of
+from tests.bench import compare, load, plots, rivals, targets, turns
+from tests.bench.compare import Comparison, busy, cpu_of
 from tests.bench.load import Workload
 from tests.bench.processes import TYREX, can_pin
 from tests.bench.samples import Sample, p99, rate, spread
 from tests.bench.section import Aim, Plan, Plot, Progress, Section
 from tests.bench.targets import FAKE, PROXY, Running, Start
+from tests.bench.turns import Load, Results
 
 MEASURED, LOADING = (0, 1) if can_pin() else (None, None)
 """Cores: the proxy has one, load and fake runtimes the other."""
 
 OURS, HAPROXY, ENVOY, NONE = "`tyrex-pool proxy`", "HAProxy", "Envoy", "no proxy"
 COLUMNS = {"proxy": (PROXY,), "fake runtimes": (FAKE,), "wrk": (load.ROLE,)}
-BUSY = {"proxy's core, %": busy(PROXY), "other core, %": busy(FAKE, load.ROLE)}
+BUSY = {"proxy, % of a core": busy(PROXY), "load, % of a core": busy(FAKE, load.ROLE)}
 
 TEXT = """\
 Nothing is evaluated here: fake runtimes, all in one process, answer at once with the bytes that an agent answers with.
-Each proxy has a core of its own; wrk and the fake runtimes share the other one, and the last two columns show which
+{cores}, and the last two columns show which
 was the limit. All keep their connections, run one thread and log nothing. HAProxy balances `roundrobin` and Envoy
 `ROUND_ROBIN`; ours does `RoundRobin` with everything on: parsing, keys, queue, deadlines, limits, metrics. *No proxy*
 is one fake runtime asked directly: what the load could reach."""
+CORES = {
+    True: "Each proxy has a core of its own; wrk and the fake runtimes share the other one",
+    False: "All share the core or cores of this machine, where a proxy could not have one of its own",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +55,7 @@ class Block:
 
     def measure(self, plan: Plan, progress: Progress) -> Results:
         measured, loading = (MEASURED, LOADING) if self.pinned else (None, None)
-        run = compare.started_in_turns if self.afresh else compare.kept
+        run = turns.started_in_turns if self.afresh else turns.kept
         with targets.fakes(self.runtimes, loading) as (urls, role):
             starts = {path: partial(targets.beside, start, role) for path, start in self.starts(urls, measured).items()}
             return run(starts, self.loads, self.plan(plan), progress, loading)
@@ -110,7 +115,7 @@ def measure(plan: Plan, progress: Progress) -> Section:
     results = {block: block.measure(plan, progress) for block in blocks}
     return Section(
         "The proxy alone",
-        TEXT,
+        TEXT.format(cores=CORES[can_pin()]),
         tables=[
             table
             for block, measured in results.items()

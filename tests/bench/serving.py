@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 
-from tests.bench import compare, load, plots, targets
-from tests.bench.compare import Comparison, Load, Results
+from tests.bench import compare, load, plots, targets, turns
+from tests.bench.compare import Comparison
 from tests.bench.load import Workload
 from tests.bench.samples import rate
 from tests.bench.section import Aim, Plan, Progress, Section
 from tests.bench.targets import DENO, SERVE, Start
+from tests.bench.turns import Load, Results
 
 OURS, BARE = "`tyrex-pool serve`", "bare `Deno.serve`"
 COLUMNS = {"serve": (SERVE,), "Deno": (DENO,), "wrk": (load.ROLE,)}
@@ -31,10 +32,10 @@ def measure(plan: Plan, progress: Progress) -> Section:
     light = plan.lighter()
     progress.begin("serve", 2 * (plan.rounds * len(TRIVIAL) + light.rounds * (len(OTHERS) + len(WAITING))))
     with ExitStack() as stack:
-        running = {path: stack.enter_context(compare.warm(start)) for path, start in _starts().items()}
-        results = compare.in_turns(running, TRIVIAL, plan, progress)
-        results |= compare.in_turns(running, OTHERS, light, progress)
-    results |= compare.kept(_starts(concurrency=CONCURRENT), WAITING, light, progress)
+        running = {path: stack.enter_context(turns.warm(start)) for path, start in _starts().items()}
+        results = turns.in_turns(running, TRIVIAL, plan, progress)
+        results |= turns.in_turns(running, OTHERS, light, progress)
+    results |= turns.kept(_starts(concurrency=CONCURRENT), WAITING, light, progress)
     throughput = compare.series(results, (OURS, BARE), Workload.TRIVIAL, rate)
     return Section(
         "One server and its isolates",

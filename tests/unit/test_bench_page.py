@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from tests.bench import compare, hops, page, proxies, serving, tails
-from tests.bench.compare import Case, Comparison, Results
+from tests.bench.compare import Comparison
 from tests.bench.load import Workload
 from tests.bench.samples import Sample, Spread, difference, p99, ratio
 from tests.bench.section import Aim, Plan, Plot, Section, Table
+from tests.bench.turns import Case, Results
 
 PLAN = Plan(rounds=2, seconds=3, quick=False, soak_minutes=1)
 LOAD = (Workload.TRIVIAL, 32)
