@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -32,12 +32,13 @@ class Command:
 
 
 @contextmanager
-def command(*words: str, **environment: str) -> Iterator[Command]:
+def command(*words: str, stderr: IO[str] | None = None, **environment: str) -> Iterator[Command]:
     """`tyrex-pool WORDS`; it must end by SIGTERM with exit code 0, unless the test ended it."""
     with TemporaryDirectory() as folder:  # what a killed one leaves
         process = subprocess.Popen(
             [sys.executable, "-m", "tyrex_pool", *words],
             stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": folder} | environment,
         )

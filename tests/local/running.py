@@ -18,7 +18,7 @@ from tyrex_pool.runtime.pool import Pool
 from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.metrics import Metrics
+from tyrex_pool.server.metrics import IsolateMetrics, Metrics
 from tyrex_pool.server.service import Address, Service
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ def running(
 async def _host(spec: PoolSpec, sources: Sources, ready: "Future[tuple[int, int]]", stop: threading.Event) -> None:
     pool = Pool("test", spec, sources)
     try:
-        metrics = Metrics(pool.describe, pool.supervisor.replacements)
+        metrics = Metrics(pool.describe, IsolateMetrics(pool.supervisor))
         service = await Service.open(Api(pool, metrics), Admin(pool, metrics), Address("127.0.0.1", 0, 0))
         try:
             pool.start()

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import resource
@@ -119,7 +120,7 @@ class _Json(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        for extra in ("runtime", "eval"):
+        for extra in ("runtime", "eval", "trace_id", "span_id"):
             if hasattr(record, extra):
                 fields[extra] = getattr(record, extra)
         if record.exc_info:
@@ -139,6 +140,8 @@ class _Readable(logging.Formatter):
 
 def announce(pool: dict[str, Any], args: argparse.Namespace, service: Service) -> str:
     """Tell where the pool (as `GET /v1/pool` shows it) is served: text for people, one JSON line for programs."""
+    gc.collect()
+    gc.freeze()  # all of this stays: the collector need not look at it again, while evals wait
     url = f"unix:{args.socket}" if args.socket else f"http://{_reachable(args.host)}:{service.public.port}"
     admin = f"http://{_reachable(args.host)}:{service.private.port}"
     if sys.stdout.isatty():

@@ -21,7 +21,7 @@ from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.definition import Definition
 from tyrex_pool.server.discovery import Endpoint, StaticList
-from tyrex_pool.server.metrics import Metrics
+from tyrex_pool.server.metrics import Metrics, UpstreamMetrics
 from tyrex_pool.server.remote import RemotePool
 from tyrex_pool.server.service import Service
 
@@ -107,12 +107,17 @@ async def _serve(
     args: argparse.Namespace, pool: RemotePool, stop: asyncio.Event, *followers: Callable[[], Awaitable[None]]
 ) -> int:
     """Serve `pool` until `stop`, while `followers` tell it what it is; then drain."""
-    metrics = Metrics(pool.describe)
+    metrics = Metrics(pool.describe, UpstreamMetrics(pool))
     following = [asyncio.create_task(_keep(follow)) for follow in followers]
     try:
         service = await Service.open(Api(pool, metrics), Admin(pool, metrics), address(args, flexible=False))
-        pool.changed = lambda: service.limit_requests(int(pool.spec.limits.request))
-        pool.changed()
+
+        def changed() -> None:
+            service.limit_requests(int(pool.spec.limits.request))
+            metrics.note_strategy()
+
+        pool.changed = changed
+        changed()
         try:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)

@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from shlex import quote
 
@@ -15,8 +16,9 @@ from tyrex_pool.model.errors import NoRuntime, TyrexError
 from tyrex_pool.runtime.pool import Pool
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.metrics import Metrics
+from tyrex_pool.server.metrics import IsolateMetrics, Metrics
 from tyrex_pool.server.service import Service
+from tyrex_pool.server.stream import Stream
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,8 +58,9 @@ async def serve_pool(
 async def _serve(
     pool: Pool, args: argparse.Namespace, stop: asyncio.Event, flexible: bool, drain: Callable[[], float]
 ) -> int:
-    metrics = Metrics(pool.describe, pool.supervisor.replacements)
-    service = await Service.open(Api(pool, metrics), Admin(pool, metrics), address(args, flexible))
+    metrics = Metrics(pool.describe, IsolateMetrics(pool.supervisor))
+    api = Api(pool, metrics)
+    service = await Service.open(api, Admin(pool, metrics), address(args, flexible), partial(Stream, api))
     try:
         pool.start()
         ready = await _show_start(pool, stop)

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from time import time
+from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from tyrex_pool.build_info import registry
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
 from tyrex_pool.plan.status import READY, condition
 
+RESULTS: Final = ("done", "waiting", "conflict", "error", "defect")
+"""What a look at a pool comes to."""
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -20,10 +24,12 @@ class Metrics:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.queued: Callable[[], int] = lambda: 0
-        self.registry = CollectorRegistry(auto_describe=False)
+        self.registry = registry()
         self.reconciles = Counter(
             "tyrex_operator_reconciles", "Looks at a pool, by result", ["result"], registry=self.registry
         )
+        for result in RESULTS:
+            self.reconciles.labels(result)
         self.seconds = Histogram("tyrex_operator_reconcile_seconds", "Time of a look at a pool", registry=self.registry)
         self.last_resync = Gauge(
             "tyrex_operator_last_resync_timestamp_seconds", "When the last resync ended", registry=self.registry

@@ -12,17 +12,19 @@ it ran is certain at any time (docs/decisions/0002-leases.md).
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
 from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.deadlines import Deadlines
-from tyrex_pool.dispatch.strategies import Runtime, Strategy, moves
-from tyrex_pool.dispatch.ticket import Slot, State, Ticket
+from tyrex_pool.dispatch.strategies import Runtime, Strategy, follow, moves
+from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Slot, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded
 
-PACE_LIMIT = 0.002
-"""Seconds: evals are staged only behind ones that are usually shorter than this."""
+AHEAD = 0.005
+"""Seconds of work, as evals usually take, that may be staged: so little that leases of it do not end."""
 _PACE_WEIGHT = 0.1
+_Select = Callable[[Sequence[Slot], str | None], Slot | None]
 
 
 class Balancer:
@@ -36,7 +38,8 @@ class Balancer:
     def use(self, strategy: Strategy) -> None:
         """From now on `strategy` chooses; evals that have a runtime keep it."""
         self._strategy = strategy
-        self._select = custom.guard(strategy)
+        self._select = cast("_Select", custom.guard(strategy))  # of slots it chooses a slot
+        self._follow(self.ready)
 
     def explain(self, key: str | None) -> tuple[Runtime | None, str]:
         """Which runtime would serve `key` now (None: not known beforehand), and why; changes nothing."""
@@ -46,7 +49,14 @@ class Balancer:
         """From now on these are the runtimes to choose from; `slots` in a stable order."""
         ready = tuple(sorted(slots, key=lambda slot: slot.index))
         if ready != self.ready:
-            self.ready = ready
+            self._follow(ready)
+
+    def _follow(self, ready: tuple[Slot, ...]) -> None:
+        """Let the strategy hear of the loads of these, and of no others."""
+        for slot in self.ready:
+            slot.watch = None
+        self.ready = ready
+        follow(self._strategy, ready)
 
     def submit(self, ticket: Ticket, avoid: Slot | None = None) -> Slot:
         """Give `ticket` a slot, where it waits until `take`; not `avoid`, which could not take it before.
@@ -55,15 +65,15 @@ class Balancer:
         """
         if not self.ready:
             raise NoRuntime("no runtime of the pool is ready")
-        ready = self.ready if avoid is None else tuple(slot for slot in self.ready if slot is not avoid)
-        slot = self._select(ready, ticket.key)
+        slot = self._select(self.ready, ticket.key)
+        if avoid is not None and slot is avoid:  # to list the others takes long, and seldom must be
+            slot = self._select(tuple(other for other in self.ready if other is not avoid), ticket.key)
         if slot is None:
             raise NoRuntime("the strategy chose no runtime")
-        assert isinstance(slot, Slot)
-        if _full(slot):
+        if slot.ahead is not None and slot.own >= slot.capacity + slot.queue:
             slot = self._elsewhere(ticket.key, slot)
         ticket.slot = slot
-        ticket.state = State.WAITING
+        ticket.state = WAITING
         slot.waiting[ticket] = None
         slot.changed(+1)
         self.deadlines.add(ticket)
@@ -76,9 +86,7 @@ class Balancer:
         room = [slot for slot in self.ready if not _full(slot)]
         if not room:
             raise Overloaded(f"the queues of all {len(self.ready)} runtimes are full ({full.queue} evals each)")
-        slot = self._select(room, key)
-        assert isinstance(slot, Slot)
-        return slot
+        return self._select(room, key) or full
 
     def take(self, slot: Slot, now: float) -> Ticket | None:
         """The next ticket to send to `slot`'s runtime: RUNNING (it starts on arrival), STAGED, or None."""
@@ -87,11 +95,13 @@ class Balancer:
             return None
         if slot.ahead is None or len(slot.running) < slot.capacity:
             ticket, _ = source.popitem(last=False)
-            _run(slot, ticket, now)
+            ticket.state = RUNNING
+            ticket.started = now
+            slot.running[ticket] = None
             return ticket
-        if len(slot.staged) < slot.ahead and slot.pace < PACE_LIMIT:
+        if len(slot.staged) < slot.ahead and (len(slot.staged) + 1) * slot.pace <= AHEAD:
             ticket, _ = source.popitem(last=False)
-            ticket.state = State.STAGED
+            ticket.state = STAGED
             slot.staged.append(ticket)
             return ticket
         return None
@@ -101,7 +111,8 @@ class Balancer:
         slot = self._leave(ticket)
         ticket.finished = now
         slot.pace += (now - ticket.started - slot.pace) * _PACE_WEIGHT
-        self._promote(slot, now)
+        if slot.staged:
+            self._promote(slot, now)
 
     def decline(self, ticket: Ticket, now: float) -> None:
         """The runtime did not start `ticket`, its lease had ended: it waits again, before all that came later."""
@@ -111,16 +122,16 @@ class Balancer:
             self._leave(ticket)
         else:
             self._unsend(ticket)
-            ticket.state = State.WAITING
+            ticket.state = WAITING
             ticket.started = 0.0
             slot.returned[ticket] = None
-        slot.pace = max(slot.pace, 2 * PACE_LIMIT)  # staging did not pay: not again before some fast evals
+        slot.pace = max(slot.pace, 2 * AHEAD)  # staging did not pay: not again before some fast evals
         self._promote(slot, now)
 
     def cancel(self, ticket: Ticket) -> None:
         """Nobody waits for `ticket` any more: one that waits is dropped, one that runs goes on unheard."""
         ticket.deliver = None
-        if ticket.state is State.WAITING and ticket.slot is not None:
+        if ticket.state is WAITING and ticket.slot is not None:
             self._leave(ticket)
 
     def drop(self, ticket: Ticket) -> None:
@@ -129,9 +140,9 @@ class Balancer:
 
     def overdue(self, now: float) -> list[Ticket]:
         """The tickets whose deadline has passed, in any state but DONE; waiting ones have left their queue."""
-        tickets = [ticket for ticket in self.deadlines.due(now) if ticket.state is not State.DONE]
+        tickets = [ticket for ticket in self.deadlines.due(now) if ticket.state is not DONE]
         for ticket in tickets:
-            if ticket.state is State.WAITING:
+            if ticket.state is WAITING:
                 self._leave(ticket)
         return tickets
 
@@ -145,7 +156,7 @@ class Balancer:
             if ticket.deliver is None:
                 self._forget(ticket)
             else:
-                ticket.state = State.WAITING
+                ticket.state = WAITING
                 back.append(ticket)
         slot.staged.clear()
         slot.returned = OrderedDict.fromkeys(sorted(back, key=lambda ticket: ticket.arrived))
@@ -161,19 +172,27 @@ class Balancer:
 
     def _promote(self, slot: Slot, now: float) -> None:
         while slot.staged and len(slot.running) < slot.capacity:
-            _run(slot, slot.staged.popleft(), now)
+            ticket = slot.staged.popleft()
+            ticket.state = RUNNING
+            ticket.started = now
+            slot.running[ticket] = None
 
     def _leave(self, ticket: Ticket) -> Slot:
         """Take `ticket` out of its slot for good."""
-        self._unsend(ticket)
+        if ticket.state is RUNNING:
+            slot = ticket.slot
+            assert slot is not None
+            del slot.running[ticket]
+        else:
+            self._unsend(ticket)
         return self._forget(ticket)
 
     def _unsend(self, ticket: Ticket) -> None:
         slot = ticket.slot
         assert slot is not None
-        if ticket.state is State.RUNNING:
+        if ticket.state is RUNNING:
             del slot.running[ticket]
-        elif ticket.state is State.STAGED:
+        elif ticket.state is STAGED:
             slot.staged.remove(ticket)
         elif ticket in slot.returned:
             del slot.returned[ticket]
@@ -183,16 +202,10 @@ class Balancer:
     def _forget(self, ticket: Ticket) -> Slot:
         slot = ticket.slot
         assert slot is not None
-        ticket.state = State.DONE
+        ticket.state = DONE
         self.deadlines.discard(ticket)
         slot.changed(-1)
         return slot
-
-
-def _run(slot: Slot, ticket: Ticket, now: float) -> None:
-    ticket.state = State.RUNNING
-    ticket.started = now
-    slot.running[ticket] = None
 
 
 def _full(slot: Slot) -> bool:

@@ -11,16 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, cast
 
-from tyrex_pool.dispatch.strategies import (
-    Explains,
-    Hash,
-    LeastLoaded,
-    Random,
-    RoundRobin,
-    Runtime,
-    Strategy,
-    Unusable,
-)
+from tyrex_pool.dispatch.strategies import OURS, Explains, Runtime, Strategy, Unusable
 from tyrex_pool.model.errors import InvalidStrategy, StrategyError
 
 MODULE = "tyrex_pool_custom_strategy"
@@ -74,7 +65,7 @@ def guard(strategy: Strategy) -> Select:
 
     Ours come back as they are, at no cost.
     """
-    if type(strategy) in (RoundRobin, Random, Hash, LeastLoaded, Unusable):
+    if type(strategy) in (*OURS, Unusable):
         return strategy.select
     return _Guard(strategy).select
 

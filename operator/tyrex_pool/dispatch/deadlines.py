@@ -4,10 +4,13 @@ from typing import Generic, Protocol, TypeVar
 
 TICK = 0.01
 """Seconds a bucket spans; a deadline is due at most this much late."""
+_PER_SECOND = round(1 / TICK)
 
 
 class Timed(Protocol):
-    """Something with a deadline in seconds, on the clock of whoever calls."""
+    """Something with a deadline in seconds, on the clock of whoever calls. `bucket` is ours: where it lies."""
+
+    bucket: "dict[Timed, None] | None"
 
     @property
     def deadline(self) -> float: ...
@@ -24,30 +27,29 @@ class Deadlines(Generic[T]):
         self._lowest = 0
 
     def __bool__(self) -> bool:
+        """Whether anything may become due; that nothing can any more may be noticed late."""
         return bool(self._buckets)
 
     def add(self, item: T) -> None:
-        tick = int(item.deadline / TICK)
-        if not self._buckets or tick < self._lowest:
-            self._lowest = tick
+        tick = int(item.deadline * _PER_SECOND)
         bucket = self._buckets.get(tick)
         if bucket is None:
-            self._buckets[tick] = {item: None}
-        else:
-            bucket[item] = None
+            if not self._buckets or tick < self._lowest:
+                self._lowest = tick
+            bucket = self._buckets[tick] = {}
+        bucket[item] = None
+        item.bucket = bucket  # type: ignore[assignment]
 
     def discard(self, item: T) -> None:
         """Forget `item`; one that is not here is no error."""
-        tick = int(item.deadline / TICK)
-        bucket = self._buckets.get(tick)
+        bucket = item.bucket
         if bucket is not None:
-            bucket.pop(item, None)
-            if not bucket:
-                del self._buckets[tick]
+            item.bucket = None
+            del bucket[item]
 
     def due(self, now: float) -> list[T]:
         """Take out every item whose bucket has passed, oldest bucket first."""
-        end = int(now / TICK)
+        end = int(now * _PER_SECOND)
         if not self._buckets or end <= self._lowest:
             return []
         if end - self._lowest > len(self._buckets):
@@ -55,4 +57,7 @@ class Deadlines(Generic[T]):
         else:
             ticks = [tick for tick in range(self._lowest, end) if tick in self._buckets]
         self._lowest = end
-        return [item for tick in ticks for item in self._buckets.pop(tick)]
+        items = [item for tick in ticks for item in self._buckets.pop(tick)]
+        for item in items:
+            item.bucket = None
+        return items

@@ -6,8 +6,9 @@ skip work (the balancer passes the same tuple while the set of ready runtimes is
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
+from tyrex_pool.dispatch.loads import Free, InOrder, Least, Loaded, Lot, Telling, watch
 from tyrex_pool.dispatch.ring import Ring
 from tyrex_pool.model.errors import InvalidStrategy, StrategyError
 
@@ -53,15 +54,42 @@ class Explains(Protocol):
 class BuiltIn(Strategy, Explains, Protocol):
     """Returns one of the runtimes whenever there is one, and never raises."""
 
+    def follow(self, runtimes: Sequence[Telling]) -> None:
+        """Hear of the loads of `runtimes` through their `watch`: `select` will get this very sequence for a while."""
+        ...
 
-class Turn:
-    """Whose turn it is: the runtime after the one chosen last, also while runtimes join and leave."""
 
-    def __init__(self) -> None:
+class InTurn:
+    """The next one that suits, as `index` finds it, after the one chosen last, also while runtimes join and leave."""
+
+    def __init__(self, index: Callable[[Sequence[Loaded]], InOrder]) -> None:
+        self._make = index
+        self._index = index(())
         self._seen: tuple[Runtime, ...] = ()
         self._last = -1
 
-    def position(self, runtimes: Sequence[Runtime]) -> int:
+    def follow(self, runtimes: Sequence[Telling]) -> None:
+        self._index = self._make(runtimes)
+        watch(self._index, runtimes)
+
+    def select(self, runtimes: Sequence[Runtime], key: str | None) -> Runtime | None:
+        if not runtimes:
+            return None
+        if runtimes is self._seen:
+            turn = self._last + 1
+        else:
+            turn = self._turn(runtimes)
+            self._seen = tuple(runtimes)  # the same object if it is a tuple already
+        index = self._index if runtimes is self._index.runtimes else self._make(runtimes)
+        self._last = index.next(turn)
+        return runtimes[self._last]
+
+    def _next(self, runtimes: Sequence[Runtime]) -> Runtime:
+        """Which of `runtimes` (not empty) `select` would choose."""
+        index = self._index if runtimes is self._index.runtimes else self._make(runtimes)
+        return runtimes[index.next(self._turn(runtimes))]
+
+    def _turn(self, runtimes: Sequence[Runtime]) -> int:
         """Where in `runtimes` (not empty) the turn is."""
         if runtimes is self._seen:
             return (self._last + 1) % len(runtimes)
@@ -72,29 +100,17 @@ class Turn:
                 return (survivor + 1) % len(runtimes)
         return 0
 
-    def took(self, runtimes: Sequence[Runtime], position: int) -> Runtime:
-        """Note that the runtime at `position` was chosen, and return it."""
-        self._seen = tuple(runtimes)  # the same object if it is a tuple already
-        self._last = position
-        return runtimes[position]
 
-
-class RoundRobin:
+class RoundRobin(InTurn):
     """In turn; a saturated runtime is passed over while another is free."""
 
     def __init__(self) -> None:
-        self._turn = Turn()
-
-    def select(self, runtimes: Sequence[Runtime], key: str | None) -> Runtime | None:
-        if not runtimes:
-            return None
-        return self._turn.took(runtimes, self._next(runtimes))
+        super().__init__(Free)
 
     def explain(self, runtimes: Sequence[Runtime], key: str | None) -> tuple[Runtime | None, str]:
         if not runtimes:
             return None, NONE_READY
-        runtime = runtimes[self._next(runtimes)]
-        due = runtimes[self._turn.position(runtimes)]
+        runtime, due = self._next(runtimes), runtimes[self._turn(runtimes)]
         if due is not runtime:
             return (
                 runtime,
@@ -102,36 +118,23 @@ class RoundRobin:
             )
         return runtime, f"RoundRobin: it is {runtime.name}'s turn; keys make no difference."
 
-    def _next(self, runtimes: Sequence[Runtime]) -> int:
-        turn = self._turn.position(runtimes)
-        for position in range(turn, len(runtimes)):
-            runtime = runtimes[position]
-            if runtime.in_flight + runtime.queued < runtime.capacity:
-                return position
-        for position in range(turn):
-            runtime = runtimes[position]
-            if runtime.in_flight + runtime.queued < runtime.capacity:
-                return position
-        return turn
-
 
 class Random:
     """Uniform over the free runtimes, or over all when none is free. Draws from `chance` only."""
 
-    TRIES = 4
-    """Draws before the free ones are listed; a draw that is refused leaves the rest uniform."""
-
     def __init__(self, chance: random.Random) -> None:
-        self._choice = chance.choice
+        self._chance = chance.random
+        self._lot = Lot(())
+
+    def follow(self, runtimes: Sequence[Telling]) -> None:
+        self._lot = Lot(runtimes)
+        watch(self._lot, runtimes)
 
     def select(self, runtimes: Sequence[Runtime], key: str | None) -> Runtime | None:
         if not runtimes:
             return None
-        for _ in range(self.TRIES):
-            runtime = self._choice(runtimes)
-            if runtime.in_flight + runtime.queued < runtime.capacity:
-                return runtime
-        return self._choice(free(runtimes) or runtimes)
+        lot = self._lot if runtimes is self._lot.runtimes else Lot(runtimes)
+        return runtimes[lot.draw(self._chance)]
 
     def explain(self, runtimes: Sequence[Runtime], key: str | None) -> tuple[Runtime | None, str]:
         if not runtimes:
@@ -149,9 +152,16 @@ class Hash:
         self._ring = Ring()
         self._ready: dict[str, Runtime] = {}
         self._seen: Sequence[Runtime] | None = None
+        self._untold: Sequence[Telling] | None = None
+
+    def follow(self, runtimes: Sequence[Telling]) -> None:
+        self._untold = runtimes
 
     def select(self, runtimes: Sequence[Runtime], key: str | None) -> Runtime | None:
         if key is None:
+            if self._untold is not None:  # loads make no difference, and cost, before the first eval without a key
+                self._without_key.follow(self._untold)
+                self._untold = None
             return self._without_key.select(runtimes, None)
         if runtimes is not self._seen:
             self._learn(runtimes)
@@ -171,36 +181,18 @@ class Hash:
         self._seen = runtimes if isinstance(runtimes, tuple) else None  # a list may change and stay itself
 
 
-class LeastLoaded:
+class LeastLoaded(InTurn):
     """The fewest evals in flight and waiting; among equals the next in turn."""
 
     def __init__(self) -> None:
-        self._turn = Turn()
-
-    def select(self, runtimes: Sequence[Runtime], key: str | None) -> Runtime | None:
-        if not runtimes:
-            return None
-        return self._turn.took(runtimes, self._least(runtimes))
+        super().__init__(Least)
 
     def explain(self, runtimes: Sequence[Runtime], key: str | None) -> tuple[Runtime | None, str]:
         if not runtimes:
             return None, NONE_READY
-        runtime = runtimes[self._least(runtimes)]
+        runtime = self._next(runtimes)
         load = runtime.in_flight + runtime.queued
         return runtime, f"LeastLoaded: {runtime.name} has {load} in flight and waiting; no other has fewer."
-
-    def _least(self, runtimes: Sequence[Runtime]) -> int:
-        turn = self._turn.position(runtimes)
-        least, found = -1, turn
-        for part in (range(turn, len(runtimes)), range(turn)):
-            for position in part:
-                runtime = runtimes[position]
-                load = runtime.in_flight + runtime.queued
-                if not load:
-                    return position
-                if load < least or least < 0:
-                    least, found = load, position
-        return found
 
 
 class Unusable:
@@ -224,6 +216,9 @@ def free(runtimes: Sequence[Runtime]) -> list[Runtime]:
     return [runtime for runtime in runtimes if runtime.in_flight + runtime.queued < runtime.capacity]
 
 
+OURS = (RoundRobin, Random, Hash, LeastLoaded)
+"""Not what derives from them, which may do anything."""
+
 STRATEGIES: dict[str, Callable[[random.Random], BuiltIn]] = {
     "RoundRobin": lambda _: RoundRobin(),
     "Random": Random,
@@ -244,3 +239,9 @@ def make(type_name: str, chance: random.Random) -> BuiltIn:
 def moves(strategy: Strategy, key: str | None) -> bool:
     """Whether an eval may go to another runtime when the chosen one is full: not where the choice itself matters."""
     return isinstance(strategy, RoundRobin | Random | LeastLoaded) or (isinstance(strategy, Hash) and key is None)
+
+
+def follow(strategy: Strategy, runtimes: Sequence[Telling]) -> None:
+    """Let a built-in `strategy` follow `runtimes`; any other looks at their loads itself."""
+    if type(strategy) in OURS:
+        cast("BuiltIn", strategy).follow(runtimes)

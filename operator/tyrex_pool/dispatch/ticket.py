@@ -13,16 +13,21 @@ class State(IntEnum):
     DONE = 3
 
 
+WAITING, STAGED, RUNNING, DONE = State
+"""By name: looking a member up in its class is what an eval would do most often."""
+
+
 class Ticket:
     """One eval on its way. Times are seconds on the caller's clock.
 
     `work` is what to evaluate, opaque here. `deliver(ticket, outcome)` is called by the rim, once; None when
-    nobody waits for the answer any more; `waiter` is for whoever gave it.
+    nobody waits for the answer any more. `waiter` and `request` are for whoever gave it, `carrier` is for whoever
+    sends it, `bucket` for Deadlines; `trace` is as `model.trace_context` has it.
     """
 
     __slots__ = (
-        "arrived", "attempts", "deadline", "deliver", "epoch", "finished", "id", "key", "lease", "slot", "started",
-        "state", "waiter", "work",
+        "arrived", "attempts", "bucket", "carrier", "deadline", "deliver", "epoch", "finished", "id", "key", "lease",
+        "request", "slot", "started", "state", "trace", "waiter", "work",
     )  # fmt: skip
 
     def __init__(
@@ -46,7 +51,11 @@ class Ticket:
         self.epoch = 0
         self.lease = 0.0
         self.attempts = 0
+        self.trace = b""
+        self.bucket: Any = None
         self.waiter: Any = None
+        self.request: Any = None
+        self.carrier: Any = None
 
 
 class Slot:
@@ -54,12 +63,14 @@ class Slot:
 
     `capacity` evals run at a time, `queue` may wait behind them. `ahead` is how many of those may be staged, None
     for a slot that keeps its own queue (a remote one): then all are sent at once. `elsewhere` is load that others
-    put on this runtime, as it reports it; `label` is the name as it stands in headers.
+    put on this runtime, as it reports it; `label` is the name as it stands in headers; `behind` is for the driver.
+    `watch(position)` is called when the load may have fallen or the capacity changed: call `changed(0)` after setting
+    one of the two.
     """
 
     __slots__ = (
-        "ahead", "capacity", "elsewhere", "epoch", "in_flight", "index", "label", "name", "own", "pace", "queue",
-        "queued", "returned", "running", "staged", "waiting",
+        "ahead", "behind", "capacity", "elsewhere", "epoch", "in_flight", "index", "label", "name", "own", "pace",
+        "position", "queue", "queued", "returned", "running", "staged", "waiting", "watch",
     )  # fmt: skip
 
     def __init__(self, name: str, index: int, capacity: int, queue: int, ahead: int | None) -> None:
@@ -75,6 +86,9 @@ class Slot:
         self.own = 0
         self.elsewhere = 0
         self.pace = 0.0
+        self.behind: Any = None
+        self.position = 0
+        self.watch: Callable[[int], None] | None = None
         self.running: dict[Ticket, None] = {}
         self.staged: deque[Ticket] = deque()
         self.returned: OrderedDict[Ticket, None] = OrderedDict()
@@ -86,3 +100,5 @@ class Slot:
         load = self.own + self.elsewhere
         self.in_flight = load if load < self.capacity else self.capacity
         self.queued = load - self.in_flight
+        if own <= 0 and self.watch is not None:
+            self.watch(self.position)

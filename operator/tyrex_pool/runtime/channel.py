@@ -19,7 +19,7 @@ import msgspec
 
 from tyrex_pool.model.wire import CallRequest, EvalRequest, encode_json
 
-_NONCES_PER_FILL = 256
+_PAIRS_PER_FILL = 256
 _encode = msgspec.json.encode
 
 
@@ -29,18 +29,20 @@ class Nonces:
     def __init__(self) -> None:
         self.tag = os.urandom(8).hex()
         self.secrets = struct.unpack("<2I", os.urandom(8))
-        self._numbers: list[int] = []
+        self._ready: list[tuple[bytes, bytes]] = []
 
     def take(self) -> tuple[bytes, bytes]:
         """The next nonces, and the tag of their reply."""
-        if not self._numbers:
-            self._numbers += struct.unpack(_FILL, os.urandom(8 * _NONCES_PER_FILL))
-        high, low = self._numbers.pop(), self._numbers.pop()
-        secret_high, secret_low = self.secrets
-        return b"%d,%d" % (high, low), b"%d-%d" % (high ^ secret_high, low ^ secret_low)
+        if not self._ready:
+            secret_high, secret_low = self.secrets
+            self._ready = [
+                (b"%d,%d" % (high, low), b"%d-%d" % (high ^ secret_high, low ^ secret_low))
+                for high, low in _PAIR.iter_unpack(os.urandom(_PAIR.size * _PAIRS_PER_FILL))
+            ]
+        return self._ready.pop()
 
 
-_FILL = f"<{2 * _NONCES_PER_FILL}I"
+_PAIR = struct.Struct("<2I")
 
 
 class Limits(NamedTuple):
@@ -68,10 +70,8 @@ def order(nonces: bytes, number: int, eval_id: bytes, work: EvalRequest | CallRe
 _KINDS = {"javascript": b'"js"', "typescript": b'"ts"'}
 
 
-class Reply(NamedTuple):
-    tag: bytes
-    status: bytes
-    payload: bytes
+Reply = list[bytes]
+"""A tag, a status and a payload."""
 
 
 class ProtocolError(Exception):
@@ -101,7 +101,8 @@ class Replies:
             del self._held[:end]
         lines = data.split(b"\n")
         lines.pop()
-        try:
-            return [Reply(*line.split(b" ", 2)) for line in lines]
-        except TypeError:
-            raise ProtocolError("a line is not a reply") from None
+        replies = [line.split(b" ", 2) for line in lines]
+        for reply in replies:
+            if len(reply) != 3:
+                raise ProtocolError("a line is not a reply")
+        return replies

@@ -13,11 +13,12 @@ from enum import Enum
 from time import monotonic
 from typing import Protocol
 
-from tyrex_pool.dispatch.ticket import State, Ticket
+from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, Reply, hello, order
 from tyrex_pool.runtime.log import GuestLog
 from tyrex_pool.runtime.process import Memory, Process
+from tyrex_pool.runtime.traces import Traces
 
 LEASE = 0.02
 """Seconds in which a staged eval may start by itself."""
@@ -52,16 +53,18 @@ class Owner(Protocol):
     """Who hears of an isolate's life: the supervisor."""
 
     def isolate_ready(self, isolate: "Isolate") -> None: ...
-    def isolate_replied(self, isolate: "Isolate", ticket: Ticket, reply: Reply) -> None: ...
+    def isolate_replied(self, isolate: "Isolate", ticket: Ticket, status: bytes, payload: bytes) -> None: ...
+    def isolate_waits(self, isolate: "Isolate") -> None: ...
     def isolate_ended(self, isolate: "Isolate", cause: causes.Cause) -> None: ...
     def isolate_gone(self, isolate: "Isolate") -> None: ...
 
 
 class Isolate:
-    """Starts at once; raises OSError when Deno cannot be started at all."""
+    """Starts at once; raises OSError when Deno cannot be started at all. `slot` is the owner's: None for a spare."""
 
     def __init__(self, launch: Launch, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         self.phase = Phase.STARTING
+        self.slot: Slot | None = None
         self.id_prefix = b""
         self.sent = 0
         self.gone = asyncio.Event()
@@ -77,7 +80,8 @@ class Isolate:
         self._clock_offset = 0.0
         self.process = Process(launch.command, launch.directory, launch.environment)
         token = secrets.token_hex(8)
-        self.log = GuestLog(loop, self.process.log, token, self._only_eval)
+        self._traces = Traces()
+        self.log = GuestLog(loop, self.process.log, token, self._only_eval, self._traces.of)
         self.memory = Memory(self.process.pid)
         self._memory_limit = launch.heap + _YOUNG_GENERATION + _AT_START
         self._late = loop.call_later(launch.startup, self._too_late)
@@ -96,6 +100,8 @@ class Isolate:
         eval_id = b"%b%d" % (self.id_prefix, self.sent)
         ticket.id = eval_id
         ticket.lease = lease_end
+        if ticket.trace:
+            self._traces.begin(eval_id.decode(), ticket.trace)
         bound = (lease_end - self._clock_offset) * 1000 if lease_end else 0.0
         self._out += order(nonces, self.sent, eval_id, ticket.work, bound)
 
@@ -128,7 +134,7 @@ class Isolate:
             try:
                 data = self.process.pipe.recv(_READ)
             except BlockingIOError:
-                return
+                break
             except OSError:
                 data = b""
             if not data:
@@ -136,36 +142,40 @@ class Isolate:
                 self.process.kill()  # only its end of the pipe may be gone
                 return
             try:
-                for reply in self._replies.feed(data):
-                    self._handle(reply)
+                self._handle(self._replies.feed(data))
             except ProtocolError as error:
                 self.end(causes.broken_protocol(str(error)))
                 return
             if len(data) < _READ:
+                break
+        if self.phase is Phase.READY:
+            self._owner.isolate_waits(self)
+
+    def _handle(self, replies: list[Reply]) -> None:
+        for tag, status, payload in replies:
+            if self.phase is Phase.ENDED:
                 return
+            ticket = self._tickets.pop(tag, None)
+            if ticket is not None:
+                if ticket.trace:
+                    self._traces.end(ticket.id.decode())
+                self._owner.isolate_replied(self, ticket, status, payload)
+            elif tag == self._hello:
+                self._handle_start(status, payload)
+            else:
+                raise ProtocolError("a reply to nothing that was asked")
 
-    def _handle(self, reply: Reply) -> None:
-        if self.phase is Phase.ENDED:
-            return
-        ticket = self._tickets.pop(reply.tag, None)
-        if ticket is not None:
-            self._owner.isolate_replied(self, ticket, reply)
-        elif reply.tag == self._hello:
-            self._handle_start(reply)
-        else:
-            raise ProtocolError("a reply to nothing that was asked")
-
-    def _handle_start(self, reply: Reply) -> None:
-        if reply.status == b"started" and not self._clock_offset:
-            self._clock_offset = self._began_at(reply.payload)
-        elif reply.status == b"ready" and self.phase is Phase.STARTING:
-            self.learn_clock(reply.payload)
+    def _handle_start(self, status: bytes, payload: bytes) -> None:
+        if status == b"started" and not self._clock_offset:
+            self._clock_offset = self._began_at(payload)
+        elif status == b"ready" and self.phase is Phase.STARTING:
+            self.learn_clock(payload)
             self._late.cancel()
             self.phase = Phase.READY
             self._memory_limit = self.memory.resident() + self._launch.heap + _YOUNG_GENERATION
             self._owner.isolate_ready(self)
-        elif reply.status == b"failed" and self.phase is Phase.STARTING:
-            self.end(causes.main_module_failed(reply.payload))
+        elif status == b"failed" and self.phase is Phase.STARTING:
+            self.end(causes.main_module_failed(payload))
         else:
             raise ProtocolError("an unknown report")
 

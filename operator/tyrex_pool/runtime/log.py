@@ -1,8 +1,8 @@
 """What guests print, as structured log records; and the last lines of it, which say why a process ended.
 
-Records go to the logger `tyrex_pool.guest` with the extras `runtime`, `eval` (None when it is not known which eval
-printed) and `level`. Guests that print too much are slowed down, not cut off: we read no more than RATE bytes a
-second, and their writes wait.
+Records go to the logger `tyrex_pool.guest` with the extras `runtime` and `eval` (None when it is not known which eval
+printed), and for an eval with a trace `trace_id` and `span_id`, as OpenTelemetry names them in logs. Guests that print
+too much are slowed down, not cut off: we read no more than RATE bytes a second, and their writes wait.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ import logging
 import os
 from collections import deque
 from collections.abc import Callable
+
+from tyrex_pool.model.trace_context import span_id, trace_id
 
 RATE = 1 << 20
 """Bytes of one isolate's output that are read in a second; a line counts as so many more."""
@@ -29,10 +31,16 @@ logger = logging.getLogger("tyrex_pool.guest")
 
 
 class GuestLog:
-    """Reads one isolate's output. `current()` gives the id of the one eval that runs, or None."""
+    """Reads one isolate's output. `current()` gives the id of the one eval that runs, or None; `trace_of(id)` the
+    trace of an eval, or nothing."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, descriptor: int, token: str, current: Callable[[], str | None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        descriptor: int,
+        token: str,
+        current: Callable[[], str | None],
+        trace_of: Callable[[str], bytes],
     ) -> None:
         self.runtime = ""
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -40,6 +48,7 @@ class GuestLog:
         self._descriptor = descriptor
         self._token = token.encode() + b" "
         self._current = current
+        self._trace_of = trace_of
         self._held = b""
         self._budget = RATE
         self._reading = False
@@ -94,7 +103,10 @@ class GuestLog:
 
     def _record(self, level: int, message: str, eval_id: str | None) -> None:
         if logger.isEnabledFor(level):
-            logger.log(level, "%s", message, extra={"runtime": self.runtime, "eval": eval_id})
+            extra = {"runtime": self.runtime, "eval": eval_id}
+            if eval_id is not None and (trace := self._trace_of(eval_id)):
+                extra |= {"trace_id": trace_id(trace), "span_id": span_id(trace)}
+            logger.log(level, "%s", message, extra=extra)
 
     def close(self) -> None:
         """Read what is left, at most one second's worth, and stop: a process's last words say why it ended."""

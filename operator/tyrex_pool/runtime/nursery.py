@@ -47,6 +47,11 @@ class Nursery:
         self.failure = None
         self._spares.append(isolate)
 
+    @property
+    def stocked(self) -> bool:
+        """A spare stands ready."""
+        return bool(self._spares)
+
     def take(self) -> Isolate | None:
         """A spare for a seat, if there is one."""
         return self._spares.pop(0) if self._spares else None

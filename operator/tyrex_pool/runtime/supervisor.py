@@ -13,10 +13,10 @@ from time import monotonic
 from typing import Any
 
 from tyrex_pool.dispatch.balancer import Balancer
-from tyrex_pool.dispatch.ticket import Slot, State, Ticket
+from tyrex_pool.dispatch.ticket import DONE, RUNNING, WAITING, Slot, Ticket
 from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, NoRuntime, TyrexError
 from tyrex_pool.runtime import causes
-from tyrex_pool.runtime.channel import ProtocolError, Reply
+from tyrex_pool.runtime.channel import ProtocolError
 from tyrex_pool.runtime.dispatcher import Dispatcher, answer, too_late
 from tyrex_pool.runtime.isolate import LEASE, Isolate, Launch, Phase
 from tyrex_pool.runtime.nursery import Nursery
@@ -49,8 +49,10 @@ class Supervisor:
         self.dispatcher = Dispatcher(balancer, self, loop)
         self.changed: Callable[[], None] = lambda: None
         self.replacements: dict[str, int] = {}
+        self.spares = {"hit": 0, "miss": 0}
         self.last_error: dict[str, Any] | None = None
-        self._by_slot = {seat.slot: seat for seat in self.seats}
+        for seat in self.seats:
+            seat.slot.behind = seat
         self._by_isolate: dict[Isolate, Seat] = {}
         self._balancer = balancer
         self._loop = loop
@@ -137,6 +139,7 @@ class Supervisor:
     def _seat(self, seat: Seat, isolate: Isolate) -> None:
         slot = seat.slot
         slot.epoch = max(slot.epoch + 1, int(time.time() * 1000))
+        isolate.slot = slot
         isolate.id_prefix = f"{slot.name}.{slot.epoch}.".encode()
         isolate.log.runtime = slot.name
         seat.isolate = isolate
@@ -145,24 +148,27 @@ class Supervisor:
         self._by_isolate[isolate] = seat
         self.pump(slot)
 
-    def isolate_replied(self, isolate: Isolate, ticket: Ticket, reply: Reply) -> None:
-        if ticket.state is State.DONE:
+    def isolate_replied(self, isolate: Isolate, ticket: Ticket, status: bytes, payload: bytes) -> None:
+        if ticket.state is DONE:
             return
         now = monotonic()
-        status = reply.status
         if status == b"declined":
-            isolate.learn_clock(reply.payload)
+            isolate.learn_clock(payload)
             self._balancer.decline(ticket, now)
-        elif ticket.state is not State.RUNNING:
+        elif ticket.state is not RUNNING:
             raise ProtocolError("a reply to an eval whose turn it was not")
+        elif status == b"result":
+            self._balancer.finish(ticket, now)
+            answer(ticket, payload)
         elif status == b"overfull":
             self._end_eval(ticket, HeapLimitError(causes.OVERFULL.detail), isolate, causes.OVERFULL)
-            return
         else:
-            outcome = reply.payload if status == b"result" else self._guest_error(reply)
+            error = _guest_error(status, payload)
             self._balancer.finish(ticket, now)
-            answer(ticket, outcome)
-        slot = ticket.slot
+            answer(ticket, error)
+
+    def isolate_waits(self, isolate: Isolate) -> None:
+        slot = isolate.slot
         if slot is not None and (slot.returned or slot.waiting):
             self.pump(slot)
 
@@ -172,14 +178,6 @@ class Supervisor:
         self._note(error.name, error.detail)
         answer(ticket, error)
         isolate.end(cause, settle=cause is causes.DEADLINE)
-
-    def _guest_error(self, reply: Reply) -> TyrexError:
-        try:
-            if reply.status == b"error":
-                return causes.guest_error(reply.payload)
-        except (ValueError, LookupError, RecursionError) as error:
-            raise ProtocolError("an error that cannot be read") from error
-        raise ProtocolError("an unknown status")
 
     def isolate_ended(self, isolate: Isolate, cause: causes.Cause) -> None:
         self._dying.add(isolate)
@@ -199,6 +197,7 @@ class Supervisor:
             ticket.finished = monotonic()
             answer(ticket, error)
         if not self._stopping:
+            self.spares["hit" if self._nursery.stocked else "miss"] += 1
             self._seat_spares()
             self._fill()
 
@@ -208,19 +207,22 @@ class Supervisor:
     # The dispatcher's driver
 
     def pump(self, slot: Slot) -> None:
-        isolate = self._by_slot[slot].isolate
+        seat: Seat = slot.behind
+        isolate = seat.isolate
         if isolate is None or isolate.phase is not Phase.READY:
             return
         now = monotonic()
-        take = self._balancer.take
         waits = False
-        while (ticket := take(slot, now)) is not None:
+        while slot.waiting or slot.returned:
+            ticket = self._balancer.take(slot, now)
+            if ticket is None:
+                break
             if ticket.deadline <= now:
                 self._balancer.drop(ticket)
                 too_late(ticket, now)
                 continue
             ticket.epoch = slot.epoch
-            if ticket.state is State.RUNNING:
+            if ticket.state is RUNNING:
                 isolate.send(ticket, 0.0)
                 waits = True
             else:
@@ -242,19 +244,19 @@ class Supervisor:
         self._flushing.clear()
 
     def overdue(self, ticket: Ticket) -> None:
-        seat = self._by_slot[ticket.slot] if ticket.slot else None
+        seat: Seat | None = ticket.slot.behind if ticket.slot else None
         if seat is None or seat.isolate is None:
             return
         seat.isolate.receive()  # what it did before the deadline is in the pipe: now nothing is uncertain
         now = monotonic()
-        if ticket.state is State.DONE:
+        if ticket.state is DONE:
             return
-        if ticket.state is State.WAITING:
+        if ticket.state is WAITING:
             self._balancer.drop(ticket)
-        if ticket.state is State.RUNNING and ticket.lease and now - ticket.started < GRACE:
+        if ticket.state is RUNNING and ticket.lease and now - ticket.started < GRACE:
             ticket.deadline = now + GRACE  # it either declines this one now, or it had started in time
             self._balancer.deadlines.add(ticket)
-        elif ticket.state is State.RUNNING:
+        elif ticket.state is RUNNING:
             late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
             self._end_eval(ticket, EvalTimeout(late), seat.isolate, causes.DEADLINE)
         else:
@@ -269,3 +271,13 @@ class Supervisor:
             isolate.check_memory()
         self._nursery.check_memory()
         self._watch = self._loop.call_later(_WATCH_BUSY if busy else _WATCH_IDLE, self._watch_memory)
+
+
+def _guest_error(status: bytes, payload: bytes) -> TyrexError:
+    """Raises ProtocolError."""
+    try:
+        if status == b"error":
+            return causes.guest_error(payload)
+    except (ValueError, LookupError, RecursionError) as error:
+        raise ProtocolError("an error that cannot be read") from error
+    raise ProtocolError("an unknown status")

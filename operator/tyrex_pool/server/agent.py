@@ -15,7 +15,7 @@ class AgentPool(Pool):
 
     def submit(self, ticket: Ticket) -> None:
         """Raises NoRuntime, Overloaded, StrategyError, InvalidRequest."""
-        told: bytes | None = ticket.waiter.queue
+        told: bytes | None = ticket.request.head.queue
         if told is None:
             return super().submit(ticket)
         slot = self.seats[0].slot

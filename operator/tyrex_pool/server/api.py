@@ -8,9 +8,10 @@ from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
 from tyrex_pool.server.http import Connection, Pending, Routes
-from tyrex_pool.server.messages import Request, error_answer, head
+from tyrex_pool.server.messages import Request, error_answer, head, trace_line
 from tyrex_pool.server.metrics import Metrics
 
 
@@ -44,57 +45,44 @@ class Relayed:
 
 
 Outcome = bytes | TyrexError | Relayed
+Work = EvalRequest | CallRequest
 OK = "ok"
 _JSON = (names.TYPE_JSON.encode(), b"")
-_JSON_HEAD = head(200, names.TYPE_JSON)
+JSON_HEAD = head(200, names.TYPE_JSON)
+"""The start of every result."""
+_EVAL = names.PATH_EVAL.encode()
+_CALL = names.PATH_CALL.encode()
 _TYPES = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
 
 
-class Exchange:
-    """A request on its way through the backend: ties the ticket to the connection that waits for it."""
+class Exchange(Ticket):
+    """An eval that a connection waits for."""
 
-    __slots__ = ("api", "connection", "ticket")
-
-    def __init__(self, api: "Api", connection: Connection) -> None:
-        self.api = api
-        self.connection = connection
-        self.ticket: Ticket
+    __slots__ = ("api",)
+    api: "Api"
 
     def abandon(self) -> None:
-        self.api.backend.cancel(self.ticket)
-
-    def deliver(self, ticket: Ticket, outcome: Outcome) -> None:
-        if isinstance(outcome, bytes):
-            self.connection.respond(_JSON_HEAD + _trail(ticket), b'{"result":%b}' % outcome)
-            self.api.metrics.ended(OK, ticket)
-        elif isinstance(outcome, Relayed):
-            self.connection.respond(outcome.start, outcome.body)
-            self.api.metrics.ended(outcome.name, ticket)
-        else:
-            self.connection.respond(*error_answer(outcome, _trail(ticket) if ticket.epoch else b""))
-            self.api.metrics.ended(outcome.name, ticket)
+        self.api.backend.cancel(self)
 
 
-def _trail(ticket: Ticket) -> bytes:
-    """Who ran it and how long it took, as header lines."""
-    slot = ticket.slot
-    assert slot is not None
-    load = slot.own + slot.elsewhere
+def trail(ticket: Ticket) -> bytes:
+    """What an eval was and how long it took, as header lines."""
     started = ticket.started or ticket.finished
     return _TRAIL % (
-        slot.label,
         ticket.epoch,
         ticket.id,
         (started - ticket.arrived) * 1000,
         (ticket.finished - started) * 1000 if ticket.finished else 0.0,
-        load,
     )
 
 
 _TRAIL = (
-    f"{names.HEADER_RUNTIME}: %b\r\n{names.HEADER_EPOCH}: %d\r\n{names.HEADER_EVAL}: %b\r\n"
-    f"{names.HEADER_SERVER_TIMING}: queue;dur=%.3f, eval;dur=%.3f\r\n{names.HEADER_LOAD}: %d\r\n"
+    f"{names.HEADER_EPOCH}: %d\r\n{names.HEADER_EVAL}: %b\r\n"
+    f"{names.HEADER_SERVER_TIMING}: queue;dur=%.3f, eval;dur=%.3f\r\n"
 ).encode()
+RUNTIME = f"{names.HEADER_RUNTIME}: %b\r\n".encode()
+"""Who ran it, as a header line."""
+_RESULT = JSON_HEAD + RUNTIME + b"%b%b"
 
 
 class Api:
@@ -103,58 +91,69 @@ class Api:
     def __init__(self, backend: Backend, metrics: Metrics) -> None:
         self.backend = backend
         self.metrics = metrics
+        self._bound_deliver = self._deliver
         self.routes: Routes = {
-            names.PATH_EVAL.encode(): {b"POST": self._eval},
-            names.PATH_CALL.encode(): {b"POST": self._call},
+            _EVAL: {b"POST": self._eval},
+            _CALL: {b"POST": self._call},
             names.PATH_POOL.encode(): {b"GET": self._pool},
             names.PATH_EXPLAIN.encode(): {b"GET": self._explain},
         }
 
+    def read(self, request: Request) -> Work:
+        """What `request`, which may have come in another way than over HTTP, asks for. Raises InvalidRequest."""
+        if request.head.path == _EVAL:
+            return _read_eval(request)
+        if request.head.path == _CALL:
+            return decode_call(request.body)
+        raise InvalidRequest(f"there is no {request.head.path.decode('latin-1')}")
+
     def _eval(self, connection: Connection, request: Request) -> Pending | None:
-        kind = request.content_type
-        if kind not in _JSON:
-            kind = kind.partition(b";")[0].strip().lower()
-        if kind in _JSON:
-            work = decode_eval(request.body)
-            return self._submit(connection, request, work, work.key, work.timeout_ms)
-        language = _TYPES.get(kind)
-        if language is None:
-            known = ", ".join((names.TYPE_JSON, *names.LANGUAGES))
-            raise InvalidRequest(f"Content-Type: write one of {known}; got {kind.decode('latin-1')!r}")
-        code = _text(request.body, "the body")
-        return self._submit(connection, request, EvalRequest(code, language=language), None, None)  # type: ignore[arg-type]
+        return self._submit(connection, request, _read_eval(request))
 
     def _call(self, connection: Connection, request: Request) -> Pending | None:
-        work = decode_call(request.body)
-        return self._submit(connection, request, work, work.key, work.timeout_ms)
+        return self._submit(connection, request, decode_call(request.body))
 
-    def _submit(
-        self,
-        connection: Connection,
-        request: Request,
-        work: EvalRequest | CallRequest,
-        key: str | None,
-        timeout_ms: int | None,
-    ) -> Pending:
-        if request.key is not None and key is None:
-            key = _text(request.key, names.HEADER_KEY)
-        seconds = self._timeout(request, timeout_ms)
-        exchange = Exchange(self, connection)
-        ticket = Ticket(work, key, request.arrived, request.arrived + seconds, exchange.deliver)
-        ticket.waiter = request
-        exchange.ticket = ticket
+    def _submit(self, connection: Connection, request: Request, work: Work) -> Pending | None:
+        head, key = request.head, work.key
+        if head.key is not None and key is None:
+            key = _text(head.key, names.HEADER_KEY)
+        if head.timeout_ms is None and work.timeout_ms is None:
+            seconds: float = self.backend.spec.timeouts.eval
+        else:
+            seconds = self._timeout(head.timeout_ms, work.timeout_ms)
+        exchange = Exchange(work, key, request.arrived, request.arrived + seconds, self._bound_deliver)
+        exchange.api = self
+        exchange.request = request
+        exchange.waiter = connection
+        if head.trace:
+            exchange.trace = accepted(head.trace)
         try:
-            self.backend.submit(ticket)
+            self.backend.submit(exchange)
         except TyrexError as error:
             self.metrics.refused(error.name)
-            raise
+            connection.respond(*error_answer(error, trace_line(exchange.trace)))
+            return None
         return exchange
 
-    def _timeout(self, request: Request, timeout_ms: int | None) -> float:
+    def _deliver(self, ticket: Ticket, outcome: Outcome) -> None:
+        connection: Connection = ticket.waiter
+        trace = trace_line(ticket.trace) if ticket.trace else b""
+        if isinstance(outcome, bytes):
+            connection.respond(_RESULT % (_label(ticket), trail(ticket), trace), b'{"result":%b}' % outcome)
+            self.metrics.ended(OK, ticket)
+        elif isinstance(outcome, Relayed):
+            connection.respond(outcome.start + trace, outcome.body)
+            self.metrics.ended(outcome.name, ticket)
+        else:
+            told = RUNTIME % _label(ticket) + trail(ticket) if ticket.epoch else b""
+            connection.respond(*error_answer(outcome, told + trace))
+            self.metrics.ended(outcome.name, ticket)
+
+    def _timeout(self, header: bytes | None, timeout_ms: int | None) -> float:
         """Seconds; the smaller of the body's and the header's, or the pool's default."""
         timeouts = self.backend.spec.timeouts
-        if request.timeout_ms is not None:
-            told = _number(request.timeout_ms)
+        if header is not None:
+            told = _number(header)
             timeout_ms = told if timeout_ms is None else min(told, timeout_ms)
         if timeout_ms is None:
             return timeouts.eval
@@ -166,11 +165,30 @@ class Api:
         return timeout_ms / 1000
 
     def _pool(self, connection: Connection, request: Request) -> None:
-        connection.respond(_JSON_HEAD, encode_json(self.backend.describe()))
+        connection.respond(JSON_HEAD, encode_json(self.backend.describe()))
 
     def _explain(self, connection: Connection, request: Request) -> None:
-        keys = parse_qs(request.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")
-        connection.respond(_JSON_HEAD, encode_json(self.backend.explain(keys[0] if keys else None)))
+        keys = parse_qs(request.head.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")
+        connection.respond(JSON_HEAD, encode_json(self.backend.explain(keys[0] if keys else None)))
+
+
+def _read_eval(request: Request) -> EvalRequest:
+    kind = request.head.content_type
+    if kind not in _JSON:
+        kind = kind.partition(b";")[0].strip().lower()
+    if kind in _JSON:
+        return decode_eval(request.body)
+    language = _TYPES.get(kind)
+    if language is None:
+        known = ", ".join((names.TYPE_JSON, *names.LANGUAGES))
+        raise InvalidRequest(f"Content-Type: write one of {known}; got {kind.decode('latin-1')!r}")
+    return EvalRequest(_text(request.body, "the body"), language=language)  # type: ignore[arg-type]
+
+
+def _label(ticket: Ticket) -> bytes:
+    slot = ticket.slot
+    assert slot is not None
+    return slot.label
 
 
 def _text(raw: bytes, where: str) -> str:

@@ -1,13 +1,13 @@
 """HTTP/1.1 on a bare asyncio protocol: requests in, one answer at a time out, in order. Knows nothing of pools.
 
-The hot path has no task, no stream and no dictionary of headers. A connection handles one request at a time;
-pipelined ones wait for their turn, and reading pauses when too many do or when the client reads too slowly.
+The hot path has no task, no stream and no dictionary of headers, and a head that came before is not parsed again. A
+connection handles one request at a time; pipelined ones wait for their turn, and reading pauses when too many do or
+when the client reads too slowly.
 """
 
 import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Protocol
@@ -16,7 +16,9 @@ import httptools
 
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest, PayloadTooLarge, TyrexError
-from tyrex_pool.server.messages import Request, error_answer, plain_problem
+from tyrex_pool.model.frames import is_handshake
+from tyrex_pool.server.heads import END, Heads
+from tyrex_pool.server.messages import Head, Request, error_answer, plain_problem
 
 log = logging.getLogger("tyrex_pool")
 
@@ -33,6 +35,8 @@ LAST_CALL = 1.0
 """Seconds in which a server that ends still answers on a connection that is idle: a request may be on its way, and
 to its client a connection that is closed then looks like an answer that was lost."""
 _MAX_HEAD = 65_536
+_PLAIN = (b"POST", b"GET")
+"""Methods whose requests and answers are framed by their length alone."""
 
 
 class Pending(Protocol):
@@ -43,6 +47,25 @@ class Pending(Protocol):
         ...
 
 
+class Peer(Protocol):
+    """A connection of whatever kind, as its listener sees it."""
+
+    limit: int
+    """Bytes that a body may have; it may change."""
+
+    def finish(self, last_call: float = 0.0) -> None:
+        """Close when all requests are answered that have come, and one that still comes within `last_call` seconds."""
+        ...
+
+    def sweep(self, now: float) -> None:
+        """Close it if the client has been silent, or slow, for too long."""
+        ...
+
+    def close(self) -> None: ...
+
+
+MakeStream = Callable[[Any, int, set[Peer]], object]
+"""Takes a transport over from HTTP; told the limit of bodies, and where to register."""
 Handler = Callable[["Connection", Request], Pending | None]
 """Answers through `connection.respond`, at once (None) or later (the Pending to abandon)."""
 Routes = Mapping[bytes, Mapping[bytes, Handler]]
@@ -55,6 +78,7 @@ _HEADERS = {
     names.HEADER_KEY.lower().encode(): "key",
     names.HEADER_TIMEOUT.lower().encode(): "timeout_ms",
     names.HEADER_QUEUE.lower().encode(): "queue",
+    names.HEADER_TRACE.encode(): "trace",
 }
 
 
@@ -68,17 +92,37 @@ def _without_upgrade(data: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One client. `limit` bounds a body in bytes and may change; `connections` is where it registers itself."""
+    """One client. `limit` bounds a body in bytes and may change; `peers` is where it registers itself.
+
+    With `streams` a client may go on with one of those.
+    """
+
+    __slots__ = (
+        "_between", "_busy", "_chunks", "_closing", "_expects", "_finishing", "_head", "_head_only", "_head_size",
+        "_heads", "_held", "_in_body", "_keep_alive", "_loop", "_parser", "_paused", "_peers", "_pending", "_plain",
+        "_refusal", "_refused", "_request", "_routes", "_since", "_size", "_slow_reader", "_streams", "_transport",
+        "_unfinished", "_url", "_waiting", "limit",
+    )  # fmt: skip
 
     def __init__(
-        self, routes: Routes, limit: int, connections: set["Connection"], loop: asyncio.AbstractEventLoop
+        self,
+        routes: Routes,
+        heads: Heads,
+        limit: int,
+        peers: set[Peer],
+        loop: asyncio.AbstractEventLoop,
+        streams: MakeStream | None = None,
     ) -> None:
         self._routes = routes
+        self._heads = heads
         self.limit = limit
-        self._connections = connections
+        self._peers = peers
+        self._streams = streams
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: deque[tuple[Request, bool]] = deque()
+        self._waiting: list[tuple[Request, bool]] = []  # a deque is made for thousands, and larger
+        self._between = True
+        self._plain = False
         self._pending: Pending | None = None
         self._busy = False
         self._keep_alive = True
@@ -99,10 +143,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: Any = transport
-        self._connections.add(self)
+        self._peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.discard(self)
+        self._peers.discard(self)
         self._closing = True
         self._waiting.clear()
         if self._pending is not None:
@@ -110,11 +154,17 @@ class Connection(asyncio.Protocol):
             self._pending = None
 
     def data_received(self, data: bytes) -> None:
-        if self._closing or self._refused:
-            return
-        if not self._in_body and b"pgrade" in data:
-            data = _without_upgrade(data)
-        self._unfinished += len(data)
+        if self._between and not (self._busy or self._slow_reader or self._closing or self._refused):
+            end = data.find(END) + 4
+            head = self._heads.get(data[:end])
+            if head is not None and head.length == len(data) - end and head.length <= self.limit:
+                self._keep_alive = True
+                self._head_only = False
+                self._handle(Request(head, data[end:], monotonic()))
+                return
+        self._parse(data)
+
+    def _feed(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # CONNECT, which was answered: what follows is not for us
@@ -122,8 +172,6 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
             self._refuse(*error_answer(InvalidRequest(f"the request is not valid HTTP/1.1: {cause}")))
-        if self._unfinished > _MAX_HEAD:
-            self._head_too_large()
 
     def pause_writing(self) -> None:
         self._slow_reader = True
@@ -133,10 +181,32 @@ class Connection(asyncio.Protocol):
         self._slow_reader = False
         self._next()
 
+    def _parse(self, data: bytes) -> None:
+        """Give `data`, which is more, less or something else than a request whose head came before, to the parser."""
+        if self._closing or self._refused:
+            return None
+        whole = data if self._between else b""
+        if not self._in_body and b"pgrade" in data:
+            if self._streams is not None and not self._busy and is_handshake(whole):
+                return self._switch(self._streams)
+            data, whole = _without_upgrade(data), b""
+        self._unfinished += len(data)
+        self._feed(data)
+        if self._unfinished > _MAX_HEAD:
+            self._head_too_large()
+        if whole and self._between and self._plain and not self._refused:
+            self._heads.learn(whole, self._request)
+
+    def _switch(self, streams: MakeStream) -> None:
+        self._closing = True
+        self._peers.discard(self)
+        streams(self._transport, self.limit, self._peers)
+
     # The parser's side
 
     def _begin(self) -> None:
-        self._request = Request()
+        self._request: Request
+        self._head = Head()
         self._url = b""
         self._size = 0
         self._head_size = 0
@@ -145,6 +215,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._begin()
+        self._between = False
         self._since = monotonic()
 
     def on_url(self, url: bytes) -> None:
@@ -161,12 +232,13 @@ class Connection(asyncio.Protocol):
         if field is None:
             return
         if field == "length":
-            if int(value) > self.limit:
+            self._head.length = int(value)
+            if self._head.length > self.limit:
                 self._too_large()
         elif field == "expect":
             self._expects = True
         else:
-            setattr(self._request, field, value)
+            setattr(self._head, field, value)
 
     def on_headers_complete(self) -> None:
         self._in_body = True
@@ -186,19 +258,21 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         self._in_body = False
+        self._between = True
         self._unfinished = 0
         if self._refused:
             return
         self._held += self._size
-        request = self._request
-        path, _, request.query = self._url.partition(b"?")
+        head = self._head
+        head.path, _, head.query = self._url.partition(b"?")
         self._url = b""
-        request.path = path
-        request.method = self._parser.get_method()
-        request.body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        head.method = self._parser.get_method()
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks = []
-        request.arrived = monotonic()
-        self._waiting.append((request, self._parser.should_keep_alive()))
+        self._request = Request(head, body, monotonic())
+        keep_alive = self._parser.should_keep_alive()
+        self._plain = keep_alive and not self._expects and head.method in _PLAIN
+        self._waiting.append((self._request, keep_alive))
         if self._busy or self._slow_reader:
             if (len(self._waiting) >= PIPELINED or self._held > HELD) and not self._paused:
                 self._paused = True
@@ -217,13 +291,10 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         """Handle requests for as long as each is answered at once; a refusal comes after them."""
         while self._waiting and not (self._busy or self._slow_reader or self._closing):
-            request, self._keep_alive = self._waiting.popleft()
+            request, self._keep_alive = self._waiting.pop(0)
             self._held -= len(request.body)
-            self._busy = True
-            self._head_only = request.method == b"HEAD"
-            pending = self._route(request)
-            if self._busy:
-                self._pending = pending
+            self._head_only = request.head.method == b"HEAD"
+            self._handle(request)
         if self._closing:
             return
         if self._paused and len(self._waiting) < PIPELINED and self._held <= HELD:
@@ -237,26 +308,32 @@ class Connection(asyncio.Protocol):
             self._write(start, body, last=True)
             self._loop.call_later(LINGER, self.close)
 
-    def _route(self, request: Request) -> Pending | None:
-        methods = self._routes.get(request.path)
-        if methods is None:
-            there = ", ".join(sorted(path.decode() for path in self._routes))
-            self.respond(*plain_problem(404, "not_found", f"there is nothing here; there is {there}"))
-            return None
-        handler = methods.get(request.method)
-        if handler is None:
-            allowed = b", ".join(methods)
-            start, body = plain_problem(405, "method_not_allowed", f"use {allowed.decode()}")
-            self.respond(start + b"Allow: %b\r\n" % allowed, body)
-            return None
+    def _handle(self, request: Request) -> None:
+        self._busy = True
         try:
-            return handler(self, request)
+            handler = self._routes[request.head.path][request.head.method]
+        except KeyError:
+            return self._nothing_there(request.head)
+        try:
+            pending = handler(self, request)
         except TyrexError as error:
             self.respond(*error_answer(error))
         except Exception:  # a mistake of ours costs one answer, not the connection
-            log.exception("the handler of %s failed", request.path)
+            log.exception("the handler of %s failed", request.head.path)
             self.respond(*error_answer(TyrexError("the server failed to handle this request; its log says why")))
-        return None
+        else:
+            if self._busy:
+                self._pending = pending
+
+    def _nothing_there(self, head: Head) -> None:
+        methods = self._routes.get(head.path)
+        if methods is None:
+            there = ", ".join(sorted(path.decode() for path in self._routes))
+            self.respond(*plain_problem(404, "not_found", f"there is nothing here; there is {there}"))
+        else:
+            allowed = b", ".join(methods)
+            start, body = plain_problem(405, "method_not_allowed", f"use {allowed.decode()}")
+            self.respond(start + b"Allow: %b\r\n" % allowed, body)
 
     def respond(self, start: bytes, body: bytes) -> None:
         """Send the answer to the request in hand; `start` is whole header lines, the body's length is added."""

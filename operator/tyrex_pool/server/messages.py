@@ -5,21 +5,35 @@ from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.wire import encode_json, problem
 
 
-class Request:
-    """One request. `arrived` is `monotonic()` seconds; header values that nobody asked for are not kept."""
+class Head:
+    """What the head of a request says; header values that nobody asked for are not kept.
 
-    __slots__ = ("arrived", "body", "content_type", "key", "method", "path", "query", "queue", "timeout_ms")
+    Requests whose heads are equal, byte for byte, share one (`server/heads.py`): nobody changes it once it is read.
+    """
+
+    __slots__ = ("content_type", "key", "length", "method", "path", "query", "queue", "timeout_ms", "trace")
 
     def __init__(self) -> None:
-        self.arrived = 0.0
         self.method = b""
         self.path = b""
         self.query = b""
-        self.body = b""
+        self.length = 0
         self.content_type = b""
         self.key: bytes | None = None
         self.timeout_ms: bytes | None = None
         self.queue: bytes | None = None
+        self.trace = b""
+
+
+class Request:
+    """One request, `arrived` whole at that time (`monotonic()` seconds)."""
+
+    __slots__ = ("arrived", "body", "head")
+
+    def __init__(self, head: Head, body: bytes, arrived: float) -> None:
+        self.head = head
+        self.body = body
+        self.arrived = arrived
 
 
 _REASONS = {
@@ -37,6 +51,14 @@ def head(status: int, content_type: str) -> bytes:
         _REASONS.get(status, b"Status"),
         content_type.encode(),
     )
+
+
+def trace_line(trace: bytes) -> bytes:
+    """The header line that tells a trace; nothing for none."""
+    return b"%b: %b\r\n" % (_TRACE, trace) if trace else b""
+
+
+_TRACE = names.HEADER_TRACE.encode()
 
 
 def error_answer(error: TyrexError, extra: bytes = b"") -> tuple[bytes, bytes]:

@@ -1,11 +1,10 @@
-"""A pool whose runtimes are other servers: the same balancer, over connections instead of isolates.
+"""A pool whose runtimes are other servers: the same balancer, over streams instead of isolates.
 
 The other server is the authority on its capacity and its queue's order; here it is only chosen. An eval is sent a
 second time only when it certainly never started.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -14,11 +13,12 @@ from typing import Any
 from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import Strategy, moves
-from tyrex_pool.dispatch.ticket import Slot, State, Ticket
+from tyrex_pool.dispatch.ticket import Slot, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, TyrexError
+from tyrex_pool.model.frames import Answer
 from tyrex_pool.runtime.dispatcher import Dispatcher, answer, too_late
 from tyrex_pool.runtime.view import PARKED, SERVING, SlotState, describe, explain
-from tyrex_pool.server.api import Relayed
+from tyrex_pool.server.api import RUNTIME, Relayed
 from tyrex_pool.server.definition import UNDEFINED, Definition
 from tyrex_pool.server.discovery import Discovery, Endpoint
 from tyrex_pool.server.member import Remote
@@ -27,12 +27,16 @@ from tyrex_pool.server.upstream import Upstream, connect
 
 GRACE = 0.15
 """Seconds past the deadline in which the other server's own answer is waited for."""
+MOST_AT_ONCE = 4096
+"""Evals that one server may have of us; a strategy's choice that has more waits here."""
 ATTEMPTS = 2
 """Runtimes that one eval is offered to, at most."""
 _LOOK_EVERY = 1.0
 _LOOK_SOON = 0.1
 _LOOK_TIMEOUT = 2.0
 _CONNECTION = "a connection to a runtime"
+_NOT_STARTED = frozenset({NoRuntime.name, Overloaded.name})
+_GONE = frozenset({SlotState.STOPPED, SlotState.UNREACHABLE})
 
 log = logging.getLogger("tyrex_pool")
 
@@ -48,6 +52,7 @@ class RemotePool:
         """
         self.name = name
         self.changed: Callable[[], None] = lambda: None
+        self.retries = 0
         self._told = definition is None
         self._loop = asyncio.get_running_loop()
         self._definition = definition or UNDEFINED
@@ -55,8 +60,7 @@ class RemotePool:
         self._balancer = Balancer(self._definition.strategy)
         self._dispatcher = Dispatcher(self._balancer, self, self._loop)
         self._remotes: dict[str, Remote] = {}
-        self._by_upstream: dict[Upstream, Remote] = {}
-        self._carriers: dict[Ticket, Upstream] = {}
+        self._upstreams: set[Upstream] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lacks = "what it should be has not been read yet"
         self._defined = asyncio.Event()
@@ -88,6 +92,11 @@ class RemotePool:
             log.warning("%s", problem)
 
     # What servers ask
+
+    @property
+    def connections(self) -> int:
+        """Open ones to runtimes."""
+        return len(self._upstreams)
 
     @property
     def ready(self) -> bool:
@@ -123,11 +132,10 @@ class RemotePool:
         self._dispatcher.submit(ticket)
 
     def cancel(self, ticket: Ticket) -> None:
-        """Leave: closing the connection tells the other server, which drops what has not started."""
+        """Leave: the other server is told, and drops what has not started."""
         self._dispatcher.cancel(ticket)
-        upstream = self._carriers.get(ticket)
-        if upstream is not None:
-            upstream.close()
+        if ticket.carrier is not None:
+            self._withdraw(ticket)
 
     # Who is there
 
@@ -153,7 +161,8 @@ class RemotePool:
         self._note_looks()
 
     def _new(self, name: str, endpoint: Endpoint) -> Remote:
-        remote = Remote(Slot(name, 0, self.spec.concurrency, 0, ahead=None), endpoint)
+        remote = Remote(Slot(name, 0, self.spec.concurrency, 0, ahead=None), endpoint, RUNTIME % name.encode())
+        remote.slot.behind = remote
         remote.watcher = self._spawn(self._watch(remote))
         return remote
 
@@ -163,8 +172,6 @@ class RemotePool:
         if remote.watcher is not None:
             remote.watcher.cancel()
         self._down(remote, SlotState.STOPPED, "it is not part of the pool any more")
-        for upstream in list(remote.idle):
-            upstream.close()
 
     async def _watch(self, remote: Remote) -> None:
         while True:
@@ -183,7 +190,6 @@ class RemotePool:
                     self._down(remote, *report.trouble)
             remote.looked = True
             self._note_looks()
-            remote.close_idle(monotonic())
             await asyncio.sleep(_LOOK_EVERY if remote.state is SlotState.READY else _LOOK_SOON)
 
     def _note_looks(self) -> None:
@@ -197,6 +203,8 @@ class RemotePool:
     def _down(self, remote: Remote, state: SlotState, reason: str) -> None:
         """Choose it no more; what has not been sent goes elsewhere."""
         remote.state, remote.reason = state, reason
+        if state in _GONE:
+            self._abandon(remote)
         self._update()
         for ticket in self._balancer.evict(remote.slot):
             self._again(ticket, NoRuntime(f"runtime {remote.slot.name} cannot be reached: {reason}"))
@@ -210,6 +218,7 @@ class RemotePool:
         if ticket.attempts < ATTEMPTS and self._balancer.ready and ticket.deliver is not None:
             try:
                 self._dispatcher.submit(ticket, avoid=ticket.slot)
+                self.retries += 1
                 return
             except TyrexError:
                 pass
@@ -218,85 +227,101 @@ class RemotePool:
     # The dispatcher's driver
 
     def pump(self, slot: Slot) -> None:
-        remote = self._remotes.get(slot.name)
-        if remote is None or remote.slot is not slot:
-            return  # it is not part of the pool any more
+        remote: Remote = slot.behind
+        upstream = remote.upstream
+        if upstream is None:
+            if not remote.opening and remote.state is not SlotState.STOPPED:  # then others serve what waits
+                remote.opening = True
+                self._spawn(self._open(remote))
+            return
         now = monotonic()
-        while remote.idle and (ticket := self._balancer.take(slot, now)) is not None:
-            if ticket.deadline - GRACE <= now:
+        while (slot.waiting or slot.returned) and len(upstream) < MOST_AT_ONCE:
+            ticket = self._balancer.take(slot, now)
+            if ticket is None:
+                break
+            left = ticket.deadline - GRACE - now
+            if left <= 0.0:
                 self._balancer.drop(ticket)
                 too_late(ticket, now, _CONNECTION)
-                continue
-            upstream = remote.idle.pop()
-            self._carriers[ticket] = upstream
-            upstream.send(ticket, max(1, int((ticket.deadline - GRACE - now) * 1000)), remote.orders)
-        for _ in range(remote.to_open()):
-            remote.opening += 1
-            self._spawn(self._open(remote))
+            else:
+                upstream.send(ticket, int(left * 1000) or 1, remote.queue_order)
 
     async def _open(self, remote: Remote) -> None:
         try:
             async with asyncio.timeout(_LOOK_TIMEOUT):
-                upstream = await connect(remote.slot.name, remote.endpoint, self)
+                upstream = await connect(remote.endpoint, self, remote)
         except OSError as error:
-            remote.opening -= 1
-            if not remote.open and remote.state is not SlotState.STOPPED:  # else the others serve what waits
+            remote.opening = False
+            if remote.state is not SlotState.STOPPED:
                 self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
             return
-        remote.opening -= 1
-        if remote.state is SlotState.STOPPED:
+        remote.opening = False
+        if remote.state is SlotState.STOPPED or upstream.gone:
             upstream.close()
             return
-        remote.open.add(upstream)
-        remote.idle.append(upstream)
-        self._by_upstream[upstream] = remote
+        self._upstreams.add(upstream)
+        remote.upstream = upstream
         self.pump(remote.slot)
 
-    def answered(self, upstream: Upstream, ticket: Ticket, outcome: Relayed) -> None:
-        remote = self._by_upstream[upstream]
+    def answered(self, upstream: Upstream, ticket: Ticket, answered: Answer) -> None:
+        remote: Remote = upstream.behind
         slot = remote.slot
-        del self._carriers[ticket]
+        ticket.carrier = None
+        if answered.epoch:
+            slot.epoch = answered.epoch
+            slot.elsewhere = max(0, answered.load - slot.own + 1)  # `finish` reckons with it
         self._balancer.finish(ticket, monotonic())
-        slot.epoch = upstream.epoch or slot.epoch
-        if upstream.epoch:
-            remote.learn_load(upstream.load)
-        upstream.idle_since = ticket.finished
-        if remote.state is SlotState.STOPPED:
-            upstream.close()  # this was the last that it had to do
-        elif upstream.reusable:
-            remote.idle.append(upstream)
-        full = outcome.name == Overloaded.name and moves(self._definition.strategy, ticket.key)
-        if full or outcome.name == NoRuntime.name:
+        outcome = Relayed(answered.start + remote.label + answered.more, answered.body, answered.name)
+        if answered.name in _NOT_STARTED and self._may_move(ticket, outcome):
             self._again(ticket, outcome)
         else:
             answer(ticket, outcome)
         if slot.waiting or slot.returned:
             self.pump(slot)
 
-    def lost(self, upstream: Upstream, ticket: Ticket | None) -> None:
-        remote = self._by_upstream.pop(upstream, None)
-        if remote is None:
-            return
-        remote.open.discard(upstream)
-        with contextlib.suppress(ValueError):
-            remote.idle.remove(upstream)
-        if ticket is not None:
-            self._carriers.pop(ticket, None)
-            if ticket.state is not State.DONE:
-                self._balancer.finish(ticket, monotonic())
-            answer(ticket, DeadRuntimeError(f"the connection to {remote.slot.name} broke while it had the eval"))
-        if remote.slot.waiting or remote.slot.returned:
-            self.pump(remote.slot)
+    def _may_move(self, ticket: Ticket, outcome: Relayed) -> bool:
+        """Whether an eval that one runtime would not take may be offered to another."""
+        return outcome.name == NoRuntime.name or moves(self._definition.strategy, ticket.key)
+
+    def leaving(self, upstream: Upstream) -> None:
+        remote: Remote = upstream.behind
+        if remote.upstream is upstream:
+            remote.upstream = None
+
+    def lost(self, upstream: Upstream, tickets: list[Ticket]) -> None:
+        self._upstreams.discard(upstream)
+        self.leaving(upstream)
+        slot = upstream.behind.slot
+        for ticket in tickets:
+            ticket.carrier = None
+            self._balancer.finish(ticket, monotonic())
+            answer(ticket, DeadRuntimeError(f"the connection to {slot.name} broke while it had the eval"))
+        if slot.waiting or slot.returned:
+            self.pump(slot)
 
     def overdue(self, ticket: Ticket) -> None:
-        """The other server did not keep the deadline: it is cut off or stuck."""
-        upstream = self._carriers.get(ticket)
-        if upstream is None:
+        """The other server did not keep the deadline: it is cut off or stuck. What comes next gets a new stream."""
+        if ticket.carrier is None:
             too_late(ticket, monotonic(), _CONNECTION)
             return
+        upstream: Upstream = ticket.carrier[0]
+        self._withdraw(ticket)
         name = ticket.slot.name if ticket.slot else "?"
         answer(ticket, DeadRuntimeError(f"runtime {name} did not answer by the deadline"))
-        upstream.close()
+        self._abandon(upstream.behind)
+
+    def _withdraw(self, ticket: Ticket) -> None:
+        """Tell the server that has `ticket` that nobody waits for it."""
+        upstream, number = ticket.carrier
+        ticket.carrier = None
+        self._balancer.finish(ticket, monotonic())
+        upstream.forget(number)
+
+    def _abandon(self, remote: Remote) -> None:
+        """Send nothing more on the stream to `remote`; what it has may still be answered."""
+        upstream, remote.upstream = remote.upstream, None
+        if upstream is not None:
+            upstream.leave()
 
     # Housekeeping
 
@@ -310,7 +335,7 @@ class RemotePool:
         """Close every connection; what is not answered yet gets an error."""
         for name in list(self._remotes):
             self._remove(name)
-        for upstream in list(self._by_upstream):
+        for upstream in list(self._upstreams):
             upstream.close()
         for task in list(self._tasks):
             task.cancel()

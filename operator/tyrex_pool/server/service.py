@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tyrex_pool.server.admin import BODY_LIMIT, Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.http import Routes
+from tyrex_pool.server.http import MakeStream, Routes
 from tyrex_pool.server.listener import Listener
 
 _POLL = 0.01
@@ -36,17 +36,19 @@ class Service:
         self._admin = admin
 
     @classmethod
-    async def open(cls, api: Api, admin: Admin, address: Address) -> "Service":
+    async def open(cls, api: Api, admin: Admin, address: Address, streams: MakeStream | None = None) -> "Service":
+        """`streams`: how a proxy may go on, for a server that it may stand before."""
         limit = int(api.backend.spec.limits.request)
         if address.socket is not None:
-            public = await Listener.open_unix(api.routes, limit, address.socket)
+            public = await Listener.open_unix(api.routes, limit, address.socket, streams)
         else:
-            public = await _listen(api.routes, limit, address.host, address.port, address.flexible)
+            public = await _listen(api.routes, limit, address.host, address.port, address.flexible, streams)
         try:
             private = await _listen(admin.routes, BODY_LIMIT, address.host, address.admin_port, address.admin_flexible)
         except BaseException:
             await public.close()
             raise
+        api.metrics.connections = public.__len__
         return cls(public, private, admin)
 
     def limit_requests(self, limit: int) -> None:
@@ -67,12 +69,14 @@ class Service:
         await self.private.close()
 
 
-async def _listen(routes: Routes, limit: int, host: str, port: int, flexible: bool) -> Listener:
+async def _listen(
+    routes: Routes, limit: int, host: str, port: int, flexible: bool, streams: MakeStream | None = None
+) -> Listener:
     try:
-        return await Listener.open(routes, limit, host, port)
+        return await Listener.open(routes, limit, host, port, streams)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         if not flexible:
             raise OSError(error.errno, f"port {port} of {host} is in use: choose another one") from error
-        return await Listener.open(routes, limit, host, 0)
+        return await Listener.open(routes, limit, host, 0, streams)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tyrex_pool.dispatch.balancer import PACE_LIMIT, Balancer
+from tyrex_pool.dispatch.balancer import AHEAD, Balancer
 from tyrex_pool.dispatch.strategies import LeastLoaded, RoundRobin, Runtime
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded, StrategyError, TyrexError
@@ -149,11 +149,11 @@ def test_pace_forgets() -> None:
     scene = Scene()
     for name in ("submit a", "take", "slow a"):
         scene.play(name)
-    assert scene.slots[0].pace > PACE_LIMIT
+    assert scene.slots[0].pace > AHEAD
     for _ in range(60):
         for name in ("submit a", "take", "finish a"):
             scene.play(name)
-    assert scene.slots[0].pace < PACE_LIMIT
+    assert scene.slots[0].pace < AHEAD
 
 
 def test_overdue_in_every_state() -> None:
@@ -222,3 +222,13 @@ def test_a_refused_ticket_leaves_no_trace(full: bool) -> None:
         scene.balancer.submit(scene.ticket("b", 1.0))
     assert scene.slots[0].own == before
     assert scene.balancer.overdue(5.0) == []
+
+
+def test_an_eval_that_one_runtime_could_not_take_goes_to_another() -> None:
+    scene = Scene(size=3)
+    for avoid in (0, 1, 2, 0, 0, 0):
+        chosen = scene.balancer.submit(scene.ticket("a"), avoid=scene.slots[avoid])
+        assert chosen is not scene.slots[avoid]
+    scene.balancer.set_ready(scene.slots[:1])
+    with pytest.raises(NoRuntime):
+        scene.balancer.submit(scene.ticket("a"), avoid=scene.slots[0])

@@ -13,6 +13,7 @@ import pytest
 from tyrex_pool.runtime.log import RATE, GuestLog
 
 TOKEN = "0123456789abcdef"
+TRACES = {"traced": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 Line = tuple[str, str, str | None, str]
 
 
@@ -22,7 +23,9 @@ class Printed:
     def __init__(self) -> None:
         self.out, self._in = os.pipe()
         os.set_blocking(self.out, False)
-        self.log = GuestLog(asyncio.get_running_loop(), self.out, TOKEN, lambda: "eval-now")
+        self.log = GuestLog(
+            asyncio.get_running_loop(), self.out, TOKEN, lambda: "eval-now", lambda eval_id: TRACES.get(eval_id, b"")
+        )
         self.log.runtime = "hello-0"
         self.records: list[logging.LogRecord] = []
 
@@ -113,6 +116,17 @@ async def test_one_line(printed: Printed, text: str | bytes, line: tuple[str, st
     printed.write("end\n")
     await printed.until(lambda: printed.lines[-1:] == [("INFO", "end", "eval-now", "hello-0")])
     assert printed.lines[:-1] == ([(*line, "hello-0")] if line else [])
+
+
+async def test_the_trace_of_an_eval_as_open_telemetry_names_it(printed: Printed) -> None:
+    printed.write(ours("log", "hi", "traced") + ours("log", "hi", "not traced") + ours("log", "hi", None))
+    await printed.until(lambda: len(printed.records) == 3)
+    told = [{name: value for name, value in vars(record).items() if name in EXTRAS} for record in printed.records]
+    ids = {"trace_id": "0af7651916cd43dd8448eb211c80319c", "span_id": "b7ad6b7169203331"}
+    assert told == [ids, {}, {}]
+
+
+EXTRAS = ("trace_id", "span_id")
 
 
 async def test_byte_by_byte(printed: Printed) -> None:

@@ -12,7 +12,6 @@ from tyrex_pool.dispatch.strategies import RoundRobin
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, NoRuntime, QueueTimeout, TyrexError
 from tyrex_pool.runtime.causes import Cause
-from tyrex_pool.runtime.channel import Reply
 from tyrex_pool.runtime.isolate import Isolate, Launch, Phase
 from tyrex_pool.runtime.supervisor import Supervisor
 from tyrex_pool.runtime.view import SlotState
@@ -24,6 +23,7 @@ class FakeIsolate:
     def __init__(self, owner: Supervisor) -> None:
         self.owner = owner
         self.phase = Phase.READY
+        self.slot: Slot | None = None
         self.inbox: list[tuple[Ticket, bytes]] = []
         self.sent: list[Ticket] = []
         self.ended: Cause | None = None
@@ -43,7 +43,8 @@ class FakeIsolate:
     def receive(self) -> None:
         while self.inbox:
             ticket, status = self.inbox.pop(0)
-            self.owner.isolate_replied(cast("Isolate", self), ticket, Reply(b"", status, b"1"))
+            self.owner.isolate_replied(cast("Isolate", self), ticket, status, b"1")
+        self.owner.isolate_waits(cast("Isolate", self))
 
     def end(self, cause: Cause, settle: bool = False) -> None:
         self.ended = cause
@@ -58,6 +59,7 @@ class Scene:
         self.balancer.set_ready([self.slot])
         self.supervisor = Supervisor(cast("Launch", None), self.balancer, [self.slot], asyncio.get_running_loop())
         self.isolate = FakeIsolate(self.supervisor)
+        self.isolate.slot = self.slot
         self.supervisor.seats[0].isolate = cast("Isolate", self.isolate)
         self.outcomes: dict[str, Any] = {}
         now = monotonic()

@@ -10,31 +10,31 @@ from typing import Any
 
 from tyrex_pool.dispatch.strategies import make
 from tyrex_pool.dispatch.ticket import Ticket
-from tyrex_pool.model.errors import Overloaded
+from tyrex_pool.model.errors import Overloaded, TyrexError
+from tyrex_pool.model.frames import ACCEPTED, GOODBYE, Answer, Frames, Order, decode_order, encode, frame, is_handshake
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.model.wire import problem
 from tyrex_pool.server.definition import Definition
 from tyrex_pool.server.discovery import Endpoint
-from tyrex_pool.server.messages import Request
+from tyrex_pool.server.messages import Head, Request, error_answer, head
 from tyrex_pool.server.remote import RemotePool
 
 RESULT = b'{"result":3}'
-FULL = problem(Overloaded("full"))
+FULL = Overloaded("full")
 
 
 class Agent:
-    """Answers each eval with `status` and `body`, and closes the connection after every `last`th answer of it.
+    """Answers each eval with `error` or a result, and asks to end its stream after every `last`th answer on it.
 
-    While `gate` is not set, evals wait. `seen` has the headers of each eval, and `report` is what it tells of itself.
+    While `gate` is not set, evals wait. `seen` has the order of each eval, and `report` is what it tells of itself.
     """
 
-    def __init__(self, status: int = 200, body: bytes = RESULT, last: int = 0) -> None:
-        self.status = status
-        self.body = body
+    def __init__(self, error: TyrexError | None = None, last: int = 0) -> None:
+        self.error = error
         self.last = last
         self.gate = asyncio.Event()
         self.gate.set()
-        self.seen: list[dict[str, str]] = []
+        self.seen: list[Order] = []
+        self.forgotten = 0
         self.connections = 0
         self.report: dict[str, Any] = {"ready": True, "inFlight": 0, "queued": 0, "queue": {"length": 100}}
         self.report["runtimes"] = [{"state": "Ready", "reason": None, "capacity": 1, "epoch": 5}]
@@ -51,31 +51,43 @@ class Agent:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        answers: set[asyncio.Task[None]] = set()
         try:
-            answered = 0
-            while not (self.last and answered == self.last):
-                start, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().lower().splitlines()[:-1]
-                if start.startswith("get"):
-                    self._write(writer, 200, json.dumps(self.report).encode(), True)
-                    break
-                headers = dict(line.split(": ", 1) for line in lines)
-                await reader.readexactly(int(headers["content-length"]))
-                self.seen.append(headers)
-                await self.gate.wait()
-                answered += 1
-                self._write(writer, self.status, self.body, answered == self.last)
+            request = await reader.readuntil(b"\r\n\r\n")
+            if is_handshake(request):
+                writer.write(ACCEPTED)
+                await self._stream(reader, writer, answers)
+            else:
+                body = json.dumps(self.report).encode()
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             self.connections -= 1
+            for waiting in answers:
+                waiting.cancel()
             writer.close()
 
-    def _write(self, writer: asyncio.StreamWriter, status: int, body: bytes, last: bool) -> None:
-        close = "Connection: close\r\n" if last else ""
-        head = (
-            f"HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\n{close}Content-Length: {len(body)}\r\n\r\n"
-        )
-        writer.write(head.encode() + body)
+    async def _stream(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: set[asyncio.Task[None]]
+    ) -> None:
+        frames = Frames(1 << 20)
+        while data := await reader.read(65_536):
+            for number, content in frames.feed(data):
+                if content:
+                    self.seen.append(decode_order(content))
+                    answers.add(asyncio.ensure_future(self._answer(number, writer, len(answers) + 1)))
+                else:
+                    self.forgotten += 1
+
+    async def _answer(self, number: int, writer: asyncio.StreamWriter, count: int) -> None:
+        await self.gate.wait()
+        name, start, body = "ok", head(200, "application/json"), RESULT
+        if self.error is not None:
+            name, (start, body) = self.error.name, error_answer(self.error)
+        writer.write(frame(number, encode(Answer(name, 0, 0, start, b"", body))))
+        if self.last and count % self.last == 0:
+            writer.write(frame(GOODBYE))
 
 
 class Listing:
@@ -130,11 +142,11 @@ async def pool_of(*agents: Agent, strategy: str = "RoundRobin") -> AsyncIterator
         yield pool
 
 
-def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None) -> Awaitable[str]:
+def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: bytes = b"") -> Awaitable[str]:
     """The outcome's name ("ok" for a result) of an eval with so many seconds to its deadline."""
     outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    request = Request()
-    request.path, request.body = b"/v1/eval", b'{"code": "1 + 2"}'
+    asked = Head()
+    asked.path = b"/v1/eval"
 
     def deliver(ticket: Ticket, told: Any) -> None:
         assert not outcome.done(), "answered twice"
@@ -142,7 +154,8 @@ def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None) -> Await
 
     now = monotonic()
     ticket = Ticket(None, key, now, now + seconds, deliver)
-    ticket.waiter = request
+    ticket.request = Request(asked, b'{"code": "1 + 2"}', now)
+    ticket.trace = trace
     pool.submit(ticket)
     return asyncio.wait_for(outcome, 10)
 

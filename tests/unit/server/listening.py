@@ -40,7 +40,8 @@ class Server:
         self.listener: Listener
 
     def echo(self, connection: Connection, request: Request) -> None:
-        parts = (request.method, request.path, request.query, request.content_type, request.key, request.timeout_ms)
+        head = request.head
+        parts = (head.method, head.path, head.query, head.content_type, head.key, head.timeout_ms)
         connection.respond(HEAD, b"|".join(b"-" if part is None else part for part in (*parts, request.body)))
 
     def soon(self, connection: Connection, request: Request) -> Pending:
@@ -56,7 +57,7 @@ class Server:
         connection.respond(HEAD, b"x" * 4_000_000)
 
     def error(self, connection: Connection, request: Request) -> None:
-        raise InvalidRequest("no") if request.query else NoRuntime("none")
+        raise InvalidRequest("no") if request.head.query else NoRuntime("none")
 
     def mistake(self, connection: Connection, request: Request) -> None:
         raise OverflowError("nobody thought of this")

@@ -15,6 +15,7 @@ from tests.unit.server.listening import (
     post,
 )
 from tyrex_pool.model.errors import NoRuntime
+from tyrex_pool.server.heads import Heads
 from tyrex_pool.server.http import Connection, Pending, Routes
 from tyrex_pool.server.messages import Request, error_answer
 
@@ -57,7 +58,7 @@ async def test_a_client_that_leaves(client: Client, server: Server) -> None:
 async def test_a_client_that_reads_slowly_holds_its_own_requests_back(client: Client, server: Server) -> None:
     client.send(get("/big") * 3 + post("/later"))
     async with asyncio.timeout(10):
-        while not any(connection._slow_reader for connection in server.listener._connections):
+        while not any(getattr(peer, "_slow_reader", False) for peer in server.listener._peers):
             await asyncio.sleep(0.001)
     assert server.later.empty()
     for _ in range(3):
@@ -93,7 +94,7 @@ async def test_close_waits_for_a_request_that_has_begun(client: Client, server: 
     client.send(get("/echo") + request[:-1])
     await client.answer()
     server.listener.stop_accepting()
-    (connection,) = server.listener._connections
+    (connection,) = server.listener._peers
     connection.finish()  # as when the last call is over
     client.send(request[-1:])
     assert (await client.head())[1]["connection"] == "close"
@@ -122,7 +123,7 @@ async def test_close_waits_no_longer_than_its_last_call(client: Client, server: 
     ],
 )
 async def test_sweep(client: Client, server: Server, sent: bytes, after: float, closed: bool) -> None:
-    connections: set[Connection] = server.listener._connections
+    connections: Any = server.listener._peers
     client.send(sent)
     if b"later" in sent:
         await server.later.get()
@@ -166,7 +167,7 @@ async def test_large_bodies_that_wait_pause_the_reading() -> None:
         return waiting[-1]
 
     routes: Routes = {b"/later": {b"POST": handle}}
-    connection, wire = Connection(routes, 1 << 20, set(), asyncio.get_running_loop()), Wire()
+    connection, wire = Connection(routes, Heads(), 1 << 20, set(), asyncio.get_running_loop()), Wire()
     connection.connection_made(cast("asyncio.Transport", wire))
     body = b"x" * 900_000
     stream = memoryview(post("/later", body) * 16)

@@ -9,8 +9,9 @@ import pytest
 
 from tests.unit.server.agents import FULL, Agent, ask, pool_of
 from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.model.wire import problem
 from tyrex_pool.server.api import Relayed
-from tyrex_pool.server.messages import Request
+from tyrex_pool.server.messages import Head, Request
 from tyrex_pool.server.remote import GRACE
 
 
@@ -22,7 +23,7 @@ from tyrex_pool.server.remote import GRACE
         pytest.param(0, id="never"),
     ],
 )
-async def test_a_server_that_closes_its_connections_loses_no_eval(last: int) -> None:
+async def test_a_server_that_ends_its_streams_loses_no_eval(last: int) -> None:
     agent = Agent(last=last)
     async with pool_of(agent) as pool:
 
@@ -48,7 +49,7 @@ async def test_a_deadline_that_passes_while_it_waits_for_a_connection(seconds: f
 @pytest.mark.parametrize("strategy", ["RoundRobin", "LeastLoaded"])
 async def test_a_full_server_is_not_the_end_of_an_eval(strategy: str) -> None:
     """Nobody knows that it is full: it says that it has no load at all."""
-    full, free = Agent(503, FULL), Agent()
+    full, free = Agent(FULL), Agent()
     async with pool_of(full, free, strategy=strategy) as pool:
         outcomes = [await ask(pool) for _ in range(12)]
     assert outcomes == ["ok"] * 12
@@ -57,14 +58,14 @@ async def test_a_full_server_is_not_the_end_of_an_eval(strategy: str) -> None:
 
 
 async def test_all_servers_are_full() -> None:
-    agents = [Agent(503, FULL), Agent(503, FULL)]
+    agents = [Agent(FULL), Agent(FULL)]
     async with pool_of(*agents) as pool:
         assert await ask(pool) == "overloaded"
     assert [agent.evals for agent in agents] == [1, 1], "each was asked"
 
 
 async def test_a_key_stays_with_its_server_when_that_is_full() -> None:
-    full, free = Agent(503, FULL), Agent()
+    full, free = Agent(FULL), Agent()
     async with pool_of(full, free, strategy="Hash") as pool:
         chosen = {f"key-{number}": pool.explain(f"key-{number}")["runtime"] for number in range(20)}
         outcomes = {key: await ask(pool, key=key) for key in chosen}
@@ -72,16 +73,24 @@ async def test_a_key_stays_with_its_server_when_that_is_full() -> None:
     assert set(outcomes.values()) == {"overloaded", "ok"}
 
 
+async def test_the_trace_of_an_eval_is_passed_on() -> None:
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    agent = Agent()
+    async with pool_of(agent) as pool:
+        assert [await ask(pool, trace=trace), await ask(pool)] == ["ok", "ok"]
+    assert [order.trace for order in agent.seen] == [trace, b""]
+
+
 async def test_the_answer_is_passed_on() -> None:
-    async with pool_of(Agent(503, FULL)) as pool:
+    async with pool_of(Agent(FULL)) as pool:
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        request = Request()
-        request.path = b"/v1/eval"
+        head = Head()
+        head.path = b"/v1/eval"
         deliver: Callable[[Ticket, Any], None] = lambda ticket, told: outcome.set_result(told)  # noqa: E731
         ticket = Ticket(None, None, monotonic(), monotonic() + 5, deliver)
-        ticket.waiter = request
+        ticket.request = Request(head, b"", 0.0)
         pool.submit(ticket)
         told = await asyncio.wait_for(outcome, 10)
     assert isinstance(told, Relayed)
-    assert told.body == FULL
+    assert told.body == problem(FULL)
     assert told.start.startswith(b"HTTP/1.1 503 ")

@@ -206,8 +206,8 @@ async def test_the_queue_is_told_to_a_runtime_that_has_another_one() -> None:
         pool.adopt(definition(queue={"length": 0}))
         for _ in range(2):
             await ask(pool)
-    assert [headers.get("tyrex-queue") for headers in same.seen] == [None, "0"]
-    assert [headers.get("tyrex-queue") for headers in other.seen] == ["100", "0"]
+    assert [order.queue for order in same.seen] == [None, 0]
+    assert [order.queue for order in other.seen] == [100, 0]
 
 
 async def test_a_pool_that_stays_what_it_is_leaves_the_queue_to_the_runtimes() -> None:
@@ -215,7 +215,7 @@ async def test_a_pool_that_stays_what_it_is_leaves_the_queue_to_the_runtimes() -
     agent.report["queue"] = {"length": 7}
     async with pool_over({"a": agent}, definition()) as (pool, _):
         await ask(pool)
-    assert "tyrex-queue" not in agent.seen[0]
+    assert agent.seen[0].queue is None
 
 
 async def test_the_last_error_is_the_latest_of_all_runtimes() -> None:

@@ -1,0 +1,117 @@
+"""The stream between a proxy and a server behind it: many evals over one connection, answered in any order.
+
+It begins as HTTP/1.1 (`Upgrade: tyrex-stream`); after the 101 both sides send frames:
+
+    length of the content (4 bytes, big-endian) | number (4 bytes) | content (MessagePack)
+
+To the server:    an Order with a new number; a number alone (length 0): nobody waits for that eval any more
+From the server:  an Answer with its order's number; the number 0 alone: the server is about to end, send no more
+
+Why not plain HTTP: docs/decisions/0006-a-stream-to-each-runtime.md.
+"""
+
+import struct
+from typing import Final
+
+import msgspec
+
+from tyrex_pool.model import names
+
+PROTOCOL: Final = "tyrex-stream"
+GOODBYE: Final = 0
+"""The number of no eval."""
+HEADER: Final = struct.Struct(">II")
+"""Length and number."""
+_REQUEST: Final = f"GET {names.PATH_STREAM} HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n"
+_OFFER: Final = f"\r\nUpgrade: {PROTOCOL}\r\n".encode()
+_START: Final = f"GET {names.PATH_STREAM} HTTP/1.1\r\n".encode()
+ACCEPTED: Final = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n".encode()
+"""What the server answers; anything else is a refusal."""
+
+
+class Order(msgspec.Struct, array_like=True, gc=False):
+    """An eval, as the request for it came: `timeout_ms` is what is left of its time; `queue` is how many may wait
+    there, None for as many as the server was told; `trace` is as `model.trace_context` has it."""
+
+    path: bytes
+    content_type: bytes
+    timeout_ms: int
+    queue: int | None
+    trace: bytes
+    body: bytes
+
+
+class Answer(msgspec.Struct, array_like=True, gc=False):
+    """What came of an eval: `name` of the outcome, and what an HTTP answer says, `start` and `more` as whole header
+    lines. `load` is how many evals the server has now; an `epoch` of 0 says that no runtime had this one."""
+
+    name: str
+    epoch: int
+    load: int
+    start: bytes
+    more: bytes
+    body: bytes
+
+
+encode: Final = msgspec.msgpack.Encoder().encode
+decode_order: Final = msgspec.msgpack.Decoder(Order).decode
+decode_answer: Final = msgspec.msgpack.Decoder(Answer).decode
+
+
+def handshake(host: str) -> bytes:
+    """The request that asks for a stream."""
+    return (_REQUEST % host).encode()
+
+
+def is_handshake(request: bytes) -> bool:
+    """Whether `request` is one that `handshake` wrote."""
+    return request.startswith(_START) and _OFFER in request and request.endswith(b"\r\n\r\n")
+
+
+def frame(number: int, content: bytes = b"") -> bytes:
+    """The frame of an order, an answer or, without content, of a mere number."""
+    return HEADER.pack(len(content), number) + content
+
+
+class Frames:
+    """Cuts a stream into frames; the content of one that is longer than `longest` bytes is skipped."""
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+        self._held = bytearray()
+        self._wanted = HEADER.size
+        self._skip = 0
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes | None]]:
+        """Number and content of each frame that is whole now; the content of one that was too long is None."""
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            data = data[skipped:]
+        if self._held:
+            self._held += data
+            if len(self._held) < self._wanted:
+                return []
+            data = bytes(self._held)
+            self._held.clear()
+        return self._cut(data)
+
+    def _cut(self, data: bytes) -> list[tuple[int, bytes | None]]:
+        frames: list[tuple[int, bytes | None]] = []
+        at, size = 0, len(data)
+        self._wanted = HEADER.size
+        while size - at >= HEADER.size:
+            length, number = HEADER.unpack_from(data, at)
+            end = at + HEADER.size + length
+            if length > self.longest:
+                frames.append((number, None))
+                self._skip = max(0, end - size)
+            elif end > size:
+                self._wanted = end - at
+                break
+            else:
+                frames.append((number, data[at + HEADER.size : end]))
+            at = min(end, size)
+        if at < size:
+            self._held += data[at:]
+        return frames

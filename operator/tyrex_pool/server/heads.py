@@ -1,0 +1,32 @@
+"""Heads that were read before: a client sends the same one again and again, and it need not be parsed each time.
+
+Only a whole request that came in one piece is remembered, after the parser took it for exactly that: so bytes that are
+found here mean what the parser said they mean.
+"""
+
+from tyrex_pool.server.messages import Head, Request
+
+END = b"\r\n\r\n"
+_MOST = 1024
+_LONGEST = 2048
+"""Heads, and bytes of one, that are remembered: some 3 MB at most."""
+
+
+class Heads:
+    """`get` finds the Head for the bytes of a head, its END included, or None."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Head] = {}
+        self.get = self._known.get
+
+    def learn(self, data: bytes, request: Request) -> None:
+        """`data` was parsed without an error, and `request` is the last that came of it: remember it if it is all."""
+        head = request.head
+        end = data.find(END) + len(END)
+        url = head.path + b"?" + head.query if head.query else head.path
+        plain = head.length == len(request.body) == len(data) - end and end <= _LONGEST and not head.trace
+        if not plain or not data.startswith(b"%b %b HTTP/1.1\r\n" % (head.method, url)):
+            return
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        self._known[data[:end]] = head

@@ -1,0 +1,129 @@
+"""A stream of a proxy, from the side of the server that runs the evals."""
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.model.errors import PayloadTooLarge, TyrexError
+from tyrex_pool.model.frames import ACCEPTED, GOODBYE, Answer, Frames, Order, decode_order, encode
+from tyrex_pool.server.api import JSON_HEAD, OK, Api, trail
+from tyrex_pool.server.http import Peer
+from tyrex_pool.server.messages import Head, Request, error_answer
+from tyrex_pool.server.outbox import Outbox
+
+_FRAME_MORE = 4096
+"""Bytes that an order has besides the body."""
+
+
+class Stream(asyncio.Protocol):
+    """It takes over `transport` from the HTTP connection that it began as, and registers itself in `peers`."""
+
+    def __init__(self, api: Api, transport: Any, limit: int, peers: set[Peer]) -> None:
+        self._api = api
+        self._transport = transport
+        self._limit = limit
+        self._peers = peers
+        self._frames = Frames(limit + _FRAME_MORE)
+        self._tickets: dict[int, Ticket] = {}
+        self._heads: dict[tuple[bytes, bytes, int | None], Head] = {}
+        self._deliver_bound = self._deliver
+        self._out = Outbox(transport, asyncio.get_running_loop())
+        peers.add(self)
+        transport.set_protocol(self)
+        transport.write(ACCEPTED)
+
+    @property
+    def limit(self) -> int:
+        """Bytes of a body."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._limit = limit
+        self._frames.longest = limit + _FRAME_MORE
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._peers.discard(self)
+        tickets, self._tickets = self._tickets, {}
+        for ticket in tickets.values():
+            self._api.backend.cancel(ticket)
+
+    def data_received(self, data: bytes) -> None:
+        arrived = monotonic()
+        for number, content in self._frames.feed(data):
+            if content:
+                try:
+                    order = decode_order(content)
+                except msgspec.DecodeError:
+                    return self.close()
+                self._take(number, order, arrived)
+            elif content is None:
+                self._fail(number, PayloadTooLarge(f"send at most {self._limit} bytes (limits.request)"))
+            elif (ticket := self._tickets.pop(number, None)) is not None:
+                self._api.backend.cancel(ticket)
+
+    def _take(self, number: int, order: Order, arrived: float) -> None:
+        request = Request(self._head(order), order.body, arrived)
+        try:
+            work = self._api.read(request)
+            ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._deliver_bound)
+            ticket.waiter = number
+            ticket.request = request
+            ticket.trace = order.trace
+            self._tickets[number] = ticket
+            self._api.backend.submit(ticket)
+        except TyrexError as error:
+            self._tickets.pop(number, None)
+            self._api.metrics.refused(error.name)
+            self._fail(number, error)
+
+    def _head(self, order: Order) -> Head:
+        """Orders that are alike but for their bodies share one."""
+        kind = (order.path, order.content_type, order.queue)
+        head = self._heads.get(kind)
+        if head is None:
+            head = Head()
+            head.method, head.path, head.content_type = b"POST", order.path, order.content_type
+            head.queue = None if order.queue is None else b"%d" % order.queue
+            if len(self._heads) >= 256:
+                self._heads.clear()
+            self._heads[kind] = head
+        return head
+
+    # Answers
+
+    def _deliver(self, ticket: Ticket, outcome: Any) -> None:
+        slot = ticket.slot
+        assert slot is not None
+        if isinstance(outcome, bytes):
+            name, start, more, body = OK, JSON_HEAD, trail(ticket), b'{"result":%b}' % outcome
+        else:
+            start, body = error_answer(outcome)
+            name, more = outcome.name, trail(ticket) if ticket.epoch else b""
+        number: int = ticket.waiter
+        self._tickets.pop(number, None)
+        answer = Answer(name, ticket.epoch, slot.own, start, more, body)
+        self._out.add(number, encode(answer), at_once=not self._tickets)
+        self._api.metrics.ended(name, ticket)
+
+    def _fail(self, number: int, error: TyrexError) -> None:
+        """Answer an order that no runtime gets."""
+        start, body = error_answer(error)
+        self._out.add(number, encode(Answer(error.name, 0, 0, start, b"", body)))
+
+    # The end
+
+    def finish(self, last_call: float = 0.0) -> None:
+        """Ask for no more. The proxy closes when it has all its answers; what it sent before it knew gets one too."""
+        if last_call:
+            self._out.add(GOODBYE)
+
+    def sweep(self, now: float) -> None:
+        """A stream may be silent for as long as its connection stands."""
+
+    def close(self) -> None:
+        self._out.flush()
+        self._transport.close()
