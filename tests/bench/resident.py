@@ -8,17 +8,22 @@ from pathlib import Path
 from tests.bench.processes import tree
 
 KIB, MIB = 1 << 10, 1 << 20
-_PSS = re.compile(r"^Pss:\s+(\d+) kB", re.MULTILINE)
+_FIELDS = {name: re.compile(rf"^{name}:\s+(\d+) kB", re.MULTILINE) for name in ("Pss", "Rss")}
 
 
 def memory(pids: Iterable[int]) -> int:
-    """Bytes of memory that these processes hold (PSS: a page that several share counts once in all); 0 for one gone."""
-    return sum(map(_pss, pids))
+    """Bytes that these processes hold (PSS: a page that several share counts once in all); 0 for one that is gone."""
+    return sum(_field(pid, "Pss") for pid in pids)
 
 
-def _pss(pid: int) -> int:
+def resident(pids: Iterable[int]) -> int:
+    """Bytes in memory (RSS), shared or not: steady also while a process forks, and shares every page for a moment."""
+    return sum(_field(pid, "Rss") for pid in pids)
+
+
+def _field(pid: int, name: str) -> int:
     try:
-        found = _PSS.search(Path(f"/proc/{pid}/smaps_rollup").read_text())
+        found = _FIELDS[name].search(Path(f"/proc/{pid}/smaps_rollup").read_text())
     except OSError:
         return 0
     return int(found[1]) * KIB if found else 0
