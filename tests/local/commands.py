@@ -32,13 +32,20 @@ class Command:
 
 
 @contextmanager
-def command(*words: str, stderr: IO[str] | None = None, **environment: str) -> Iterator[Command]:
+def command(*words: str, **environment: str) -> Iterator[Command]:
     """`tyrex-pool WORDS`; it must end by SIGTERM with exit code 0, unless the test ended it."""
+    with logging_to(None, *words, **environment) as running:
+        yield running
+
+
+@contextmanager
+def logging_to(log: IO[str] | None, *words: str, **environment: str) -> Iterator[Command]:
+    """The same, with its log in `log`."""
     with TemporaryDirectory() as folder:  # what a killed one leaves
         process = subprocess.Popen(
             [sys.executable, "-m", "tyrex_pool", *words],
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=log,
             text=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": folder} | environment,
         )

@@ -20,8 +20,8 @@ from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.service import Address, Service
 
-_LOGGER = "tyrex_pool"
-log = logging.getLogger(_LOGGER)
+_LEVELS = {"tyrex_pool": logging.INFO, "opentelemetry": logging.WARNING}
+log = logging.getLogger("tyrex_pool")
 
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - agents and proxies stand in pods, which are reached from outside
@@ -106,10 +106,11 @@ def configure_logs() -> None:
     """JSON lines on stderr, or text when a person looks at it."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Readable() if sys.stderr.isatty() else _Json())
-    logger = logging.getLogger(_LOGGER)
-    logger.handlers = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    for name, level in _LEVELS.items():
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
 
 
 class _Json(logging.Formatter):

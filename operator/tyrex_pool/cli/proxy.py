@@ -12,6 +12,7 @@ import msgspec
 
 from tyrex_pool.cli.hosting import EVERYWHERE, add_address, address, announce, log, read_manifest
 from tyrex_pool.cli.hosting import run as host
+from tyrex_pool.cli.observing import add_observing, api_of
 from tyrex_pool.cli.output import BadInput, operator_extra
 from tyrex_pool.dispatch.strategies import STRATEGIES, make
 from tyrex_pool.model.spec import PoolSpec
@@ -21,7 +22,7 @@ from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.definition import Definition
 from tyrex_pool.server.discovery import Endpoint, StaticList
-from tyrex_pool.server.metrics import Metrics, UpstreamMetrics
+from tyrex_pool.server.metrics import UpstreamMetrics
 from tyrex_pool.server.remote import RemotePool
 from tyrex_pool.server.service import Service
 
@@ -37,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", metavar="NAME", help="follow this TyrexPool of the cluster, instead of all these")
     parser.add_argument("--namespace", metavar="NS", help="where that TyrexPool is")
     add_address(parser, EVERYWHERE)
+    add_observing(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,31 +109,35 @@ async def _serve(
     args: argparse.Namespace, pool: RemotePool, stop: asyncio.Event, *followers: Callable[[], Awaitable[None]]
 ) -> int:
     """Serve `pool` until `stop`, while `followers` tell it what it is; then drain."""
-    metrics = Metrics(pool.describe, UpstreamMetrics(pool))
     following = [asyncio.create_task(_keep(follow)) for follow in followers]
     try:
-        service = await Service.open(Api(pool, metrics), Admin(pool, metrics), address(args, flexible=False))
-
-        def changed() -> None:
-            service.limit_requests(int(pool.spec.limits.request))
-            metrics.note_strategy()
-
-        pool.changed = changed
-        changed()
-        try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)
-            announce(pool.describe(), args, service)
-            await stop.wait()
-            await service.drain(float(pool.spec.timeouts.drain))
-        finally:
-            await service.close()
+        async with api_of(pool, "proxy", args, UpstreamMetrics(pool)) as api:
+            await _answer(args, pool, api, stop)
     finally:
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
         await pool.close()
     return 0
+
+
+async def _answer(args: argparse.Namespace, pool: RemotePool, api: Api, stop: asyncio.Event) -> None:
+    service = await Service.open(api, Admin(pool, api.metrics), address(args, flexible=False))
+
+    def changed() -> None:
+        service.limit_requests(int(pool.spec.limits.request))
+        api.metrics.note_strategy()
+
+    pool.changed = changed
+    changed()
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)
+        announce(pool.describe(), args, service)
+        await stop.wait()
+        await service.drain(float(pool.spec.timeouts.drain))
+    finally:
+        await service.close()
 
 
 async def _keep(follow: Callable[[], Awaitable[None]]) -> None:

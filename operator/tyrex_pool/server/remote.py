@@ -18,7 +18,7 @@ from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, Tyr
 from tyrex_pool.model.frames import Answer
 from tyrex_pool.runtime.dispatcher import Dispatcher, answer, too_late
 from tyrex_pool.runtime.view import PARKED, SERVING, SlotState, describe, explain
-from tyrex_pool.server.api import RUNTIME, Relayed
+from tyrex_pool.server.api import RUNTIME
 from tyrex_pool.server.definition import UNDEFINED, Definition
 from tyrex_pool.server.discovery import Discovery, Endpoint
 from tyrex_pool.server.member import Remote
@@ -212,7 +212,7 @@ class RemotePool:
     def _update(self) -> None:
         self._balancer.set_ready([remote.slot for remote in self._remotes.values() if remote.state in SERVING])
 
-    def _again(self, ticket: Ticket, error: TyrexError | Relayed) -> None:
+    def _again(self, ticket: Ticket, error: TyrexError | Answer) -> None:
         """Offer an eval that certainly never started to another runtime, or give up with `error`."""
         ticket.attempts += 1
         if ticket.attempts < ATTEMPTS and self._balancer.ready and ticket.deliver is not None:
@@ -271,15 +271,15 @@ class RemotePool:
             slot.epoch = answered.epoch
             slot.elsewhere = max(0, answered.load - slot.own + 1)  # `finish` reckons with it
         self._balancer.finish(ticket, monotonic())
-        outcome = Relayed(answered.start + remote.label + answered.more, answered.body, answered.name)
-        if answered.name in _NOT_STARTED and self._may_move(ticket, outcome):
-            self._again(ticket, outcome)
+        answered.start += remote.label + answered.more
+        if answered.name in _NOT_STARTED and self._may_move(ticket, answered):
+            self._again(ticket, answered)
         else:
-            answer(ticket, outcome)
+            answer(ticket, answered)
         if slot.waiting or slot.returned:
             self.pump(slot)
 
-    def _may_move(self, ticket: Ticket, outcome: Relayed) -> bool:
+    def _may_move(self, ticket: Ticket, outcome: Answer) -> bool:
         """Whether an eval that one runtime would not take may be offered to another."""
         return outcome.name == NoRuntime.name or moves(self._definition.strategy, ticket.key)
 

@@ -9,7 +9,8 @@ import msgspec
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.errors import PayloadTooLarge, TyrexError
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, Answer, Frames, Order, decode_order, encode
-from tyrex_pool.server.api import JSON_HEAD, OK, Api, trail
+from tyrex_pool.server.api import JSON_HEAD, Api, trail
+from tyrex_pool.server.endings import OK
 from tyrex_pool.server.http import Peer
 from tyrex_pool.server.messages import Head, Request, error_answer
 from tyrex_pool.server.outbox import Outbox
@@ -49,7 +50,7 @@ class Stream(asyncio.Protocol):
         self._peers.discard(self)
         tickets, self._tickets = self._tickets, {}
         for ticket in tickets.values():
-            self._api.backend.cancel(ticket)
+            self._api.abandon(ticket)
 
     def data_received(self, data: bytes) -> None:
         arrived = monotonic()
@@ -63,22 +64,30 @@ class Stream(asyncio.Protocol):
             elif content is None:
                 self._fail(number, PayloadTooLarge(f"send at most {self._limit} bytes (limits.request)"))
             elif (ticket := self._tickets.pop(number, None)) is not None:
-                self._api.backend.cancel(ticket)
+                self._api.abandon(ticket)
 
     def _take(self, number: int, order: Order, arrived: float) -> None:
-        request = Request(self._head(order), order.body, arrived)
+        request = Request(self._head(order), order.body, arrived, order.trace)
+        api = self._api
         try:
-            work = self._api.read(request)
-            ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._deliver_bound)
-            ticket.waiter = number
-            ticket.request = request
-            ticket.trace = order.trace
-            self._tickets[number] = ticket
-            self._api.backend.submit(ticket)
+            work = api.read(request)
+        except TyrexError as error:
+            api.metrics.refused(error.name)
+            return self._fail(number, error)
+        ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._deliver_bound)
+        ticket.waiter = number
+        ticket.request = request
+        if order.trace or api.traces:
+            api.trace(ticket, order.trace)
+        self._tickets[number] = ticket
+        try:
+            api.backend.submit(ticket)
         except TyrexError as error:
             self._tickets.pop(number, None)
-            self._api.metrics.refused(error.name)
+            api.metrics.refused(error.name)
             self._fail(number, error)
+            if api.observers:
+                api.tell(ticket, error)
 
     def _head(self, order: Order) -> Head:
         """Orders that are alike but for their bodies share one."""
@@ -108,6 +117,8 @@ class Stream(asyncio.Protocol):
         answer = Answer(name, ticket.epoch, slot.own, start, more, body)
         self._out.add(number, encode(answer), at_once=not self._tickets)
         self._api.metrics.ended(name, ticket)
+        if self._api.observers:
+            self._api.tell(ticket, outcome)
 
     def _fail(self, number: int, error: TyrexError) -> None:
         """Answer an order that no runtime gets."""

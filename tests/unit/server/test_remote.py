@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.server.agents import FULL, Agent, ask, pool_of
 from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.model.frames import Answer
 from tyrex_pool.model.wire import problem
-from tyrex_pool.server.api import Relayed
 from tyrex_pool.server.messages import Head, Request
 from tyrex_pool.server.remote import GRACE
 
@@ -91,6 +91,6 @@ async def test_the_answer_is_passed_on() -> None:
         ticket.request = Request(head, b"", 0.0)
         pool.submit(ticket)
         told = await asyncio.wait_for(outcome, 10)
-    assert isinstance(told, Relayed)
+    assert isinstance(told, Answer)
     assert told.body == problem(FULL)
     assert told.start.startswith(b"HTTP/1.1 503 ")
