@@ -1,11 +1,14 @@
 """Runtimes that evaluate nothing: servers that answer as an agent does, byte for byte, and as cheaply as possible.
 
-`python -m tests.bench.fakes PORT...` answers on every port, as one runtime each, in one process.
+`python -m tests.bench.fakes PORT...` answers on every port, as one runtime each, in one process: over HTTP, and over
+the stream that our proxy asks for.
 """
 
 import select
 import socket
 import sys
+
+from tyrex_pool.model.frames import ACCEPTED, HEADER, Answer, Frames, encode, is_handshake
 
 LARGE = 65_536
 """Bytes: a request of half of this gets an answer with a string of this length, any other gets 3."""
@@ -15,19 +18,18 @@ _POOL = (
     b'"inFlight":0,"queued":0,"capacity":1,"epoch":1}]}'
 )
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-_TRAIL = (
-    b"Tyrex-Runtime: fake-%d\r\nTyrex-Epoch: 1\r\nTyrex-Eval: fake-%d.1.48151623\r\n"
-    b"Server-Timing: queue;dur=0.021, eval;dur=0.094\r\nTyrex-Load: 0\r\n"
-)
+_RUNTIME = b"Tyrex-Runtime: fake-%d\r\n"
+_TRAIL = b"Tyrex-Epoch: 1\r\nTyrex-Eval: fake-%d.1.48151623\r\nServer-Timing: queue;dur=0.021, eval;dur=0.094\r\n"
 
 
 class Runtime:
-    """The answers of one runtime."""
+    """The answers of one runtime: to evals over HTTP, to looks, and the content of those over a stream."""
 
     def __init__(self, number: int) -> None:
-        trail = _OK + _TRAIL % (number, number)
-        self.small = _with_body(trail, b'{"result":3}')
-        self.large = _with_body(trail, b'{"result":"%b"}' % (b"x" * LARGE))
+        trail = _TRAIL % number
+        bodies = [b'{"result":3}', b'{"result":"%b"}' % (b"x" * LARGE)]
+        self.small, self.large = (_with_body(_OK + _RUNTIME % number + trail, body) for body in bodies)
+        self.contents = [encode(Answer("ok", 1, 0, _OK, trail, body)) for body in bodies]
         self.pool = _with_body(_OK + b"Connection: close\r\n", _POOL % number)
 
 
@@ -52,22 +54,43 @@ class Client:
         self._socket = connection
         self._runtime = runtime
         self._held = b""
+        self._frames: Frames | None = None
 
     def receive(self) -> bool:
         """Read, and answer what is complete; False: it is over."""
-        data = self._held + self._socket.recv(2 * LARGE)
-        if len(data) == len(self._held):
+        data = self._socket.recv(4 * LARGE)
+        if not data:
             return False
+        return self._orders(data, self._frames) if self._frames is not None else self._request(self._held + data)
+
+    def _orders(self, data: bytes, frames: Frames) -> bool:
+        contents = self._runtime.contents
+        answers = []
+        for number, order in frames.feed(data):
+            if order:
+                content = contents[len(order) > LARGE // 2]
+                answers.append(HEADER.pack(len(content), number) + content)
+        self._socket.sendall(b"".join(answers))
+        return True
+
+    def _request(self, data: bytes) -> bool:
         end = data.find(b"\r\n\r\n")
         if end < 0 or len(data) < end + 4 + (length := _length(data, end)):
             self._held = data
             return True
         self._held = data[end + 4 + length :]
         if data.startswith(b"GET"):
-            self._socket.sendall(self._runtime.pool)
-            return False
+            return self._look(data[: end + 4])
         self._socket.sendall(self._runtime.large if length > LARGE // 2 else self._runtime.small)
         return True
+
+    def _look(self, head: bytes) -> bool:
+        if is_handshake(head):
+            self._frames = Frames(8 * LARGE)
+            self._socket.sendall(ACCEPTED)
+            return True
+        self._socket.sendall(self._runtime.pool)
+        return False
 
     def close(self) -> None:
         self._socket.close()
@@ -75,7 +98,7 @@ class Client:
 
 def _listen(port: int) -> socket.socket:
     server = socket.create_server(("127.0.0.1", port), backlog=4096)
-    server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * LARGE)  # its connections inherit it
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * LARGE)  # its connections inherit it
     server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return server
 

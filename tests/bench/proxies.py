@@ -24,10 +24,11 @@ BUSY = {"proxy, % of a core": busy(PROXY), "load, % of a core": busy(FAKE, load.
 
 TEXT = """\
 Nothing is evaluated here: fake runtimes, all in one process, answer at once with the bytes that an agent answers with.
-{cores}, and the last two columns show which
-was the limit. All keep their connections, run one thread and log nothing. HAProxy balances `roundrobin` and Envoy
-`ROUND_ROBIN`; ours does `RoundRobin` with everything on: parsing, keys, queue, deadlines, limits, metrics. *No proxy*
-is one fake runtime asked directly: what the load could reach."""
+{cores}, and the last two columns show which was the limit.
+All run one thread and log nothing. HAProxy balances `roundrobin` and Envoy `ROUND_ROBIN` over HTTP/1.1 connections that
+they keep. Ours does `RoundRobin` with everything on (parsing, keys, queue, deadlines, limits, metrics), and sends its
+evals over one stream to each runtime, as it does in a cluster; the fake runtimes speak both. *No proxy* is one of them
+asked directly: what the load could reach."""
 CORES = {
     True: "Each proxy has a core of its own; wrk and the fake runtimes share the other one",
     False: "All share the core or cores of this machine, where a proxy could not have one of its own",

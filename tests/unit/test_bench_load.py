@@ -7,6 +7,7 @@ import pytest
 
 from tests.bench.fakes import LARGE, Client, Runtime
 from tests.bench.openload import percentile
+from tyrex_pool.model.frames import ACCEPTED, Frames, frame, handshake
 
 SMALL = (
     b'POST /v1/eval HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"code":"1 + 2"}'
@@ -50,6 +51,20 @@ def test_a_look_is_answered_and_is_the_last(ends: Ends) -> None:
     caller.sendall(b"GET /v1/pool HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
     assert not fake.receive()
     assert b'"name":"fake-7"' in caller.recv(65_536)
+
+
+@pytest.mark.parametrize("step", [1, 10_000])
+def test_orders_of_a_stream_are_answered_by_their_numbers(ends: Ends, step: int) -> None:
+    caller, fake = ends
+    caller.sendall(handshake("h"))
+    assert fake.receive()
+    assert caller.recv(len(ACCEPTED)) == ACCEPTED
+    orders = frame(5, b"order") + frame(4) + frame(6, b"order")
+    for start in range(0, len(orders), step):
+        caller.sendall(orders[start : start + step])
+        assert fake.receive()
+    small = Runtime(7).contents[0]
+    assert Frames(LARGE).feed(caller.recv(65_536)) == [(5, small), (6, small)]
 
 
 def test_a_caller_that_leaves_ends_it(ends: Ends) -> None:
