@@ -62,9 +62,7 @@ USUAL: dict[Kind, int] = {
 """By their share, in percent."""
 ENDS = (
     Kind("a deadline kills", _eval(_LOOP, timeoutMs=100), (504, 503)),
-    Kind(
-        "the heap limit", _eval("const all = []; for (;;) all.push(new Array(1e5).fill(1.5))", timeoutMs=20_000), (422,)
-    ),
+    Kind("the heap limit", _eval(_HOG), (422,)),
     Kind("an exit", _eval("Deno.exit()"), (502,)),
     Kind("the caller of a loop leaves", _eval(_LOOP, timeoutMs=100), leaves=0.02),
 )
