@@ -24,6 +24,7 @@ local kinds = {
   traces = function()
     varied("traceparent", function(number) return string.format("00-%032x-%016x-01", number, number) end)
   end,
+  ids = function() varied("X-Request-Id", function(number) return string.format("%032x", number) end) end,
 }
 
 function init(arguments)

@@ -23,6 +23,7 @@ class Workload(Enum):
     LARGE = "64 KiB in and out"
     KEYS = "10,000 keys"
     TRACES = "a `traceparent` of its own in each"
+    IDS = "an `X-Request-Id` of its own in each"
 
 
 def allow_connections() -> None:

@@ -28,7 +28,8 @@ Nothing is evaluated here: fake runtimes, all in one process, answer at once wit
 All run one thread and log nothing. HAProxy balances `roundrobin` and Envoy `ROUND_ROBIN` over HTTP/1.1 connections that
 they keep. Ours does `RoundRobin` with everything on (parsing, keys, queue, deadlines, limits, metrics), and sends its
 evals over one stream to each runtime, as it does in a cluster; the fake runtimes speak both. *No proxy* is one of them
-asked directly: what the load could reach."""
+asked directly: what the load could reach. Rows with a header of its own in each request are there because most of
+ours are alike otherwise, and what a proxy remembers of a head would not help it then."""
 CORES = {
     True: "Each proxy has a core of its own; wrk and the fake runtimes share the other one",
     False: "All share the core or cores of this machine, where a proxy could not have one of its own",
@@ -104,7 +105,12 @@ def _loads(workload: Workload, *connections: int) -> list[Load]:
 
 
 TWO = Block("Two runtimes", 2, _with_none, _loads(Workload.TRIVIAL, 1, 32, 256, 2_000), has_aims=True)
-OTHERS = Block("Two runtimes", 2, _plain, [*_loads(Workload.TRACES, 32, 256), *_loads(Workload.LARGE, 32)])
+OTHERS = Block(
+    "Two runtimes",
+    2,
+    _plain,
+    [*_loads(Workload.TRACES, 32), *_loads(Workload.IDS, 32, 256), *_loads(Workload.LARGE, 32)],
+)
 KEYS = Block("Two runtimes", 2, _by_key, _loads(Workload.KEYS, 32, 256))
 MANY = Block("200 runtimes", 200, _strategies, _loads(Workload.TRIVIAL, 32, 256), afresh=True)
 WORKERS = Block("Several workers, no core of their own", 2, _workers, _loads(Workload.TRIVIAL, 256), pinned=False)
