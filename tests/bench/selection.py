@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice, product
+from statistics import median
 
+from tests.bench import plots
 from tests.bench.samples import Spread
-from tests.bench.section import Aim, Plan, Progress, Section, Table
+from tests.bench.section import Aim, Plan, Plot, Progress, Section, Table
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy, make
 from tyrex_pool.dispatch.ticket import Slot, Ticket
@@ -30,6 +32,8 @@ PARTS = 20
 """A measurement is cut into parts, and the median part counts: the machine's other work hits few of them."""
 DECISIONS = 250
 """Of one part."""
+MORE = 3
+"""Times the plan's rounds: one takes two seconds."""
 
 
 class Flow:
@@ -77,7 +81,7 @@ def nanoseconds(work: Callable[[int], None], parts: int) -> float:
         started = time.perf_counter_ns()
         work(DECISIONS)
         took.append((time.perf_counter_ns() - started) / DECISIONS)
-    return sorted(took)[parts // 2]
+    return median(took)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,10 @@ Costs = dict[tuple[str, str, int], list[Cost]]
 """By strategy, load and size: a cost for each round."""
 
 
-def cost(strategy: str, load: str, size: int, parts: int) -> Cost:
-    flow = Flow(make(strategy, random.Random(size)), size, LOADS[load](size))
-    return Cost(nanoseconds(flow.decide, parts), nanoseconds(flow.select, parts))
+def costs_of(strategy: str, load: str, parts: int) -> list[Cost]:
+    """For each size."""
+    flows = [Flow(make(strategy, random.Random(size)), size, LOADS[load](size)) for size in SIZES]
+    return [Cost(nanoseconds(flow.decide, parts), nanoseconds(flow.select, parts)) for flow in flows]
 
 
 def growth(small: Sequence[Cost], large: Sequence[Cost], of: Callable[[Cost], float]) -> Spread:
@@ -131,6 +136,22 @@ def aims(costs: Costs) -> list[Aim]:
     return found
 
 
+def plot(costs: Costs) -> Plot:
+    """A decision of each strategy, in the state of load where it is dearest."""
+    series = {
+        strategy: [
+            (
+                size,
+                max(median(FIGURES["a decision"](cost) for cost in costs[strategy, load, size]) for load in LOADS)
+                / 1e3,
+            )
+            for size in SIZES
+        ]
+        for strategy in STRATEGIES
+    }
+    return plots.lines("selection", "A decision in the dearest state of load", "runtimes", "µs", series, log_x=True)
+
+
 def table(costs: Costs, of: Callable[[Cost], float], title: str) -> Table:
     rows = []
     for strategy, load in product(STRATEGIES, LOADS):
@@ -152,15 +173,15 @@ between keys. *Growth* is the largest pool's cost beside the smallest one's, wit
 
 
 def measure(plan: Plan, progress: Progress) -> Section:
-    parts = PARTS // 4 if plan.quick else PARTS
+    parts, rounds = (PARTS // 4, plan.rounds) if plan.quick else (PARTS, plan.rounds * MORE)
     costs: Costs = {(strategy, load, size): [] for strategy, load, size in product(STRATEGIES, LOADS, SIZES)}
-    progress.begin("selection", plan.rounds * len(STRATEGIES) * len(LOADS))
-    for _ in range(plan.rounds):
+    progress.begin("selection", rounds * len(STRATEGIES) * len(LOADS))
+    for _ in range(rounds):
         for strategy, load in product(STRATEGIES, LOADS):
-            for size in SIZES:
-                costs[strategy, load, size].append(cost(strategy, load, size, parts))
-            last = [costs[strategy, load, size][-1].decision for size in SIZES]
-            progress.show(f"{strategy}, {load}", f"{' / '.join(f'{one:,.0f}' for one in last)} ns")
+            found = costs_of(strategy, load, parts)
+            for size, cost in zip(SIZES, found, strict=True):
+                costs[strategy, load, size].append(cost)
+            progress.show(f"{strategy}, {load}", f"{' / '.join(f'{cost.decision:,.0f}' for cost in found)} ns")
     return Section(
         title="The cost of a choice",
         text=TEXT,
@@ -169,6 +190,7 @@ def measure(plan: Plan, progress: Progress) -> Section:
             table(costs, FIGURES["`select` alone"], "`select` alone, ns"),
         ],
         aims=aims(costs),
+        plots=[plot(costs)],
         data={
             f"{strategy}, {load}, {size}": [[round(one.decision, 1), round(one.select, 1)] for one in rounds]
             for (strategy, load, size), rounds in costs.items()
