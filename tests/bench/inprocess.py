@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.bench import piscina
+from tests.bench import piscina, plots
 from tests.bench.processes import environment
 from tests.bench.samples import Sample, Spread, ratio, spread
-from tests.bench.section import Aim, Plan, Progress, Section, Table
+from tests.bench.section import Aim, Plan, Plot, Progress, Section, Table
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLERS = 32
@@ -29,6 +29,13 @@ NAMES = {
     "piscina": "piscina",
     "piscina-16": "piscina, `concurrentTasksPerWorker: 16`",
 }
+PLOTTED = {
+    "denobox": "denobox",
+    "denobox-async": "denobox, asyncio",
+    "local-asyncio": "LocalPool, asyncio",
+    "piscina-16": "piscina, 16 tasks",
+}
+"""Shorter ones for a plot."""
 TASKS_PER_THREAD = {"piscina": 1, "piscina-16": 16}
 
 
@@ -124,6 +131,13 @@ def _cpu(samples: Sequence[Sample], kind: str) -> str:
     return f"{Spread.of(values).middle:,.1f}" if values else "–"
 
 
+def plot(case: Case, measured: Measured) -> Plot:
+    rates = {PLOTTED.get(path, NAMES[path]): [sample.rate for sample in samples] for path, samples in measured.items()}
+    return plots.dots(
+        f"inprocess-{case.task}-{case.callers}", f"In one process, {case.title}", "evals per second", rates
+    )
+
+
 def measure(plan: Plan, progress: Progress) -> Section:
     piscina.install(progress)
     results = {case: {path: list[Sample]() for path in case.paths} for case in CASES}
@@ -138,6 +152,7 @@ def measure(plan: Plan, progress: Progress) -> Section:
         title="In one process",
         text=TEXT,
         tables=[table(case, measured) for case, measured in results.items()],
+        plots=[plot(case, measured) for case, measured in results.items() if case.callers > 1],
         aims=[aim for case, measured in results.items() for aim in aims(case, measured)],
         data={
             case.title: {path: [asdict(sample) for sample in samples] for path, samples in measured.items()}

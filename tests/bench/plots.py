@@ -5,6 +5,7 @@ The same figures give the same bytes.
 
 import io
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from tests.bench.section import Plot
@@ -12,6 +13,8 @@ from tests.bench.section import Plot
 COLOURS = ("#4053d3", "#b51d14", "#00b25d", "#ddb310", "#00beff", "#cacaca")
 """Told apart by colour-blind eyes, too."""
 SIZE = (7.2, 3.6)
+_GOLDEN = 0.618034
+"""Its multiples lie evenly, and so do dots beside their column's middle."""
 
 
 def lines(
@@ -22,11 +25,12 @@ def lines(
     series: Mapping[str, Sequence[tuple[float, float]]],
     log_x: bool = False,
     log_y: bool = False,
+    marks: bool = True,
 ) -> Plot:
-    """A line for each series of (x, y); its name is its label."""
+    """A line for each series of (x, y), with a mark at each point; its name is its label."""
 
     def draw(axes: Any) -> None:
-        style = {"marker": "o", "markersize": 4, "linewidth": 1.8}
+        style = {"marker": "o" if marks else "", "markersize": 4, "linewidth": 1.8 if marks else 1.2}
         for (label, points), colour in zip(series.items(), _colours(series), strict=True):
             axes.plot(*zip(*points, strict=True), color=colour, label=_bare(label), **style)
         if log_x:
@@ -57,6 +61,21 @@ def stacked(name: str, title: str, y: str, parts: Mapping[str, Mapping[str, floa
             axes.bar_label(drawn, fmt="{:,.1f}", label_type="center", color="white")
             below = [bottom + height for bottom, height in zip(below, heights, strict=True)]
         axes.legend(frameon=False)
+
+    return _plot(name, title, y, draw)
+
+
+def dots(name: str, title: str, y: str, values: Mapping[str, Sequence[float]]) -> Plot:
+    """A column of dots for each entry, a dot for each of its values, and a line at their median."""
+
+    def draw(axes: Any) -> None:
+        for place, (each, colour) in enumerate(zip(values.values(), _colours(values), strict=True)):
+            aside = [place + 0.3 * ((number * _GOLDEN) % 1 - 0.5) for number in range(len(each))]
+            axes.plot(aside, each, "o", color=colour, alpha=0.5, markersize=4, markeredgewidth=0)
+            axes.hlines(median(each), place - 0.25, place + 0.25, color=colour, linewidth=2)
+        axes.set_xticks(range(len(values)), [*map(_bare, values)])
+        axes.set_xlim(-0.6, len(values) - 0.4)
+        axes.set_ylim(bottom=0)
 
     return _plot(name, title, y, draw)
 

@@ -9,8 +9,8 @@ from threading import Event
 from time import perf_counter
 from urllib.parse import urlsplit
 
-from tests.bench import targets
-from tests.bench.section import Aim, Plan, Progress, Section, Table
+from tests.bench import plots, targets
+from tests.bench.section import Aim, Plan, Plot, Progress, Section, Table
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, HeapLimitError
 
@@ -139,6 +139,11 @@ def table(kills: dict[End, list[Recovery]], without: Sequence[float]) -> Table:
     return Table(["killed by", "kills", "next answer, ms", "90 % within, ms", "since the deadline, ms"], rows)
 
 
+def plot(kills: dict[End, list[Recovery]], without: Sequence[float]) -> Plot:
+    values = {end.name: [each.since_answer for each in recoveries] for end, recoveries in kills.items()}
+    return plots.dots("recovery", "The next answer after a kill", "ms", values | {"no spare": without})
+
+
 TEXT = f"""\
 A pool of one runtime behind `tyrex-pool serve`, one caller with one connection. A guest loses its isolate; the caller
 gets the error and sends `1 + 2` at once. *Next answer* is the time from the error's arrival to that result's: the warm
@@ -165,6 +170,7 @@ def measure(plan: Plan, progress: Progress) -> Section:
         text=TEXT,
         tables=[table(kills, without)],
         aims=aims(kills[DEADLINE_END]),
+        plots=[plot(kills, without)],
         data={
             end.name: [[round(each.since_answer, 2), round(each.since_sent, 2)] for each in kills[end]] for end in ENDS
         }

@@ -234,7 +234,7 @@ def plot(soaked: Soaked) -> Plot:
     series = {
         name: [(one.at / MINUTE, float(getattr(one, figure))) for one in soaked.looks] for figure, name in names.items()
     }
-    return plots.lines("soak-memory", "Memory under mixed load", "minutes", "MiB", series)
+    return plots.lines("soak-memory", "Memory under mixed load", "minutes", "MiB", series, marks=False)
 
 
 def measure(plan: Plan, progress: Progress) -> Section:
