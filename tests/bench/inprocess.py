@@ -31,9 +31,10 @@ NAMES = {
 }
 PLOTTED = {
     "denobox": "denobox",
-    "denobox-async": "denobox, asyncio",
-    "local-asyncio": "LocalPool, asyncio",
-    "piscina-16": "piscina, 16 tasks",
+    "denobox-async": "denobox,\nasyncio",
+    "local-uvloop": "LocalPool,\nuvloop",
+    "local-asyncio": "LocalPool,\nasyncio",
+    "piscina-16": "piscina,\n16 tasks",
 }
 """Shorter ones for a plot."""
 TASKS_PER_THREAD = {"piscina": 1, "piscina-16": 16}

@@ -99,7 +99,7 @@ def _plot(name: str, title: str, y: str, draw: Any) -> Plot:
         axes = figure.add_subplot()
         draw(axes)
         axes.yaxis.set_major_formatter("{x:,g}")
-        axes.set_title(title, fontsize=11, loc="left")
+        axes.set_title(_bare(title), fontsize=11, loc="left")
         axes.set_ylabel(y)
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
