@@ -38,7 +38,7 @@ fix: $(VENV)/.dev ## format and mend what can be mended by itself
 	$(BIN)/ruff format .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --permit-no-files .
 
-bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (BENCH=--quick: a minute)
+bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (half an hour; with BENCH=--quick four minutes, and no page)
 	$(BIN)/python -m tests.bench $(BENCH)
 
 node: ## start a Kubernetes node with the images of this checkout, and say how to use it (root on Linux)

@@ -1,7 +1,6 @@
 """A stream to a server that runs evals, from the proxy's side: many evals at once, answered in any order."""
 
 import asyncio
-import contextlib
 from typing import Any, Protocol, cast
 
 from tyrex_pool.dispatch.ticket import Ticket
@@ -70,8 +69,7 @@ class Upstream(asyncio.Protocol):
         self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.opened.done():
-            self.opened.set_exception(exc or ConnectionResetError("it closed the connection"))
+        self._fail(exc or ConnectionResetError("it closed the connection"))
         self.ending = True
         tickets = list(self._tickets.values())
         self._tickets.clear()
@@ -135,10 +133,14 @@ class Upstream(asyncio.Protocol):
                 self.opened.set_result(None)
             return self._greeting[len(ACCEPTED) :]
         if not ACCEPTED.startswith(self._greeting):
-            if not self.opened.done():
-                self.opened.set_exception(ConnectionRefusedError("it does not answer as a pool's server does"))
+            self._fail(ConnectionRefusedError("it does not answer as a pool's server does"))
             self.close()
         return b""
+
+    def _fail(self, error: Exception) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(error)
+            self.opened.exception()  # who opens it may have left: then nobody asks for this
 
     # The end
 
@@ -178,7 +180,5 @@ async def connect(endpoint: Endpoint, owner: Owner, behind: Any) -> Upstream:
             raise ConnectionResetError("it ended the stream at once")
     except BaseException:
         transport.abort()
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await upstream.opened
         raise
     return upstream

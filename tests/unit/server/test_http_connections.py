@@ -12,6 +12,7 @@ from tests.unit.server.listening import (
     Client,
     Later,
     Server,
+    Wire,
     get,
     post,
 )
@@ -142,21 +143,24 @@ def _begun(connection: Any) -> bool:
     return bool(connection._url)
 
 
-class Wire:
-    """A transport that only notes what is asked of it."""
+async def test_a_request_that_comes_just_before_the_next_one_s_turn(client: Client, server: Server) -> None:
+    """Two wait for their turn when one comes whose head is known: it must not overtake the first."""
+    client.send(post("/soon", b"0"))
+    await client.answer()
+    client.send(post("/later") + post("/later", b"1"))
+    first = await server.later.get()
+    first.connection.respond(HEAD, b"first")
+    first.connection.data_received(post("/soon", b"2"))  # in the same turn of the loop
+    second = await server.later.get()
+    second.connection.respond(HEAD, second.request.body)
+    assert [(await client.answer())[1] for _ in range(3)] == [b"first", b"1", b"2"]
 
-    def __init__(self) -> None:
-        self.written = b""
-        self.reading = True
 
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
+async def test_a_connection_that_is_accepted_while_the_server_ends(server: Server) -> None:
+    """The kernel had it already, so that the listener hears of it after it stopped."""
+    before = server.listener._connection()
+    server.listener.stop_accepting()
+    assert (before._finishing, server.listener._connection()._finishing) == (False, True)
 
 
 async def test_large_bodies_that_wait_pause_the_reading() -> None:
