@@ -12,7 +12,7 @@ from tyrex_pool.server.api import JSON_HEAD, Api, trail
 from tyrex_pool.server.endings import OK
 from tyrex_pool.server.http import STALLED, Peer
 from tyrex_pool.server.messages import Head, Request, error_answer, mistake, too_large
-from tyrex_pool.server.outbox import Outbox, keep_alive
+from tyrex_pool.server.outbox import Outbox, prepare
 
 _FRAME_MORE = 1 << 17
 """Bytes that an order may have besides the body: more than the head of a request."""
@@ -35,7 +35,7 @@ class Stream(asyncio.Protocol):
         self._stalled: float | None = None
         self._out = Outbox(transport, asyncio.get_running_loop())
         peers.add(self)
-        keep_alive(transport)
+        prepare(transport)
         transport.set_protocol(self)
         transport.write(ACCEPTED)
 
