@@ -129,8 +129,8 @@ def test_a_full_agent_is_passed_over(two: Two) -> None:
         assert [answer.status_code for answer in (other.result() for other in others)] == [200, 200]
 
 
-def test_an_answer_that_closes_its_connection_costs_no_other_eval(tmp_path: Path) -> None:
-    """The agent closes the connection after a body over its own limit; the proxy's is larger."""
+def test_a_body_that_only_the_agent_refuses_costs_no_other_eval(tmp_path: Path) -> None:
+    """The proxy's own limit is larger."""
     (tmp_path / "hop.yaml").write_text(MANIFEST.replace("length: 1}", "length: 100}\n  limits: {request: 4Ki}"))
     with ExitStack() as stack:
         agent = stack.enter_context(command("agent", str(tmp_path / "hop.yaml"), "--port", "0", "--admin-port", "0"))

@@ -18,8 +18,9 @@ from tests.unit.server.agents import (
     submit,
     until,
 )
-from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.dispatch.ticket import Slot, Ticket
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, Answer, frame
+from tyrex_pool.server.member import Remote
 from tyrex_pool.server.messages import head
 from tyrex_pool.server.remote import RemotePool
 from tyrex_pool.server.upstream import Upstream, connect
@@ -277,10 +278,13 @@ async def test_whoever_opens_a_stream_may_leave() -> None:
     agent.accepts = b""
     await agent.open()
     pool = RemotePool("pool", definition())
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await connect(agent.endpoint, pool, pool._new("a", agent.endpoint))
-    await until(lambda: agent.handshakes and not agent.streams)
+    remote = Remote(Slot("a", 0, 1, 0, None), agent.endpoint, b"")
+    opening = asyncio.ensure_future(connect(agent.endpoint, pool, remote))
+    await until(lambda: agent.streams)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    await until(lambda: not agent.streams)
     await pool.close()
     agent.server.close()
 
