@@ -60,8 +60,8 @@ CASES = (
         1,
         "denobox",
         ("denobox", "local-uvloop", "local-asyncio"),
-        "the way through the pipe and back wakes two processes, as denobox's does; on top comes Python's CPU time for an "
-        "event loop, the queue, the deadline and the nonces of each eval",
+        "the way through the pipe and back wakes two processes, as denobox's does; on top comes Python's CPU time for "
+        "an event loop, the queue, the deadline and the nonces of each eval",
     ),
     Case(
         f"{CALLERS} at once, `1 + 2`",
