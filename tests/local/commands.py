@@ -67,11 +67,11 @@ def _used(process: "subprocess.Popen[str]") -> Iterator[Command]:
             process.stdout.close()
 
 
-def refused(*words: str) -> str:
-    """What `tyrex-pool WORDS` says when it refuses them."""
+def refused(*words: str, ports: bool = True) -> str:
+    """What `tyrex-pool WORDS` says when it refuses them; with `ports`, any ports would do."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(
-        [sys.executable, "-m", "tyrex_pool", *words, "--port", "0", "--admin-port", "0"],
+        [sys.executable, "-m", "tyrex_pool", *words, *(("--port", "0") if ports else ()), "--admin-port", "0"],
         capture_output=True,
         text=True,
         env=environment,

@@ -1,7 +1,9 @@
 """A line for each eval: how it ended and what it took, never what it was. Off unless it is asked for."""
 
 import contextlib
+import select
 from asyncio import AbstractEventLoop
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
@@ -11,11 +13,13 @@ from tyrex_pool.model.trace_context import span_id, trace_id
 from tyrex_pool.server.endings import Ending
 
 LOGGER: Final = "tyrex_pool.access"
+AT_ONCE: Final = select.PIPE_BUF
+"""Bytes that get into a pipe in one piece, whoever else writes to it: the workers of a proxy share one."""
 _encode = msgspec.json.Encoder().encode
 
 
 class AccessLog:
-    """Writes JSON to `stream`, or text for people; the lines of one turn of `loop` at once."""
+    """Writes JSON to `stream`, or text for people; the lines of one turn of `loop` together."""
 
     def __init__(self, stream: TextIO, readable: bool, loop: AbstractEventLoop) -> None:
         self._stream = stream
@@ -31,8 +35,23 @@ class AccessLog:
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
         with contextlib.suppress(OSError):  # nobody reads any more: evals go on
-            self._stream.write("".join(lines))
-            self._stream.flush()
+            for part in _parts(lines):
+                self._stream.write(part)
+                self._stream.flush()
+
+
+def _parts(lines: list[str]) -> Iterator[str]:
+    """The lines in as few parts as may be."""
+    part: list[str] = []
+    size = 0
+    for line in lines:
+        length = len(line.encode())
+        if part and size + length > AT_ONCE:
+            yield "".join(part)
+            part, size = [], 0
+        part.append(line)
+        size += length
+    yield "".join(part)
 
 
 def _json(ending: Ending, now: datetime) -> str:

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import httptools
 
 from tyrex_pool.model import names
-from tyrex_pool.model.errors import InvalidRequest, PayloadTooLarge, TyrexError
+from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.frames import is_handshake
 from tyrex_pool.server.heads import END, Heads
-from tyrex_pool.server.messages import Head, Request, error_answer, plain_problem
+from tyrex_pool.server.messages import Head, Request, error_answer, mistake, plain_problem, too_large
 
 log = logging.getLogger("tyrex_pool")
 
@@ -64,7 +64,7 @@ class Peer(Protocol):
     def close(self) -> None: ...
 
 
-MakeStream = Callable[[Any, int, set[Peer]], object]
+MakeStream = Callable[[Any, int, set[Peer]], Peer]
 """Takes a transport over from HTTP; told the limit of bodies, and where to register."""
 Handler = Callable[["Connection", Request], Pending | None]
 """Answers through `connection.respond`, at once (None) or later (the Pending to abandon)."""
@@ -154,7 +154,7 @@ class Connection(asyncio.Protocol):
             self._pending = None
 
     def data_received(self, data: bytes) -> None:
-        if self._between and not (self._busy or self._slow_reader or self._closing or self._refused):
+        if self._between and not (self._busy or self._waiting or self._slow_reader or self._closing or self._refused):
             end = data.find(END) + 4
             head, trace = self._heads.get(data[:end]), b""
             if head is None and end > 3:
@@ -189,7 +189,8 @@ class Connection(asyncio.Protocol):
             return None
         whole = data if self._between else b""
         if not self._in_body and b"pgrade" in data:
-            if self._streams is not None and not self._busy and is_handshake(whole):
+            idle = not (self._busy or self._waiting or self._slow_reader)
+            if self._streams is not None and idle and is_handshake(whole):
                 return self._switch(self._streams)
             data, whole = _without_upgrade(data), b""
         self._unfinished += len(data)
@@ -202,7 +203,9 @@ class Connection(asyncio.Protocol):
     def _switch(self, streams: MakeStream) -> None:
         self._closing = True
         self._peers.discard(self)
-        streams(self._transport, self.limit, self._peers)
+        stream = streams(self._transport, self.limit, self._peers)
+        if self._finishing:
+            stream.finish(LAST_CALL)
 
     # The parser's side
 
@@ -288,7 +291,7 @@ class Connection(asyncio.Protocol):
         self._refuse(*plain_problem(431, "invalid_request", f"send headers of at most {_MAX_HEAD} bytes"))
 
     def _too_large(self) -> None:
-        self._refuse(*error_answer(PayloadTooLarge(f"send at most {self.limit} bytes (limits.request)")))
+        self._refuse(*error_answer(too_large(self.limit)))
 
     # Answers
 
@@ -324,7 +327,7 @@ class Connection(asyncio.Protocol):
             self.respond(*error_answer(error))
         except Exception:  # a mistake of ours costs one answer, not the connection
             log.exception("the handler of %s failed", request.head.path)
-            self.respond(*error_answer(TyrexError("the server failed to handle this request; its log says why")))
+            self.respond(*error_answer(mistake()))
         else:
             if self._busy:
                 self._pending = pending

@@ -1,7 +1,7 @@
 """Requests and answers of the HTTP server as values; nothing here reads or writes."""
 
 from tyrex_pool.model import names
-from tyrex_pool.model.errors import TyrexError
+from tyrex_pool.model.errors import PayloadTooLarge, TyrexError
 from tyrex_pool.model.wire import encode_json, problem
 
 
@@ -59,6 +59,16 @@ def trace_line(trace: bytes) -> bytes:
 
 
 _TRACE = names.HEADER_TRACE.encode()
+
+
+def too_large(limit: int) -> TyrexError:
+    """What a body of more than `limit` bytes is answered."""
+    return PayloadTooLarge(f"send at most {limit} bytes (limits.request)")
+
+
+def mistake() -> TyrexError:
+    """What a request is answered that a mistake of ours ended."""
+    return TyrexError("the server failed to handle this request; its log says why")
 
 
 def error_answer(error: TyrexError, extra: bytes = b"") -> tuple[bytes, bytes]:

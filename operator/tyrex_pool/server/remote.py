@@ -5,6 +5,7 @@ second time only when it certainly never started.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -21,8 +22,8 @@ from tyrex_pool.runtime.view import PARKED, SERVING, SlotState, describe, explai
 from tyrex_pool.server.api import RUNTIME
 from tyrex_pool.server.definition import UNDEFINED, Definition
 from tyrex_pool.server.discovery import Discovery, Endpoint
+from tyrex_pool.server.lookout import Lookout, pause
 from tyrex_pool.server.member import Remote
-from tyrex_pool.server.report import look
 from tyrex_pool.server.upstream import Upstream, connect
 
 GRACE = 0.15
@@ -31,7 +32,6 @@ MOST_AT_ONCE = 4096
 """Evals that one server may have of us; a strategy's choice that has more waits here."""
 ATTEMPTS = 2
 """Runtimes that one eval is offered to, at most."""
-_LOOK_EVERY = 1.0
 _LOOK_SOON = 0.1
 _LOOK_TIMEOUT = 2.0
 _CONNECTION = "a connection to a runtime"
@@ -158,6 +158,7 @@ class RemotePool:
         self._remotes = {name: there.get(name) or self._new(name, endpoint) for name, endpoint in endpoints.items()}
         for index, remote in enumerate(self._remotes.values()):
             remote.slot.index = index
+        self._update()
         self._note_looks()
 
     def _new(self, name: str, endpoint: Endpoint) -> Remote:
@@ -174,23 +175,33 @@ class RemotePool:
         self._down(remote, SlotState.STOPPED, "it is not part of the pool any more")
 
     async def _watch(self, remote: Remote) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(_LOOK_TIMEOUT):
-                    report = await look(remote.endpoint)
-            except (OSError, ValueError) as error:
-                self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
-            else:
-                remote.last_error = report.last_error
-                if report.serving:
-                    remote.learn(report)
-                    self._give_orders(remote)
-                    self._update()
-                else:
-                    self._down(remote, *report.trouble)
-            remote.looked = True
-            self._note_looks()
-            await asyncio.sleep(_LOOK_EVERY if remote.state is SlotState.READY else _LOOK_SOON)
+        with contextlib.closing(Lookout(remote.endpoint)) as lookout:
+            while True:
+                await self._look(remote, lookout)
+                remote.looked = True
+                self._note_looks()
+                ready = remote.state is SlotState.READY
+                await asyncio.sleep(pause(remote.slot.index, monotonic()) if ready else _LOOK_SOON)
+
+    async def _look(self, remote: Remote, lookout: Lookout) -> None:
+        """See how a runtime is. It is ready when it says so and a stream leads to it."""
+        try:
+            async with asyncio.timeout(_LOOK_TIMEOUT):
+                report = await lookout.look()
+        except (OSError, ValueError) as error:
+            self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
+            return
+        remote.last_error = report.last_error
+        if not report.serving:
+            self._down(remote, *report.trouble)
+            return
+        if remote.upstream is None and not remote.opening and not await self._open(remote):
+            return
+        was_ready = remote.state is SlotState.READY
+        remote.learn(report)
+        self._give_orders(remote)
+        if not was_ready:
+            self._update()
 
     def _note_looks(self) -> None:
         if not self._looked.is_set() and all(remote.looked for remote in self._remotes.values()):
@@ -203,10 +214,11 @@ class RemotePool:
     def _down(self, remote: Remote, state: SlotState, reason: str) -> None:
         """Choose it no more; what has not been sent goes elsewhere."""
         remote.state, remote.reason = state, reason
-        if state in _GONE:
-            self._abandon(remote)
         self._update()
-        for ticket in self._balancer.evict(remote.slot):
+        waiting = self._balancer.evict(remote.slot)
+        if state in _GONE and remote.upstream is not None:
+            remote.upstream.leave()
+        for ticket in waiting:
             self._again(ticket, NoRuntime(f"runtime {remote.slot.name} cannot be reached: {reason}"))
 
     def _update(self) -> None:
@@ -235,7 +247,7 @@ class RemotePool:
                 self._spawn(self._open(remote))
             return
         now = monotonic()
-        while (slot.waiting or slot.returned) and len(upstream) < MOST_AT_ONCE:
+        while (slot.waiting or slot.returned) and not upstream.full and len(upstream) < MOST_AT_ONCE:
             ticket = self._balancer.take(slot, now)
             if ticket is None:
                 break
@@ -246,22 +258,30 @@ class RemotePool:
             else:
                 upstream.send(ticket, int(left * 1000) or 1, remote.queue_order)
 
-    async def _open(self, remote: Remote) -> None:
+    async def _open(self, remote: Remote) -> bool:
+        """Have a stream to `remote`; returns whether there is one now."""
+        remote.opening = True
         try:
             async with asyncio.timeout(_LOOK_TIMEOUT):
                 upstream = await connect(remote.endpoint, self, remote)
         except OSError as error:
-            remote.opening = False
             if remote.state is not SlotState.STOPPED:
                 self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
-            return
-        remote.opening = False
-        if remote.state is SlotState.STOPPED or upstream.gone:
+            return False
+        finally:
+            remote.opening = False
+        if remote.state is SlotState.STOPPED:
             upstream.close()
-            return
+            return False
         self._upstreams.add(upstream)
         remote.upstream = upstream
-        self.pump(remote.slot)
+        self._go_on(remote.slot)
+        return True
+
+    def _go_on(self, slot: Slot) -> None:
+        """There may be room for what waits."""
+        if slot.waiting or slot.returned:
+            self.pump(slot)
 
     def answered(self, upstream: Upstream, ticket: Ticket, answered: Answer) -> None:
         remote: Remote = upstream.behind
@@ -276,17 +296,21 @@ class RemotePool:
             self._again(ticket, answered)
         else:
             answer(ticket, answered)
-        if slot.waiting or slot.returned:
+        if slot.waiting or slot.returned:  # as `_go_on`, without a call for every eval
             self.pump(slot)
 
     def _may_move(self, ticket: Ticket, outcome: Answer) -> bool:
         """Whether an eval that one runtime would not take may be offered to another."""
         return outcome.name == NoRuntime.name or moves(self._definition.strategy, ticket.key)
 
+    def writable(self, upstream: Upstream) -> None:
+        self._go_on(upstream.behind.slot)
+
     def leaving(self, upstream: Upstream) -> None:
         remote: Remote = upstream.behind
         if remote.upstream is upstream:
             remote.upstream = None
+            self._go_on(remote.slot)
 
     def lost(self, upstream: Upstream, tickets: list[Ticket]) -> None:
         self._upstreams.discard(upstream)
@@ -296,8 +320,6 @@ class RemotePool:
             ticket.carrier = None
             self._balancer.finish(ticket, monotonic())
             answer(ticket, DeadRuntimeError(f"the connection to {slot.name} broke while it had the eval"))
-        if slot.waiting or slot.returned:
-            self.pump(slot)
 
     def overdue(self, ticket: Ticket) -> None:
         """The other server did not keep the deadline: it is cut off or stuck. What comes next gets a new stream."""
@@ -305,10 +327,10 @@ class RemotePool:
             too_late(ticket, monotonic(), _CONNECTION)
             return
         upstream: Upstream = ticket.carrier[0]
+        upstream.leave()
         self._withdraw(ticket)
         name = ticket.slot.name if ticket.slot else "?"
         answer(ticket, DeadRuntimeError(f"runtime {name} did not answer by the deadline"))
-        self._abandon(upstream.behind)
 
     def _withdraw(self, ticket: Ticket) -> None:
         """Tell the server that has `ticket` that nobody waits for it."""
@@ -316,12 +338,7 @@ class RemotePool:
         ticket.carrier = None
         self._balancer.finish(ticket, monotonic())
         upstream.forget(number)
-
-    def _abandon(self, remote: Remote) -> None:
-        """Send nothing more on the stream to `remote`; what it has may still be answered."""
-        upstream, remote.upstream = remote.upstream, None
-        if upstream is not None:
-            upstream.leave()
+        self._go_on(upstream.behind.slot)
 
     # Housekeeping
 

@@ -1,22 +1,23 @@
 """A stream of a proxy, from the side of the server that runs the evals."""
 
 import asyncio
+import logging
 from time import monotonic
 from typing import Any
 
-import msgspec
-
 from tyrex_pool.dispatch.ticket import Ticket
-from tyrex_pool.model.errors import PayloadTooLarge, TyrexError
-from tyrex_pool.model.frames import ACCEPTED, GOODBYE, Answer, Frames, Order, decode_order, encode
+from tyrex_pool.model.errors import TyrexError
+from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Answer, Frames, Order, decode_order, encode
 from tyrex_pool.server.api import JSON_HEAD, Api, trail
 from tyrex_pool.server.endings import OK
-from tyrex_pool.server.http import Peer
-from tyrex_pool.server.messages import Head, Request, error_answer
-from tyrex_pool.server.outbox import Outbox
+from tyrex_pool.server.http import STALLED, Peer
+from tyrex_pool.server.messages import Head, Request, error_answer, mistake, too_large
+from tyrex_pool.server.outbox import Outbox, prepare
 
-_FRAME_MORE = 4096
-"""Bytes that an order has besides the body."""
+_FRAME_MORE = 1 << 17
+"""Bytes that an order may have besides the body: more than the head of a request."""
+
+log = logging.getLogger("tyrex_pool")
 
 
 class Stream(asyncio.Protocol):
@@ -31,8 +32,10 @@ class Stream(asyncio.Protocol):
         self._tickets: dict[int, Ticket] = {}
         self._heads: dict[tuple[bytes, bytes, int | None], Head] = {}
         self._deliver_bound = self._deliver
+        self._stalled: float | None = None
         self._out = Outbox(transport, asyncio.get_running_loop())
         peers.add(self)
+        prepare(transport)
         transport.set_protocol(self)
         transport.write(ACCEPTED)
 
@@ -52,42 +55,54 @@ class Stream(asyncio.Protocol):
         for ticket in tickets.values():
             self._api.abandon(ticket)
 
+    def pause_writing(self) -> None:
+        """Answers are not read: take no more orders until they are."""
+        self._stalled = monotonic()
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._stalled = None
+        self._transport.resume_reading()
+
     def data_received(self, data: bytes) -> None:
         arrived = monotonic()
         for number, content in self._frames.feed(data):
             if content:
                 try:
                     order = decode_order(content)
-                except msgspec.DecodeError:
+                except UNREADABLE:
+                    return self.close()
+                if number == GOODBYE or number in self._tickets:  # nobody could tell whom an answer is for
                     return self.close()
                 self._take(number, order, arrived)
             elif content is None:
-                self._fail(number, PayloadTooLarge(f"send at most {self._limit} bytes (limits.request)"))
+                self._refuse(number, too_large(self._limit))
             elif (ticket := self._tickets.pop(number, None)) is not None:
                 self._api.abandon(ticket)
 
     def _take(self, number: int, order: Order, arrived: float) -> None:
         request = Request(self._head(order), order.body, arrived, order.trace)
-        api = self._api
         try:
-            work = api.read(request)
+            if len(order.body) > self._limit:
+                raise too_large(self._limit)
+            work = self._api.read(request)
         except TyrexError as error:
-            api.metrics.refused(error.name)
-            return self._fail(number, error)
+            return self._refuse(number, error)
         ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._deliver_bound)
         ticket.waiter = number
         ticket.request = request
-        if order.trace or api.traces:
-            api.trace(ticket, order.trace)
+        if order.trace or self._api.traces:
+            self._api.trace(ticket, order.trace)
         self._tickets[number] = ticket
         try:
-            api.backend.submit(ticket)
+            self._api.backend.submit(ticket)
         except TyrexError as error:
-            self._tickets.pop(number, None)
-            api.metrics.refused(error.name)
-            self._fail(number, error)
-            if api.observers:
-                api.tell(ticket, error)
+            self._refuse(number, error)
+            if self._api.observers:
+                self._api.tell(ticket, error)
+        except Exception:  # a mistake of ours costs one answer, not all of the stream
+            log.exception("an order for %s failed", order.path)
+            self._refuse(number, mistake())
 
     def _head(self, order: Order) -> Head:
         """Orders that are alike but for their bodies share one."""
@@ -120,8 +135,10 @@ class Stream(asyncio.Protocol):
         if self._api.observers:
             self._api.tell(ticket, outcome)
 
-    def _fail(self, number: int, error: TyrexError) -> None:
+    def _refuse(self, number: int, error: TyrexError) -> None:
         """Answer an order that no runtime gets."""
+        self._tickets.pop(number, None)
+        self._api.metrics.refused(error.name)
         start, body = error_answer(error)
         self._out.add(number, encode(Answer(error.name, 0, 0, start, b"", body)))
 
@@ -133,7 +150,9 @@ class Stream(asyncio.Protocol):
             self._out.add(GOODBYE)
 
     def sweep(self, now: float) -> None:
-        """A stream may be silent for as long as its connection stands."""
+        """A stream may be silent for as long as its connection stands, but its answers must be read."""
+        if self._stalled is not None and now - self._stalled > STALLED:
+            self._transport.abort()
 
     def close(self) -> None:
         self._out.flush()

@@ -1,17 +1,23 @@
 """A stream to a server that runs evals, from the proxy's side: many evals at once, answered in any order."""
 
 import asyncio
-import contextlib
-import socket
 from typing import Any, Protocol, cast
 
-import msgspec
-
 from tyrex_pool.dispatch.ticket import Ticket
-from tyrex_pool.model.frames import ACCEPTED, GOODBYE, Answer, Frames, Order, decode_answer, encode, handshake
+from tyrex_pool.model.frames import (
+    ACCEPTED,
+    GOODBYE,
+    UNREADABLE,
+    Answer,
+    Frames,
+    Order,
+    decode_answer,
+    encode,
+    handshake,
+)
 from tyrex_pool.server.discovery import Endpoint
 from tyrex_pool.server.messages import Request
-from tyrex_pool.server.outbox import Outbox
+from tyrex_pool.server.outbox import Outbox, prepare
 
 _LONGEST = 1 << 30
 """Bytes of an answer; the server has a limit of its own, which is stricter."""
@@ -22,8 +28,12 @@ class Owner(Protocol):
     """Who hears what becomes of a stream."""
 
     def answered(self, upstream: "Upstream", ticket: Ticket, answer: Answer) -> None: ...
+    def writable(self, upstream: "Upstream") -> None:
+        """It is not `full` any more."""
+        ...
+
     def leaving(self, upstream: "Upstream") -> None:
-        """The server takes no more on this stream; what it has is still answered."""
+        """Nothing more is to be sent on this stream; what the server has may still be answered."""
         ...
 
     def lost(self, upstream: "Upstream", tickets: list[Ticket]) -> None:
@@ -32,8 +42,8 @@ class Owner(Protocol):
 
 
 class Upstream(asyncio.Protocol):
-    """`behind` is the owner's: which runtime it leads to. `opened` is done when the server has accepted, `gone` is true
-    when the connection is."""
+    """`behind` is the owner's: which runtime it leads to. `opened` is done when the server has accepted. While it is
+    `full` (the server does not read), and once it is `ending`, nothing is to be sent."""
 
     def __init__(self, host: str, owner: Owner, behind: Any) -> None:
         loop = asyncio.get_running_loop()
@@ -46,19 +56,21 @@ class Upstream(asyncio.Protocol):
         self._frames = Frames(_LONGEST)
         self._greeting = b""
         self._greeted = False
-        self._leaving = False
-        self.gone = False
+        self.full = False
+        self.ending = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
         self._out = Outbox(self._transport, asyncio.get_running_loop())
-        _keep_alive(transport.get_extra_info("socket"))
+        prepare(self._transport)
         self._transport.write(handshake(self._host))
 
+    def eof_received(self) -> None:
+        self._end()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.opened.done():
-            self.opened.set_exception(exc or ConnectionResetError("it closed the connection"))
-        self.gone = True
+        self._fail(exc or ConnectionResetError("it closed the connection"))
+        self.ending = True
         tickets = list(self._tickets.values())
         self._tickets.clear()
         self._owner.lost(self, tickets)
@@ -71,7 +83,10 @@ class Upstream(asyncio.Protocol):
         """Send what `ticket` came with; the answer goes to the owner. `queue`: see Order."""
         request: Request = ticket.request
         head = request.head
-        self._number = number = self._number % _LAST_NUMBER + 1
+        number = self._number % _LAST_NUMBER + 1
+        while number in self._tickets:  # that eval was there before all numbers were used once
+            number = number % _LAST_NUMBER + 1
+        self._number = number
         self._tickets[number] = ticket
         ticket.carrier = (self, number)
         order = Order(head.path, head.content_type, timeout_ms, queue, ticket.trace, request.body)
@@ -83,6 +98,13 @@ class Upstream(asyncio.Protocol):
             self._out.add(number)
             self._close_if_done()
 
+    def pause_writing(self) -> None:
+        self.full = True
+
+    def resume_writing(self) -> None:
+        self.full = False
+        self._owner.writable(self)
+
     # What comes back
 
     def data_received(self, data: bytes) -> None:
@@ -93,14 +115,13 @@ class Upstream(asyncio.Protocol):
             if ticket is not None:
                 try:
                     answer = decode_answer(content or b"")
-                except msgspec.DecodeError:
-                    self._tickets[number] = ticket
+                except UNREADABLE:
+                    self._tickets[number] = ticket  # lost with the others
                     return self.close()
                 self._owner.answered(self, ticket, answer)
             elif number == GOODBYE:
-                self._leaving = True
-                self._owner.leaving(self)
-        if self._leaving:
+                self._end()
+        if self.ending:
             self._close_if_done()
 
     def _greet(self, data: bytes) -> bytes:
@@ -112,35 +133,38 @@ class Upstream(asyncio.Protocol):
                 self.opened.set_result(None)
             return self._greeting[len(ACCEPTED) :]
         if not ACCEPTED.startswith(self._greeting):
-            if not self.opened.done():
-                self.opened.set_exception(ConnectionRefusedError("it does not answer as a pool's server does"))
+            self._fail(ConnectionRefusedError("it does not answer as a pool's server does"))
             self.close()
         return b""
+
+    def _fail(self, error: Exception) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(error)
+            self.opened.exception()  # who opens it may have left: then nobody asks for this
 
     # The end
 
     def leave(self) -> None:
         """Send no more; close when all is answered."""
-        self._leaving = True
+        self._end()
         self._close_if_done()
 
+    def _end(self) -> None:
+        self.ending = True
+        self._owner.leaving(self)
+
     def _close_if_done(self) -> None:
-        if self._leaving and not self._tickets:
-            self._out.flush()
-            self._transport.close()
+        if self.ending and not self._tickets:
+            self._transport.abort()  # to a server that does not read, a polite end would take for ever
 
     def close(self) -> None:
+        """Close now; what is not answered is lost."""
+        self._end()
         self._transport.abort()
 
 
-def _keep_alive(connection: socket.socket | None) -> None:
-    """Let the kernel notice a peer whose machine is gone: a stream may be silent for long."""
-    if connection is not None and connection.family != socket.AF_UNIX:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-
-
 async def connect(endpoint: Endpoint, owner: Owner, behind: Any) -> Upstream:
-    """Open a stream. Raises OSError."""
+    """Open a stream that can be used at once. Raises OSError."""
     loop = asyncio.get_running_loop()
 
     def make() -> Upstream:
@@ -152,9 +176,9 @@ async def connect(endpoint: Endpoint, owner: Owner, behind: Any) -> Upstream:
         transport, upstream = await loop.create_connection(make, endpoint.host, endpoint.port)
     try:
         await upstream.opened
+        if upstream.ending:
+            raise ConnectionResetError("it ended the stream at once")
     except BaseException:
         transport.abort()
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await upstream.opened
         raise
     return upstream

@@ -19,13 +19,16 @@ from tyrex_pool.server.messages import Head, Request, error_answer, head
 from tyrex_pool.server.remote import RemotePool
 
 RESULT = b'{"result":3}'
+EVAL = b'{"code": "1 + 2"}'
 FULL = Overloaded("full")
 
 
 class Agent:
     """Answers each eval with `error` or a result, and asks to end its stream after every `last`th answer on it.
 
-    While `gate` is not set, evals wait. `seen` has the order of each eval, and `report` is what it tells of itself.
+    While `gate` is not set, evals wait; while `reading` is not, nothing is read from streams. `seen` has the order of
+    each eval, `numbers` theirs, `forgotten` the numbers that came alone. `report` is what it tells of itself,
+    `accepts` its answer to each of the `handshakes`. `streams` are those that are open.
     """
 
     def __init__(self, error: TyrexError | None = None, last: int = 0) -> None:
@@ -33,8 +36,14 @@ class Agent:
         self.last = last
         self.gate = asyncio.Event()
         self.gate.set()
+        self.reading = asyncio.Event()
+        self.reading.set()
+        self.accepts = ACCEPTED
+        self.handshakes = 0
         self.seen: list[Order] = []
-        self.forgotten = 0
+        self.numbers: list[int] = []
+        self.forgotten: list[int] = []
+        self.streams: list[asyncio.StreamWriter] = []
         self.connections = 0
         self.report: dict[str, Any] = {"ready": True, "inFlight": 0, "queued": 0, "queue": {"length": 100}}
         self.report["runtimes"] = [{"state": "Ready", "reason": None, "capacity": 1, "epoch": 5}]
@@ -55,15 +64,19 @@ class Agent:
         try:
             request = await reader.readuntil(b"\r\n\r\n")
             if is_handshake(request):
-                writer.write(ACCEPTED)
+                self.handshakes += 1
+                writer.write(self.accepts)
+                self.streams.append(writer)
                 await self._stream(reader, writer, answers)
             else:
                 body = json.dumps(self.report).encode()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             self.connections -= 1
+            if writer in self.streams:
+                self.streams.remove(writer)
             for waiting in answers:
                 waiting.cancel()
             writer.close()
@@ -71,23 +84,32 @@ class Agent:
     async def _stream(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: set[asyncio.Task[None]]
     ) -> None:
-        frames = Frames(1 << 20)
-        while data := await reader.read(65_536):
+        frames = Frames(1 << 24)
+        data = b"-"
+        while data:
+            await self.reading.wait()
+            data = await reader.read(65_536)
             for number, content in frames.feed(data):
                 if content:
                     self.seen.append(decode_order(content))
+                    self.numbers.append(number)
                     answers.add(asyncio.ensure_future(self._answer(number, writer, len(answers) + 1)))
                 else:
-                    self.forgotten += 1
+                    self.forgotten.append(number)
 
     async def _answer(self, number: int, writer: asyncio.StreamWriter, count: int) -> None:
         await self.gate.wait()
         name, start, body = "ok", head(200, "application/json"), RESULT
         if self.error is not None:
             name, (start, body) = self.error.name, error_answer(self.error)
-        writer.write(frame(number, encode(Answer(name, 0, 0, start, b"", body))))
+        writer.write(answered(number, Answer(name, 0, 0, start, b"", body)))
         if self.last and count % self.last == 0:
             writer.write(frame(GOODBYE))
+
+
+def answered(number: int, answer: Answer) -> bytes:
+    """The frame of an answer."""
+    return frame(number, encode(answer))
 
 
 class Listing:
@@ -142,8 +164,17 @@ async def pool_of(*agents: Agent, strategy: str = "RoundRobin") -> AsyncIterator
         yield pool
 
 
-def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: bytes = b"") -> Awaitable[str]:
+def ask(
+    pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: bytes = b"", body: bytes = EVAL
+) -> Awaitable[str]:
     """The outcome's name ("ok" for a result) of an eval with so many seconds to its deadline."""
+    return asyncio.wait_for(submit(pool, seconds, key, trace, body)[1], 10)
+
+
+def submit(
+    pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: bytes = b"", body: bytes = EVAL
+) -> tuple[Ticket, asyncio.Future[str]]:
+    """The same, with what can be cancelled."""
     outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     asked = Head()
     asked.path = b"/v1/eval"
@@ -154,10 +185,10 @@ def ask(pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: b
 
     now = monotonic()
     ticket = Ticket(None, key, now, now + seconds, deliver)
-    ticket.request = Request(asked, b'{"code": "1 + 2"}', now)
+    ticket.request = Request(asked, body, now)
     ticket.trace = trace
     pool.submit(ticket)
-    return asyncio.wait_for(outcome, 10)
+    return ticket, outcome
 
 
 async def until(probe: Callable[[], object], seconds: float = 10.0) -> None:

@@ -88,6 +88,30 @@ class Client:
             return await self.reader.read()
 
 
+class Wire:
+    """A transport that only notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.written = b""
+        self.reading = True
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+
 def post(path: str, body: bytes = b"", *headers: str) -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: pool", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body

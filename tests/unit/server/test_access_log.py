@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tyrex_pool.model.errors import DeadRuntimeError
-from tyrex_pool.server.access_log import AccessLog
+from tyrex_pool.server.access_log import AT_ONCE, AccessLog
 from tyrex_pool.server.endings import ABANDONED, OK, Ending
 
 ID, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -89,3 +89,28 @@ async def test_nobody_reads_any_more() -> None:
     await asyncio.sleep(0)
     log.ended(ENDED)
     await asyncio.sleep(0)
+
+
+class Pieces(io.StringIO):
+    """What was written between two flushes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def flush(self) -> None:
+        self.pieces.append(self.getvalue())
+        self.seek(0)
+        self.truncate()
+
+
+async def test_no_line_is_torn_when_others_write_too() -> None:
+    stream = Pieces()
+    log = AccessLog(stream, False, asyncio.get_running_loop())
+    for number in range(100):
+        log.ended(ENDED._replace(eval_id=f"hello-ü.{number}"))
+    await asyncio.sleep(0)
+    assert all(len(piece.encode()) <= AT_ONCE and piece.endswith("\n") for piece in stream.pieces)
+    assert len(stream.pieces) < 20, "as few as may be"
+    lines = "".join(stream.pieces).splitlines()
+    assert [json.loads(line)["eval"] for line in lines] == [f"hello-ü.{number}" for number in range(100)]

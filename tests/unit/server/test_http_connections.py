@@ -1,6 +1,7 @@
 """A connection's life: kept, left, slow, silent, closed."""
 
 import asyncio
+import socket
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,7 @@ from tests.unit.server.listening import (
     Client,
     Later,
     Server,
+    Wire,
     get,
     post,
 )
@@ -141,21 +143,24 @@ def _begun(connection: Any) -> bool:
     return bool(connection._url)
 
 
-class Wire:
-    """A transport that only notes what is asked of it."""
+async def test_a_request_that_comes_just_before_the_next_one_s_turn(client: Client, server: Server) -> None:
+    """Two wait for their turn when one comes whose head is known: it must not overtake the first."""
+    client.send(post("/soon", b"0"))
+    await client.answer()
+    client.send(post("/later") + post("/later", b"1"))
+    first = await server.later.get()
+    first.connection.respond(HEAD, b"first")
+    first.connection.data_received(post("/soon", b"2"))  # in the same turn of the loop
+    second = await server.later.get()
+    second.connection.respond(HEAD, second.request.body)
+    assert [(await client.answer())[1] for _ in range(3)] == [b"first", b"1", b"2"]
 
-    def __init__(self) -> None:
-        self.written = b""
-        self.reading = True
 
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def pause_reading(self) -> None:
-        self.reading = False
-
-    def resume_reading(self) -> None:
-        self.reading = True
+async def test_a_connection_that_is_accepted_while_the_server_ends(server: Server) -> None:
+    """The kernel had it already, so that the listener hears of it after it stopped."""
+    before = server.listener._connection()
+    server.listener.stop_accepting()
+    assert (before._finishing, server.listener._connection()._finishing) == (False, True)
 
 
 async def test_large_bodies_that_wait_pause_the_reading() -> None:
@@ -193,3 +198,19 @@ def test_error_answer() -> None:
     assert start.startswith(b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nX: y\r\n")
     assert start.endswith(b"Retry-After: 1\r\n")
     assert b'"detail":"none"' in body
+
+
+@pytest.mark.parametrize("sent", [b"", get("/echo")], ids=["connected", "sent"])
+async def test_what_waits_to_be_accepted_is_answered(server: Server, sent: bytes) -> None:
+    """The kernel has made the connection, and its client may have sent a request, before a server that ends sees it."""
+    with socket.create_connection(("127.0.0.1", server.listener.port), 10) as early:
+        early.sendall(sent)
+        server.listener.stop_accepting()
+        assert len(server.listener) == 1
+        client = Client(*await asyncio.open_connection(sock=early))
+        client.send(b"" if sent else get("/echo"))
+        status, headers = await client.head()
+        assert (status, headers["connection"]) == (200, "close")
+        assert await client.closed() == b"GET|/echo|||-|-|"
+        client.writer.close()
+    assert len(server.listener) == 0

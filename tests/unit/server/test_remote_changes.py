@@ -171,15 +171,17 @@ async def test_idle_connections_to_a_runtime_that_leaves_are_closed_at_once() ->
 
 
 async def test_what_waits_for_a_connection_goes_elsewhere() -> None:
-    """Its connection is asked for, but not there yet, when its runtime leaves."""
-    leaving, staying = Agent(), Agent()
+    """Its stream is asked for, but not there yet, when its runtime leaves."""
+    leaving, staying = Agent(last=1), Agent()
     async with pool_over({"a": leaving, "b": staying}, custom(Always("a"))) as (pool, listing):
+        assert await ask(pool) == "ok"
+        await until(lambda: pool.connections == 1, seconds=0.5)
         waiting = ask(pool)
         pool.adopt(definition())
         pool._keep({"b": staying.endpoint})
         assert await waiting == "ok"
         listing.tell(b=staying)
-    assert (leaving.evals, staying.evals) == (0, 1)
+    assert (leaving.evals, staying.evals) == (1, 1)
 
 
 async def test_runtimes_keep_their_order_and_have_a_place_in_it() -> None:

@@ -1,0 +1,192 @@
+"""Heads that came before: whoever sends one again, and whatever follows it, is understood as if it were new.
+
+The parser is the measure: what a connection does that remembers heads is compared with what one does that does not.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.server.listening import CHUNKED, LIMIT, TRAILED, Client, Server, Wire, get, post
+from tyrex_pool.model.frames import handshake
+from tyrex_pool.server import heads
+from tyrex_pool.server.heads import END, Heads
+from tyrex_pool.server.http import Connection
+from tyrex_pool.server.messages import Head, Request
+
+KNOWN = [
+    pytest.param(get("/echo"), id="GET"),
+    pytest.param(get("/echo?a=b%20c?d"), id="a query"),
+    pytest.param(post("/echo"), id="no body"),
+    pytest.param(post("/echo", b"abc"), id="a body"),
+    pytest.param(post("/echo", b"x\r\n\r\ny"), id="a body that looks like an end"),
+    pytest.param(post("/echo", b"x" * LIMIT), id="just at the limit"),
+    pytest.param(post("/echo", b"x", "Tyrex-Key: a", "tyrex-timeout-MS: 50"), id="headers"),
+    pytest.param(post("/echo", b"x", "Connection: keep-alive"), id="keep-alive"),
+    pytest.param(post("/soon", b"abc"), id="answered later"),
+    pytest.param(post("/nowhere", b"abc"), id="nothing there"),
+    pytest.param(get("/error?caller"), id="refused by its handler"),
+]
+PARSED = [
+    pytest.param(CHUNKED, id="chunks"),
+    pytest.param(TRAILED, id="trailers"),
+    pytest.param(b"POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", id="no chunks"),
+    pytest.param(get("/echo").replace(b"GET", b"HEAD"), id="HEAD"),
+    pytest.param(get("/echo").replace(b"GET", b"OPTIONS"), id="another method"),
+    pytest.param(get("/echo").replace(b"/1.1", b"/1.0"), id="HTTP/1.0"),
+    pytest.param(get("/echo", "Connection: close"), id="close"),
+    pytest.param(get("/echo", "Connection: keep-alive, close"), id="close, among others"),
+    pytest.param(post("/echo", b"abc", "Expect: 100-continue"), id="expect"),
+    pytest.param(get("/echo", "Connection: Upgrade", "Upgrade: websocket"), id="an upgrade"),
+    pytest.param(handshake("pool"), id="a stream, which is not there"),
+    pytest.param(b"\r\n" + get("/echo"), id="an empty line before"),
+    pytest.param(get("/echo") + b"\r\n\r\n", id="empty lines behind"),
+    pytest.param(get("/echo", "traceparent: x"), id="a trace"),
+    pytest.param(get("/echo", "X: " + "y" * 2048), id="a long head"),
+    pytest.param(get("/echo") + get("/echo?2"), id="two"),
+    pytest.param(get("/echo") + post("/echo", b"abc")[:-1], id="one and a part"),
+    pytest.param(post("/echo", b"abc")[:-1], id="a part"),
+]
+BROKEN = [
+    pytest.param(post("/echo", b"x" * (LIMIT + 1)), id="over the limit"),
+    pytest.param(get("/echo").replace(b"\r\n", b"\n"), id="line feeds"),
+    pytest.param(post("/echo", b"\r\n\r\nab").replace(b"6\r\n\r\n", b"6\n\n", 1) + END, id="a head that ends early"),
+    pytest.param(get("/echo").replace(b"\r\n", b"\r"), id="carriage returns"),
+    pytest.param(get("/echo", "X: a\r\n b"), id="a folded header"),
+    pytest.param(get("/echo", "X : a"), id="a space before the colon"),
+    pytest.param(post("/echo", b"", "Content-Length: 3"), id="two lengths"),
+    pytest.param(post("/echo", b"abc", "Transfer-Encoding: chunked"), id="a length and chunks"),
+    pytest.param(post("/echo", b"abc").replace(b"3", b"+3"), id="a length with a sign"),
+    pytest.param(b"\r\n\r\n\r\n", id="empty lines"),
+    pytest.param(b"hello" + END, id="no HTTP"),
+]
+PIECES = [cast("bytes", param.values[0]) for param in (*KNOWN, *PARSED, *BROKEN)]
+
+
+class Forgetful(Heads):
+    """Knows none."""
+
+    def learn(self, data: bytes, request: Request) -> None:
+        pass
+
+
+def told(known: Heads, pieces: Sequence[bytes], limit: int = LIMIT) -> tuple[bytes, bool]:
+    """What a connection answers to `pieces`, each of which it reads at once, and whether it closes then."""
+
+    async def run() -> tuple[bytes, bool]:
+        loop = asyncio.get_running_loop()
+        connection, wire = Connection(Server().routes, known, limit, set(), loop), Wire()
+        connection.connection_made(cast("asyncio.Transport", wire))
+        for piece in pieces:
+            if not wire.closed:
+                connection.data_received(piece)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+        connection.connection_lost(None)
+        return wire.written, wire.closed
+
+    return asyncio.run(run())
+
+
+def cut(data: bytes, cuts: Sequence[int]) -> list[bytes]:
+    ends = sorted(at % (len(data) + 1) for at in cuts)
+    return [data[start:end] for start, end in zip([0, *ends], [*ends, len(data)], strict=True) if start != end]
+
+
+def learned() -> Heads:
+    """All that can be learned from all that is said here."""
+    known = Heads()
+    for piece in PIECES:
+        told(known, [piece])
+    return known
+
+
+@pytest.mark.parametrize("request_bytes", KNOWN)
+def test_what_is_learned(request_bytes: bytes) -> None:
+    known = Heads()
+    first = told(known, [request_bytes])
+    assert list(known._known) == [request_bytes[: request_bytes.find(END) + 4]]
+    assert told(known, [request_bytes] * 3) == told(Forgetful(), [request_bytes] * 3)
+    assert told(known, [request_bytes]) == first
+
+
+@pytest.mark.parametrize("request_bytes", [*PARSED, *BROKEN])
+def test_what_is_not_learned(request_bytes: bytes) -> None:
+    known = Heads()
+    told(known, [request_bytes] * 2)
+    assert known._known == {}
+
+
+@pytest.mark.parametrize(("before", "after"), [(LIMIT, 10), (10, LIMIT)])
+def test_the_limit_is_that_of_the_moment(before: int, after: int) -> None:
+    request, known = post("/echo", b"x" * 11), Heads()
+    for limit in (before, after, before):
+        assert told(known, [request] * 2, limit) == told(Forgetful(), [request] * 2, limit)
+
+
+@given(
+    pieces=st.lists(st.sampled_from(PIECES), min_size=1, max_size=6),
+    cuts=st.none() | st.lists(st.integers(0, 5000), max_size=6),
+)
+def test_it_makes_no_difference_what_came_before(pieces: list[bytes], cuts: list[int] | None) -> None:
+    if cuts is not None:
+        pieces = cut(b"".join(pieces), cuts)
+    expected = told(Forgetful(), pieces)
+    known = Heads()
+    assert told(known, pieces) == expected, "while it learns"
+    assert told(known, pieces) == expected, "when it has learned just that"
+    assert told(ALL, pieces) == expected, "when it has learned everything"
+
+
+STARTS = ("GET /echo HTTP/1.1", "POST /echo HTTP/1.1", "POST /soon HTTP/1.1", "POST /echo HTTP/1.0")
+HEADERS = ("Content-Length: 0", "Content-Length: 3", "Connection: close", "Tyrex-Key: k", "Upgrade: h2c", "")
+
+
+@given(
+    requests=st.lists(
+        st.tuples(
+            st.sampled_from(STARTS),
+            st.lists(st.sampled_from(HEADERS), max_size=3),
+            st.sampled_from([b"", b"abc", b"abcd", END]),
+            st.sampled_from([END, b"\n\n", b"\r\n\n"]),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_lengths_that_lie(requests: list[tuple[str, list[str], bytes, bytes]]) -> None:
+    pieces = ["\r\n".join([start, *filter(None, lines)]).encode() + end + body for start, lines, body, end in requests]
+    known = Heads()
+    expected = told(Forgetful(), pieces)
+    assert [told(known, pieces) for _ in range(2)] == [expected] * 2
+
+
+def test_no_more_are_kept_than_fit() -> None:
+    known = Heads()
+    for number in range(heads._MOST + 1):
+        request = get(f"/{number}")
+        head = Head()
+        head.method, head.path = b"GET", b"/%d" % number
+        known.learn(request, Request(head, b"", 0.0))
+        assert known.get(request) is head
+        assert len(known._known) <= heads._MOST
+    assert known.get(get("/0")) is None
+
+
+async def test_heads_are_shared_by_all_connections_of_a_listener(server: Server) -> None:
+    async def ask(body: bytes) -> bytes:
+        client = Client(*await asyncio.open_connection("127.0.0.1", server.listener.port))
+        client.send(post("/echo", body, "Tyrex-Key: k"))
+        _, answer = await client.answer()
+        client.writer.close()
+        return answer
+
+    assert [await ask(body) for body in (b"one", b"two")] == [b"POST|/echo|||k|-|one", b"POST|/echo|||k|-|two"]
+    assert len(server.listener._heads._known) == 1
+
+
+ALL = learned()
