@@ -131,6 +131,8 @@ def aims(costs: Costs) -> list[Aim]:
                 bound=BOUND,
                 at_least=False,
                 shown=f"{spread.text(2)} times ({load}, the worst of {len(LOADS)} states of load)",
+                in_the_way="no step looks at more runtimes in a larger pool, but their records no longer stay in the "
+                "processor's caches",
             )
         )
     return found
