@@ -38,7 +38,7 @@ fix: $(VENV)/.dev ## format and mend what can be mended by itself
 	$(BIN)/ruff format .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --permit-no-files .
 
-bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (BENCH=--quick: a minute)
+bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (half an hour; with BENCH=--quick four minutes, and no page)
 	$(BIN)/python -m tests.bench $(BENCH)
 
 node: ## start a Kubernetes node with the images of this checkout, and say how to use it (root on Linux)
@@ -53,7 +53,7 @@ node-stop: ## stop the node and remove all there is of it
 lock: ## pin requirements/*.in again, with hashes, for every platform
 	$(PYTHON) -m venv $(VENV)/lock
 	$(VENV)/lock/bin/python -m pip --quiet install 'uv>=0.9'
-	cd requirements && for part in runtime operator build dev bench; do \
+	cd requirements && for part in runtime operator otlp build dev bench; do \
 	  UV_CUSTOM_COMPILE_COMMAND='make lock' ../$(VENV)/lock/bin/uv pip compile --quiet --no-config --upgrade --universal \
 	    --python-version 3.11 --prerelease if-necessary-or-explicit --generate-hashes --no-emit-index-url \
 	    --no-annotate --output-file $$part.txt $$part.in || exit 1; \

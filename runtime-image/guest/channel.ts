@@ -88,16 +88,25 @@ export function openChannel(
     if (writing === 0) drained();
   }
 
+  /** A request can be used again when its write was done at once; making one costs as much as a small write. */
+  function newRequest(): WriteRequest {
+    const made = new WriteWrap();
+    define(made, "oncomplete", { __proto__: null, value: written } as PropertyDescriptor);
+    return made;
+  }
+
   // Own properties, defined and not assigned: a setter on a prototype would see the functions.
   define(handle, "onread", { __proto__: null, value: onread } as PropertyDescriptor);
   const write = handle.writeUtf8String.bind(handle);
+  let request = newRequest();
   handle.readStart();
   return {
     send(line: string): void {
-      const request = new WriteWrap();
-      define(request, "oncomplete", { __proto__: null, value: written } as PropertyDescriptor);
       write(request, line);
-      if (streamBaseState[kLastWriteWasAsync]) writing += 1;
+      if (streamBaseState[kLastWriteWasAsync]) {
+        writing += 1;
+        request = newRequest();
+      }
     },
     blocked: () => writing > 0,
   };

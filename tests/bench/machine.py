@@ -31,7 +31,6 @@ def _version(package: str) -> str:
 def facts() -> dict[str, str]:
     """Name and value, in the order in which to show them."""
     memory = _found(r"MemTotal:\s+(\d+)", "/proc/meminfo")
-    wrk = subprocess.run(["wrk", "-v"], check=False, capture_output=True, text=True).stdout.split()
     runtime = subprocess.run([deno(), "--version"], check=True, capture_output=True, text=True).stdout.split()
     return {
         "cores": str(os.cpu_count()),
@@ -40,5 +39,4 @@ def facts() -> dict[str, str]:
         "system": f"{platform.system()} {platform.machine()}",
         "Python": platform.python_version(),
         "V8": runtime[runtime.index("v8") + 1] if "v8" in runtime else "unknown",
-        "wrk": wrk[1] if len(wrk) > 1 else "unknown",
     } | {package: _version(package) for package in PACKAGES}

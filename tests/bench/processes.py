@@ -1,12 +1,14 @@
 """The processes that a benchmark starts: their start, their CPU time and their end, by process id."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -32,14 +34,32 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": path, "DENO_NO_UPDATE_CHECK": "1"}
 
 
-def _stat(pid: int) -> tuple[str, int, float] | None:
-    """Name, parent and CPU time (µs) of a process; None when it is gone, or where there is no /proc."""
+def can_pin() -> bool:
+    """Whether a process can have a core for itself: the load and what it needs take the other."""
+    return (os.cpu_count() or 1) > 1 and shutil.which("taskset") is not None
+
+
+def pinned(command: Sequence[str], core: int | None) -> list[str]:
+    """The command so that it runs on that core only; None: where it likes."""
+    return [*command] if core is None or not can_pin() else ["taskset", "--cpu-list", str(core), *command]
+
+
+@dataclass(slots=True)
+class Times:
+    """CPU time in µs."""
+
+    user: float = 0.0
+    kernel: float = 0.0
+
+
+def _stat(pid: int) -> tuple[str, int, Times] | None:
+    """Name, parent and CPU time of a process; None when it is gone, or where there is no /proc."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
     name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
-    return name, int(rest[1]), (int(rest[11]) + int(rest[12])) * TICK
+    return name, int(rest[1]), Times(int(rest[11]) * TICK, int(rest[12]) * TICK)
 
 
 def tree(pid: int) -> list[int]:
@@ -54,17 +74,34 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def cpu(pids: Sequence[int]) -> dict[str, float]:
-    """CPU time (µs) so far of these processes and their descendants, by kind: `deno` and `python`."""
-    total: dict[str, float] = {}
-    for pid in {each for root in pids for each in tree(root)}:
+def _kind(name: str) -> str:
+    """Of a process that has no role, by its program's name: `python3.11`, and Deno's, which changes its own."""
+    return next((kind for kind in ("deno", "python", "node") if name.lower().startswith(kind)), name)
+
+
+def times(roots: Iterable[int] | Mapping[int, str]) -> dict[str, Times]:
+    """CPU time so far of these processes and their descendants, by kind; a mapping says which kind a root is.
+
+    The isolates below a root are of kind `deno` all the same.
+    """
+    roles = roots if isinstance(roots, Mapping) else {}
+    total: dict[str, Times] = {}
+    owners = {pid: root for root in roots for pid in tree(root)}
+    for pid, root in owners.items():
         if stat := _stat(pid):
-            kind = "deno" if stat[0].startswith("deno") else "python"
-            total[kind] = total.get(kind, 0.0) + stat[2]
+            kind = _kind(stat[0])
+            spent = total.setdefault(kind if kind == "deno" else roles.get(root, kind), Times())
+            spent.user += stat[2].user
+            spent.kernel += stat[2].kernel
     return total
 
 
-def cpu_per_eval(before: dict[str, float], after: dict[str, float], evals: float) -> dict[str, float]:
+def cpu(roots: Iterable[int] | Mapping[int, str]) -> dict[str, float]:
+    """CPU time (µs) so far, the kernel's part included, by kind."""
+    return {kind: spent.user + spent.kernel for kind, spent in times(roots).items()}
+
+
+def cpu_per_eval(before: Mapping[str, float], after: Mapping[str, float], evals: float) -> dict[str, float]:
     return {kind: (spent - before.get(kind, 0.0)) / max(evals, 1) for kind, spent in sorted(after.items())}
 
 
@@ -73,13 +110,20 @@ def _log(output: IO[bytes]) -> str:
     return output.read().decode(errors="replace")[-2000:]
 
 
-def _await_answer(process: subprocess.Popen[bytes], url: str, output: IO[bytes]) -> None:
-    """Returns when the server evaluates; RuntimeError with its output when it ends first, or never does."""
+def _serves(url: str, whole: bool) -> bool:
+    """Whether the server evaluates, and as a `whole` pool has all its runtimes."""
+    answer = httpx.post(f"{url}/v1/eval", json={"code": "1 + 2"}, timeout=5)
+    if answer.status_code != 200 or answer.json() != {"result": 3}:
+        return False
+    return not whole or bool(httpx.get(f"{url}/v1/pool", timeout=5).json()["ready"])
+
+
+def _await_answer(process: subprocess.Popen[bytes], url: str, whole: bool, output: IO[bytes]) -> None:
+    """Returns when the server serves; RuntimeError with its output when it ends first, or never does."""
     deadline = time.monotonic() + STARTUP
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(httpx.TransportError):
-            answer = httpx.post(f"{url}/v1/eval", json={"code": "1 + 2"}, timeout=5)
-            if answer.status_code == 200 and answer.json() == {"result": 3}:
+            if _serves(url, whole):
                 return
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
@@ -104,11 +148,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def server(command: Sequence[str], url: str) -> Iterator[int]:
-    """Runs a server while the block runs, once it evaluates; gives its process id."""
+def server(command: Sequence[str], url: str, core: int | None = None, whole: bool = False) -> Iterator[int]:
+    """Runs a server while the block runs, on that core if any; gives its process id.
+
+    The block begins when the server evaluates; a `whole` pool must have all its runtimes, too.
+    """
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            command,
+            pinned(command, core),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -116,7 +163,7 @@ def server(command: Sequence[str], url: str) -> Iterator[int]:
             start_new_session=True,
         )
         try:
-            _await_answer(process, url, output)
+            _await_answer(process, url, whole, output)
             yield process.pid
         finally:
             _end(process)

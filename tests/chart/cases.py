@@ -30,6 +30,7 @@ EVERYTHING: Values = {
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "interval": "10s"},
         "podMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "interval": "10s"},
         "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+        "dashboard": {"enabled": True, "annotations": {"grafana_folder": "Pools"}, "namespace": "grafana"},
     },
     "networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]},
     "commonLabels": {"cost-centre": "42"},

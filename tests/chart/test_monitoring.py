@@ -1,10 +1,9 @@
 """What the Prometheus operator is given, and who may talk to the operator."""
 
-import re
-
 import pytest
 
 from tests.chart.helm import NAMESPACE, OPERATOR, Helm, Object
+from tests.chart.promql import SCRAPED, asked, shown
 from tyrex_pool.model import names
 
 ALL = {
@@ -76,9 +75,12 @@ def test_alerts(helm: Helm) -> None:
         assert set(rule["annotations"]) == {"summary", "description"}
 
 
-def test_alerts_ask_for_metrics_that_are_there(helm: Helm) -> None:
-    asked = {name for rule in rules(helm) for name in re.findall(r"\b(\w+)\{", rule["expr"])}
-    assert asked == METRICS
+def test_alerts_ask_for_metrics_and_labels_that_are_there(helm: Helm) -> None:
+    selectors = [selector for rule in rules(helm) for selector in asked(rule["expr"]).selectors]
+    there = shown()
+    assert {name for name, _ in selectors} == METRICS
+    for name, chosen_by in selectors:
+        assert chosen_by <= there[name] | SCRAPED
 
 
 def test_alerts_about_the_operator_are_about_this_one(helm: Helm) -> None:

@@ -19,7 +19,7 @@ print(json.dumps({
 """
 BUILDERS = ("cc", "gcc", "g++", "cpp", "as", "ld", "make", "pip", "pip3", "git", "curl", "wget")
 BUILDING = ("pip", "setuptools", "ensurepip", "hatchling", "pytest")
-OURS = {"operator": ["kopf", "kubernetes"], "runtime": ["deno"]}
+OURS = {"operator": ["kopf", "kubernetes", "opentelemetry"], "runtime": ["deno", "opentelemetry"]}
 MANIFEST = """
 apiVersion: tyrex.dev/v1alpha1
 kind: TyrexPool
@@ -65,7 +65,7 @@ each_part = pytest.mark.parametrize("part", ["operator", "runtime"])
 
 @each_part
 def test_nothing_to_build_with_is_inside(cluster: Cluster, images: Images, namespace: str, part: str) -> None:
-    ours = [name for names in OURS.values() for name in names]
+    ours = sorted({name for names in OURS.values() for name in names})
     script = ["python3", "-c", CONTENTS, " ".join(BUILDERS), " ".join([*BUILDING, *ours])]
     found: Any = json.loads(cluster.output_of(namespace, getattr(images, part), script))
     assert found == {"user": 65532, "programs": [], "modules": OURS[part], "left": []}

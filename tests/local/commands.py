@@ -32,13 +32,20 @@ class Command:
 
 
 @contextmanager
-def command(*words: str, stderr: IO[str] | None = None, **environment: str) -> Iterator[Command]:
+def command(*words: str, **environment: str) -> Iterator[Command]:
     """`tyrex-pool WORDS`; it must end by SIGTERM with exit code 0, unless the test ended it."""
+    with logging_to(None, *words, **environment) as running:
+        yield running
+
+
+@contextmanager
+def logging_to(log: IO[str] | None, *words: str, **environment: str) -> Iterator[Command]:
+    """The same, with its log in `log`."""
     with TemporaryDirectory() as folder:  # what a killed one leaves
         process = subprocess.Popen(
             [sys.executable, "-m", "tyrex_pool", *words],
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=log,
             text=True,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": folder} | environment,
         )
@@ -60,11 +67,11 @@ def _used(process: "subprocess.Popen[str]") -> Iterator[Command]:
             process.stdout.close()
 
 
-def refused(*words: str) -> str:
-    """What `tyrex-pool WORDS` says when it refuses them."""
+def refused(*words: str, ports: bool = True) -> str:
+    """What `tyrex-pool WORDS` says when it refuses them; with `ports`, any ports would do."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(
-        [sys.executable, "-m", "tyrex_pool", *words, "--port", "0", "--admin-port", "0"],
+        [sys.executable, "-m", "tyrex_pool", *words, *(("--port", "0") if ports else ()), "--admin-port", "0"],
         capture_output=True,
         text=True,
         env=environment,

@@ -63,8 +63,8 @@ class Web:
         ports = [{"name": "http", "port": address.port}]
         self.api.put(ENDPOINT_SLICE, f"of-{name}", labels, addressType="IPv4", ports=ports, endpoints=[entry])
 
-    def proxy(self) -> Command:
-        words = ("proxy", "--pool", "hop", "--namespace", NAMESPACE, *ANY)
+    def proxy(self, *more: str) -> Command:
+        words = ("proxy", "--pool", "hop", "--namespace", NAMESPACE, *ANY, *more)
         return self._stack.enter_context(command(*words, KUBECONFIG=str(self._kubeconfig)))
 
 
@@ -331,3 +331,20 @@ def test_a_queue_that_is_no_number(web: Web, raw: str) -> None:
 )
 def test_a_mixture_is_refused(words: list[str], said: str) -> None:
     assert said in refused("proxy", *words)
+
+
+def test_all_workers_of_a_proxy_follow(two: Web) -> None:
+    proxy = two.proxy("--workers", "2")
+    until(lambda: readiness(proxy) == (200, None))
+    generation = two.change(strategy={"type": "Hash"})
+
+    def seen() -> tuple[int, str]:
+        """By the worker that a new connection meets."""
+        status = httpx.get(proxy.url + "/v1/pool", trust_env=False).json()
+        return status["generation"], status["strategy"]["type"]
+
+    soon(lambda: [seen() for _ in range(20)] == [(generation, "Hash")] * 20)
+    with proxy.http as one, httpx.Client(base_url=proxy.url, trust_env=False) as other:
+        for key in map(str, range(20)):
+            answers = [client.post("/v1/eval", json={"code": "1", "key": key}) for client in (one, other)]
+            assert len({answer.headers["tyrex-runtime"] for answer in answers}) == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.local.commands import Command, command
+from tests.local.commands import Command, command, logging_to
 from tests.local.running import until
 
 ID, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -48,7 +48,7 @@ def hop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         log = stack.enter_context((folder / "log").open("w"))
 
         def start(*words: str) -> Command:
-            return stack.enter_context(command(*words, *PORTS, stderr=log))
+            return stack.enter_context(logging_to(log, *words, *PORTS))
 
         if request.param == "serve":
             front = start("serve", str(folder / "pool.yaml"))

@@ -48,10 +48,11 @@ def test_requirements_are_the_package_s(root: Path) -> None:
     without_deno = [line for line in project["dependencies"] if not line.startswith("deno")]
     assert wanted("runtime") == project["dependencies"]
     assert wanted("operator") == [*without_deno, *project["optional-dependencies"]["operator"]]
+    assert wanted("otlp") == project["optional-dependencies"]["otlp"]
     assert wanted("build") == described["build-system"]["requires"]
 
 
-@pytest.mark.parametrize("part", ["runtime", "operator", "build", "dev", "bench"])
+@pytest.mark.parametrize("part", ["runtime", "operator", "otlp", "build", "dev", "bench"])
 def test_every_requirement_is_pinned_with_a_hash(root: Path, part: str) -> None:
     text = re.sub(r"^#.*\n", "", (root / f"requirements/{part}.txt").read_text(), flags=re.MULTILINE)
     entries = text.replace("\\\n", " ").splitlines()
@@ -65,7 +66,7 @@ def test_shared_requirements_have_one_version(root: Path) -> None:
         return dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
 
     dev = pins("dev")
-    for part in ("runtime", "operator", "build", "bench"):
+    for part in ("runtime", "operator", "otlp", "build", "bench"):
         assert {name: pin for name, pin in pins(part).items() if dev.get(name, pin) != pin} == {}
 
 

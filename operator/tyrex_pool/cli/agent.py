@@ -12,6 +12,7 @@ import msgspec
 
 from tyrex_pool.cli.hosting import EVERYWHERE, add_address, read_manifest
 from tyrex_pool.cli.hosting import run as host
+from tyrex_pool.cli.observing import add_observing
 from tyrex_pool.cli.output import BadInput
 from tyrex_pool.cli.serve import serve_pool
 from tyrex_pool.model import names
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--name", help=f"name of this runtime (default ${names.RUNTIME_NAME_VARIABLE}, or the pool's name and -0)"
     )
     add_address(parser, EVERYWHERE)
+    add_observing(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,7 +55,7 @@ async def _serve(args: argparse.Namespace, stop: asyncio.Event) -> int:
     def drain() -> float:
         return drain_time(Path(args.file), float(spec.timeouts.drain))
 
-    return await serve_pool(make, args, stop, flexible=False, drain=drain)
+    return await serve_pool("agent", make, args, stop, flexible=False, drain=drain)
 
 
 async def meant_for_us(

@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import resource
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.service import Address, Service
 
-_LOGGER = "tyrex_pool"
-log = logging.getLogger(_LOGGER)
+_LEVELS = {"tyrex_pool": logging.INFO, "opentelemetry": logging.WARNING}
+log = logging.getLogger("tyrex_pool")
 
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - agents and proxies stand in pods, which are reached from outside
@@ -65,7 +66,11 @@ def read_manifest(file: str) -> tuple[Manifest, Sources]:
     return manifest, Sources(Path(file).resolve().parent, manifest.config_maps)
 
 
-def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
+Main = Callable[[asyncio.Event], Coroutine[Any, Any, int]]
+"""Serves until the event is set; returns the exit code."""
+
+
+def run(main: Main) -> int:
     """Run `main(stop)` on uvloop where there is one; SIGINT and SIGTERM set `stop`, a second one ends at once."""
     configure_logs()
     _allow_connections()
@@ -105,10 +110,11 @@ def configure_logs() -> None:
     """JSON lines on stderr, or text when a person looks at it."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Readable() if sys.stderr.isatty() else _Json())
-    logger = logging.getLogger(_LOGGER)
-    logger.handlers = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    for name, level in _LEVELS.items():
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(level)
+        logger.propagate = False
 
 
 class _Json(logging.Formatter):
@@ -137,10 +143,22 @@ class _Readable(logging.Formatter):
         return f"{time} {record.levelname.lower():7} {who + ' ' if who else ''}{text}"
 
 
-def announce(pool: dict[str, Any], args: argparse.Namespace, service: Service) -> str:
+def announce(pool: Mapping[str, Any], args: argparse.Namespace, service: Service) -> str:
+    """Tell where `service` serves the pool, which it does from now on; returns the URL."""
+    settle()
+    return show_start(pool, args, service.public.port, service.private.port)
+
+
+def settle() -> None:
+    """What there is now stays: the collector need not look at it again, while evals wait."""
+    gc.collect()
+    gc.freeze()
+
+
+def show_start(pool: Mapping[str, Any], args: argparse.Namespace, port: int, admin_port: int) -> str:
     """Tell where the pool (as `GET /v1/pool` shows it) is served: text for people, one JSON line for programs."""
-    url = f"unix:{args.socket}" if args.socket else f"http://{_reachable(args.host)}:{service.public.port}"
-    admin = f"http://{_reachable(args.host)}:{service.private.port}"
+    url = f"unix:{args.socket}" if args.socket else f"http://{_reachable(args.host)}:{port}"
+    admin = f"http://{_reachable(args.host)}:{admin_port}"
     if sys.stdout.isatty():
         kind = pool["strategy"]["type"]
         print(f"{pool['name']}: {pool['readyRuntimes']} of {pool['size']} runtimes ready, {kind}")

@@ -85,7 +85,7 @@ def guarded(module: CommandModule, args: argparse.Namespace) -> int:
         code = module.run(args)
         sys.stdout.flush()
     except (BadInput, InvalidSpec, InvalidStrategy) as exc:
-        return complain(str(exc), 2)
+        return complain(said(exc), 2)
     except TyrexError as exc:
         return complain(error_text(exc), 1)
     except BrokenPipeError:
@@ -93,10 +93,15 @@ def guarded(module: CommandModule, args: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as exc:
-        return complain(f"{exc.filename}: {exc.strerror}" if exc.filename else str(exc), 2)
+        return complain(said(exc), 2)
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def said(error: Exception) -> str:
+    """What the user reads of an error that is theirs to read."""
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
 
 
 def complain(message: str, code: int) -> int:

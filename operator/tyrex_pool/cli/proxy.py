@@ -4,16 +4,19 @@ import argparse
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
-from tyrex_pool.cli.hosting import EVERYWHERE, add_address, address, announce, log, read_manifest
+from tyrex_pool.cli.hosting import EVERYWHERE, Main, add_address, address, announce, log, read_manifest
 from tyrex_pool.cli.hosting import run as host
+from tyrex_pool.cli.observing import add_observing, api_of
 from tyrex_pool.cli.output import BadInput, operator_extra
-from tyrex_pool.dispatch.strategies import STRATEGIES, make
+from tyrex_pool.cli.workers import MOST, supervise
+from tyrex_pool.dispatch.strategies import STRATEGIES, begin, make
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.plan.refusals import refuse_weaker
 from tyrex_pool.runtime.sources import Sources, strategy_of
@@ -21,7 +24,7 @@ from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.definition import Definition
 from tyrex_pool.server.discovery import Endpoint, StaticList
-from tyrex_pool.server.metrics import Metrics, UpstreamMetrics
+from tyrex_pool.server.metrics import UpstreamMetrics
 from tyrex_pool.server.remote import RemotePool
 from tyrex_pool.server.service import Service
 
@@ -36,22 +39,63 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strategy", choices=sorted(STRATEGIES), help="instead of the manifest's")
     parser.add_argument("--pool", metavar="NAME", help="follow this TyrexPool of the cluster, instead of all these")
     parser.add_argument("--namespace", metavar="NS", help="where that TyrexPool is")
+    parser.add_argument("--workers", type=_count, default=1, metavar="N", help="processes that share the port")
     add_address(parser, EVERYWHERE)
+    add_observing(parser)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"write a number from 1 to {MOST}, not {text!r}")
+    return int(text)
+
+
+class Front(Protocol):
+    """Where a proxy is reached, and who is told that it is. RoundRobin begins at this `share` of the runtimes."""
+
+    @property
+    def share(self) -> float: ...
+    async def open(self, api: Api, admin: Admin) -> Service: ...
+    def announce(self, pool: Mapping[str, Any], service: Service) -> None: ...
+
+
+class Alone:
+    """The front of a proxy that is one process."""
+
+    share = 0.0
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+
+    async def open(self, api: Api, admin: Admin) -> Service:
+        return await Service.open(api, admin, address(self._args, flexible=False))
+
+    def announce(self, pool: Mapping[str, Any], service: Service) -> None:
+        announce(pool, self._args, service)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.workers == 1:
+        return host(prepared(args, Alone(args)))
+    if args.socket is not None:
+        raise BadInput("leave out --socket, or --workers: several workers share a port")
+    return host(lambda stop: supervise(args, stop))
+
+
+def prepared(args: argparse.Namespace, front: Front) -> Main:
+    """What serves behind `front` until it is stopped. Raises BadInput, InvalidSpec, InvalidStrategy."""
     if args.pool is None and args.namespace is None:
-        return _run_listed(args)
+        return _listed(args, front)
     if args.pool is None or args.namespace is None:
         raise BadInput("pass --pool NAME and --namespace NS together")
     others = {"FILE": args.file, "--runtime": args.runtime, "--strategy": args.strategy}
     given = " and ".join(name for name, value in others.items() if value is not None)
     if given:
         raise BadInput(f"leave out {given}: with --pool all of that comes from the TyrexPool")
-    return host(lambda stop: _serve_followed(args, stop))
+    return lambda stop: _serve_followed(args, front, stop)
 
 
-def _run_listed(args: argparse.Namespace) -> int:
+def _listed(args: argparse.Namespace, front: Front) -> Main:
     if not args.runtime:
         raise BadInput("pass --runtime URL, or --pool NAME and --namespace NS in a cluster")
     try:
@@ -59,7 +103,9 @@ def _run_listed(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise BadInput(f"--runtime: {error}") from error
     name, definition = _defined(args, size=len({endpoint.name for endpoint in endpoints}))
-    return host(lambda stop: _serve_listed(args, name, definition, endpoints, stop))
+    begin(definition.strategy, front.share)
+    discovery = StaticList(endpoints)
+    return lambda stop: _serve_listed(args, front, RemotePool(name, definition), discovery, stop)
 
 
 def _defined(args: argparse.Namespace, size: int) -> tuple[str, Definition]:
@@ -74,13 +120,12 @@ def _defined(args: argparse.Namespace, size: int) -> tuple[str, Definition]:
 
 
 async def _serve_listed(
-    args: argparse.Namespace, name: str, definition: Definition, endpoints: list[Endpoint], stop: asyncio.Event
+    args: argparse.Namespace, front: Front, pool: RemotePool, discovery: StaticList, stop: asyncio.Event
 ) -> int:
-    pool = RemotePool(name, definition)
-    return await _serve(args, pool, stop, lambda: pool.follow(StaticList(endpoints)))
+    return await _serve(args, front, pool, stop, lambda: pool.follow(discovery))
 
 
-async def _serve_followed(args: argparse.Namespace, stop: asyncio.Event) -> int:
+async def _serve_followed(args: argparse.Namespace, front: Front, stop: asyncio.Event) -> int:
     with operator_extra():
         from tyrex_pool.cluster.access import Cluster, ClusterUnavailable
         from tyrex_pool.cluster.watch import current
@@ -96,42 +141,51 @@ async def _serve_followed(args: argparse.Namespace, stop: asyncio.Event) -> int:
         discovery = EndpointSlices(watch, args.namespace, args.pool)
         return await _serve(
             args,
+            front,
             pool,
             stop,
-            lambda: Follower(watch, args.namespace, args.pool, pool).run(),
+            lambda: Follower(watch, args.namespace, args.pool, pool, front.share).run(),
             lambda: pool.follow(discovery),
         )
 
 
 async def _serve(
-    args: argparse.Namespace, pool: RemotePool, stop: asyncio.Event, *followers: Callable[[], Awaitable[None]]
+    args: argparse.Namespace,
+    front: Front,
+    pool: RemotePool,
+    stop: asyncio.Event,
+    *followers: Callable[[], Awaitable[None]],
 ) -> int:
     """Serve `pool` until `stop`, while `followers` tell it what it is; then drain."""
-    metrics = Metrics(pool.describe, UpstreamMetrics(pool))
     following = [asyncio.create_task(_keep(follow)) for follow in followers]
     try:
-        service = await Service.open(Api(pool, metrics), Admin(pool, metrics), address(args, flexible=False))
-
-        def changed() -> None:
-            service.limit_requests(int(pool.spec.limits.request))
-            metrics.note_strategy()
-
-        pool.changed = changed
-        changed()
-        try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)
-            announce(pool.describe(), args, service)
-            await stop.wait()
-            await service.drain(float(pool.spec.timeouts.drain))
-        finally:
-            await service.close()
+        async with api_of(pool, "proxy", args, UpstreamMetrics(pool)) as api:
+            await _answer(front, pool, api, stop)
     finally:
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
         await pool.close()
     return 0
+
+
+async def _answer(front: Front, pool: RemotePool, api: Api, stop: asyncio.Event) -> None:
+    service = await front.open(api, Admin(pool, api.metrics))
+
+    def changed() -> None:
+        service.limit_requests(int(pool.spec.limits.request))
+        api.metrics.note_strategy()
+
+    pool.changed = changed
+    changed()
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)
+        front.announce(pool.describe(), service)
+        await stop.wait()
+        await service.drain(float(pool.spec.timeouts.drain))
+    finally:
+        await service.close()
 
 
 async def _keep(follow: Callable[[], Awaitable[None]]) -> None:

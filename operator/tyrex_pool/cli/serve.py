@@ -11,12 +11,13 @@ from shlex import quote
 
 from tyrex_pool.cli.hosting import LOOPBACK, add_address, address, announce, log, progress, read_manifest
 from tyrex_pool.cli.hosting import run as host
+from tyrex_pool.cli.observing import add_observing, api_of
 from tyrex_pool.client import AsyncClient
 from tyrex_pool.model.errors import NoRuntime, TyrexError
 from tyrex_pool.runtime.pool import Pool
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.metrics import IsolateMetrics, Metrics
+from tyrex_pool.server.metrics import IsolateMetrics
 from tyrex_pool.server.service import Service
 from tyrex_pool.server.stream import Stream
 
@@ -24,6 +25,7 @@ from tyrex_pool.server.stream import Stream
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a manifest with one TyrexPool, and the ConfigMaps it uses")
     add_address(parser, LOOPBACK)
+    add_observing(parser)
     parser.add_argument(
         "--try",
         dest="trial",
@@ -34,33 +36,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     manifest, sources = read_manifest(args.file)
-    return host(lambda stop: serve_pool(lambda: Pool(manifest.name, manifest.spec, sources), args, stop, flexible=True))
+
+    def make() -> Pool:
+        return Pool(manifest.name, manifest.spec, sources)
+
+    return host(lambda stop: serve_pool("serve", make, args, stop, flexible=True))
 
 
 async def serve_pool(
+    server: str,
     make: Callable[[], Pool],
     args: argparse.Namespace,
     stop: asyncio.Event,
     flexible: bool,
     drain: Callable[[], float] | None = None,
 ) -> int:
-    """Serve the pool that `make` makes until `stop`, then drain. Raises OSError when the address cannot be had.
+    """Serve the pool that `make` makes until `stop`, then drain. Raises BadInput, OSError (the address).
 
-    `drain` is asked at the end for its seconds; by default they are those of the pool's spec.
+    `server` is the command that this is. `drain` is asked at the end for its seconds; by default they are those of the
+    pool's spec.
     """
     pool = make()
     try:
-        return await _serve(pool, args, stop, flexible, drain or (lambda: float(pool.spec.timeouts.drain)))
+        async with api_of(pool, server, args, IsolateMetrics(pool.supervisor)) as api:
+            return await _serve(pool, api, args, stop, flexible, drain or (lambda: float(pool.spec.timeouts.drain)))
     finally:
         await pool.close()
 
 
 async def _serve(
-    pool: Pool, args: argparse.Namespace, stop: asyncio.Event, flexible: bool, drain: Callable[[], float]
+    pool: Pool, api: Api, args: argparse.Namespace, stop: asyncio.Event, flexible: bool, drain: Callable[[], float]
 ) -> int:
-    metrics = Metrics(pool.describe, IsolateMetrics(pool.supervisor))
-    api = Api(pool, metrics)
-    service = await Service.open(api, Admin(pool, metrics), address(args, flexible), partial(Stream, api))
+    service = await Service.open(api, Admin(pool, api.metrics), address(args, flexible), partial(Stream, api))
     try:
         pool.start()
         ready = await _show_start(pool, stop)

@@ -21,8 +21,8 @@ from tyrex_pool.dispatch.strategies import Runtime, Strategy, follow, moves
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Slot, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded
 
-PACE_LIMIT = 0.002
-"""Seconds: evals are staged only behind ones that are usually shorter than this."""
+AHEAD = 0.005
+"""Seconds of work, as evals usually take, that may be staged: so little that leases of it do not end."""
 _PACE_WEIGHT = 0.1
 _Select = Callable[[Sequence[Slot], str | None], Slot | None]
 
@@ -99,7 +99,7 @@ class Balancer:
             ticket.started = now
             slot.running[ticket] = None
             return ticket
-        if len(slot.staged) < slot.ahead and slot.pace < PACE_LIMIT:
+        if len(slot.staged) < slot.ahead and (len(slot.staged) + 1) * slot.pace <= AHEAD:
             ticket, _ = source.popitem(last=False)
             ticket.state = STAGED
             slot.staged.append(ticket)
@@ -125,7 +125,7 @@ class Balancer:
             ticket.state = WAITING
             ticket.started = 0.0
             slot.returned[ticket] = None
-        slot.pace = max(slot.pace, 2 * PACE_LIMIT)  # staging did not pay: not again before some fast evals
+        slot.pace = max(slot.pace, 2 * AHEAD)  # staging did not pay: not again before some fast evals
         self._promote(slot, now)
 
     def cancel(self, ticket: Ticket) -> None:

@@ -60,13 +60,17 @@ class BuiltIn(Strategy, Explains, Protocol):
 
 
 class InTurn:
-    """The next one that suits, as `index` finds it, after the one chosen last, also while runtimes join and leave."""
+    """The next one that suits, as `index` finds it, after the one chosen last, also while runtimes join and leave.
+
+    The very first turn is at `begin` of the way around, 0 to 1.
+    """
 
     def __init__(self, index: Callable[[Sequence[Loaded]], InOrder]) -> None:
         self._make = index
         self._index = index(())
         self._seen: tuple[Runtime, ...] = ()
         self._last = -1
+        self.begin = 0.0
 
     def follow(self, runtimes: Sequence[Telling]) -> None:
         self._index = self._make(runtimes)
@@ -98,7 +102,7 @@ class InTurn:
             survivor = where.get(self._seen[self._last - back].name)
             if survivor is not None:
                 return (survivor + 1) % len(runtimes)
-        return 0
+        return int(self.begin * len(runtimes))
 
 
 class RoundRobin(InTurn):
@@ -239,6 +243,12 @@ def make(type_name: str, chance: random.Random) -> BuiltIn:
 def moves(strategy: Strategy, key: str | None) -> bool:
     """Whether an eval may go to another runtime when the chosen one is full: not where the choice itself matters."""
     return isinstance(strategy, RoundRobin | Random | LeastLoaded) or (isinstance(strategy, Hash) and key is None)
+
+
+def begin(strategy: Strategy, share: float) -> None:
+    """Let `strategy`, if it goes around, begin at this share (0 to 1, less than 1) of the way."""
+    if isinstance(strategy, InTurn):
+        strategy.begin = share
 
 
 def follow(strategy: Strategy, runtimes: Sequence[Telling]) -> None:

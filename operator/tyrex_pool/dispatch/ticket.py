@@ -22,13 +22,15 @@ class Ticket:
 
     `work` is what to evaluate, opaque here. `deliver(ticket, outcome)` is called by the rim, once; None when
     nobody waits for the answer any more. `waiter` and `request` are for whoever gave it, `carrier` is for whoever
-    sends it, `bucket` for Deadlines; `trace` is as `model.trace_context` has it.
+    sends it, `bucket` for Deadlines; `trace` is as `model.trace_context` has it, and with it there is `parent`: the
+    header that came.
     """
 
     __slots__ = (
         "arrived", "attempts", "bucket", "carrier", "deadline", "deliver", "epoch", "finished", "id", "key", "lease",
-        "request", "slot", "started", "state", "trace", "waiter", "work",
+        "parent", "request", "slot", "started", "state", "trace", "waiter", "work",
     )  # fmt: skip
+    parent: bytes
 
     def __init__(
         self,

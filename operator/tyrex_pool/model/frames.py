@@ -75,6 +75,10 @@ def frame(number: int, content: bytes = b"") -> bytes:
     return HEADER.pack(len(content), number) + content
 
 
+Content = bytes | memoryview | None
+"""Of a frame: None if it was too long. What came in pieces is not copied until it is decoded."""
+
+
 class Frames:
     """Cuts a stream into frames; the content of one that is longer than `longest` bytes is skipped."""
 
@@ -84,7 +88,7 @@ class Frames:
         self._wanted = HEADER.size
         self._skip = 0
 
-    def feed(self, data: bytes) -> list[tuple[int, bytes | None]]:
+    def feed(self, data: bytes) -> list[tuple[int, Content]]:
         """Number and content of each frame that is whole now; the content of one that was too long is None."""
         if self._skip:
             skipped = min(self._skip, len(data))
@@ -94,12 +98,12 @@ class Frames:
             self._held += data
             if len(self._held) < self._wanted:
                 return []
-            data = bytes(self._held)
-            self._held.clear()
+            held, self._held = self._held, bytearray()
+            return self._cut(memoryview(held))  # large, more often than not: it is copied when it is decoded
         return self._cut(data)
 
-    def _cut(self, data: bytes) -> list[tuple[int, bytes | None]]:
-        frames: list[tuple[int, bytes | None]] = []
+    def _cut(self, data: bytes | memoryview) -> list[tuple[int, Content]]:
+        frames: list[tuple[int, Content]] = []
         at, size = 0, len(data)
         self._wanted = HEADER.size
         while size - at >= HEADER.size:

@@ -50,6 +50,8 @@ PORT_ADMIN: Final = "admin"
 
 RUNTIME_NAME_VARIABLE: Final = "TYREX_RUNTIME_NAME"
 """In an agent's environment: the name of its runtime."""
+ACCESS_LOG_VARIABLE: Final = "TYREX_ACCESS_LOG"
+"""In a server's environment: `1` is the option `--access-log`, which a pod cannot be given as easily."""
 CONFIG_DIRECTORY: Final = "/etc/tyrex"
 CONFIG_FILE: Final = "pool.yaml"
 """Where an agent in a pod finds its manifest; the key in the ConfigMap, too."""

@@ -26,8 +26,9 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
 _KEPT: Final = frozenset({"DENO_DIR", "DENO_CERT", "DENO_TLS_CA_STORE"})
 # All else of Deno's own steers Deno past the flags: DENO_PERMISSION_BROKER_PATH replaces them altogether,
 # DENO_COMPAT and DENO_UNSTABLE_* add features, DENO_COVERAGE_DIR and DENO_AUDIT_PERMISSIONS write files,
-# DENO_V8_FLAGS precedes our heap limit, DENO_AUTH_TOKENS and DENO_KV_ACCESS_TOKEN are the platform's secrets.
-_REMOVED_PREFIXES: Final = ("DENO_", "OTEL_DENO")
+# DENO_V8_FLAGS precedes our heap limit, DENO_AUTH_TOKENS and DENO_KV_ACCESS_TOKEN are the platform's secrets, and so
+# are those of OpenTelemetry (OTEL_EXPORTER_OTLP_HEADERS): they are for the server's own traces.
+_REMOVED_PREFIXES: Final = ("DENO_", "OTEL_")
 # Node's way to load code, to write files, and to speak to a parent; and one that writes TLS keys to a file.
 _REMOVED: Final = frozenset({"NODE_CHANNEL_FD", "NODE_OPTIONS", "NODE_UNIQUE_ID", "NODE_V8_COVERAGE", "SSLKEYLOGFILE"})
 

@@ -1,5 +1,9 @@
 """The admin port: is it alive, is it ready and if not why, what has it counted."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
 from tyrex_pool.model import names
 from tyrex_pool.model.wire import encode_json
 from tyrex_pool.server.api import Backend
@@ -8,7 +12,11 @@ from tyrex_pool.server.messages import Request, head
 from tyrex_pool.server.metrics import Metrics
 
 BODY_LIMIT = 4096
+DRAINING = "the server is draining"
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Readiness = tuple[bool, str | None]
+"""Whether it is ready, and why not."""
 
 
 class Admin:
@@ -24,14 +32,75 @@ class Admin:
             names.PATH_METRICS.encode(): {b"GET": self._show_metrics},
         }
 
+    def readiness(self) -> Readiness:
+        if self.draining:
+            return False, DRAINING
+        return (True, None) if self._backend.ready else (False, self._backend.reason)
+
+    def metrics(self) -> bytes:
+        """The exposition format, version 0.0.4."""
+        return self._metrics.text()
+
     def _healthy(self, connection: Connection, request: Request) -> None:
-        connection.respond(head(200, names.TYPE_JSON), b'{"healthy":true}')
+        connection.respond(*_health(True))
 
     def _ready(self, connection: Connection, request: Request) -> None:
-        ready = self._backend.ready and not self.draining
-        reason = "the server is draining" if self.draining else self._backend.reason
-        body = encode_json({"ready": ready, "reason": None if ready else reason})
-        connection.respond(head(200 if ready else 503, names.TYPE_JSON), body)
+        connection.respond(*_readiness(self.readiness()))
 
     def _show_metrics(self, connection: Connection, request: Request) -> None:
-        connection.respond(head(200, _METRICS_TYPE), self._metrics.text())
+        connection.respond(*_metrics(self.metrics()))
+
+
+class Several(Protocol):
+    """Processes that must be asked, which takes a while."""
+
+    async def healthy(self) -> bool: ...
+    async def readiness(self) -> Readiness: ...
+    async def metrics(self) -> bytes: ...
+
+
+class AdminOfSeveral:
+    """The same for several processes together."""
+
+    def __init__(self, processes: Several) -> None:
+        self._processes = processes
+        self.routes: Routes = {
+            names.PATH_HEALTH.encode(): {b"GET": lambda connection, _: _Later(connection, self._healthy)},
+            names.PATH_READY.encode(): {b"GET": lambda connection, _: _Later(connection, self._ready)},
+            names.PATH_METRICS.encode(): {b"GET": lambda connection, _: _Later(connection, self._show_metrics)},
+        }
+
+    async def _healthy(self) -> tuple[bytes, bytes]:
+        return _health(await self._processes.healthy())
+
+    async def _ready(self) -> tuple[bytes, bytes]:
+        return _readiness(await self._processes.readiness())
+
+    async def _show_metrics(self) -> tuple[bytes, bytes]:
+        return _metrics(await self._processes.metrics())
+
+
+class _Later:
+    """An answer that is being made."""
+
+    def __init__(self, connection: Connection, make: Callable[[], Awaitable[tuple[bytes, bytes]]]) -> None:
+        self._task = asyncio.ensure_future(self._answer(connection, make))
+
+    async def _answer(self, connection: Connection, make: Callable[[], Awaitable[tuple[bytes, bytes]]]) -> None:
+        connection.respond(*await make())
+
+    def abandon(self) -> None:
+        self._task.cancel()
+
+
+def _health(healthy: bool) -> tuple[bytes, bytes]:
+    return head(200 if healthy else 503, names.TYPE_JSON), encode_json({"healthy": healthy})
+
+
+def _readiness(readiness: Readiness) -> tuple[bytes, bytes]:
+    ready, reason = readiness
+    return head(200 if ready else 503, names.TYPE_JSON), encode_json({"ready": ready, "reason": reason})
+
+
+def _metrics(text: bytes) -> tuple[bytes, bytes]:
+    return head(200, _METRICS_TYPE), text

@@ -1,5 +1,6 @@
 """The pool's HTTP interface: evals, calls, and what the pool tells of itself."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -7,9 +8,11 @@ from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
+from tyrex_pool.model.frames import Answer
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
+from tyrex_pool.server.endings import ABANDONED, OK, Observer, ending
 from tyrex_pool.server.http import Connection, Pending, Routes
 from tyrex_pool.server.messages import Request, error_answer, head, trace_line
 from tyrex_pool.server.metrics import Metrics
@@ -33,20 +36,9 @@ class Backend(Protocol):
     def explain(self, key: str | None) -> dict[str, Any]: ...
 
 
-class Relayed:
-    """An answer of another server, to be passed on: `start` is whole header lines."""
-
-    __slots__ = ("body", "name", "start")
-
-    def __init__(self, start: bytes, body: bytes, name: str) -> None:
-        self.start = start
-        self.body = body
-        self.name = name
-
-
-Outcome = bytes | TyrexError | Relayed
+Outcome = bytes | TyrexError | Answer
+"""Of an eval: its result as JSON, an error, or what another server answered, whose `start` is all of its head."""
 Work = EvalRequest | CallRequest
-OK = "ok"
 _JSON = (names.TYPE_JSON.encode(), b"")
 JSON_HEAD = head(200, names.TYPE_JSON)
 """The start of every result."""
@@ -62,7 +54,7 @@ class Exchange(Ticket):
     api: "Api"
 
     def abandon(self) -> None:
-        self.api.backend.cancel(self)
+        self.api.abandon(self)
 
 
 def trail(ticket: Ticket) -> bytes:
@@ -86,11 +78,24 @@ _RESULT = JSON_HEAD + RUNTIME + b"%b%b"
 
 
 class Api:
-    """Handlers over a backend; `routes` is what a listener wants."""
+    """Handlers over a backend; `routes` is what a listener wants.
 
-    def __init__(self, backend: Backend, metrics: Metrics) -> None:
+    `begin` makes the trace of an eval from the one that came with it, which may be empty; without it that one is passed
+    on. `observers` hear how each eval ended. `traces` says that an eval needs a trace even if it came without one.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        metrics: Metrics,
+        begin: Callable[[bytes], bytes] | None = None,
+        observers: Sequence[Observer] = (),
+    ) -> None:
         self.backend = backend
         self.metrics = metrics
+        self.observers = observers
+        self.traces = begin is not None
+        self._begin = begin or accepted
         self._bound_deliver = self._deliver
         self.routes: Routes = {
             _EVAL: {b"POST": self._eval},
@@ -125,15 +130,35 @@ class Api:
         exchange.api = self
         exchange.request = request
         exchange.waiter = connection
-        if head.trace:
-            exchange.trace = accepted(head.trace)
+        if request.trace or self.traces:
+            self.trace(exchange, request.trace)
         try:
             self.backend.submit(exchange)
         except TyrexError as error:
             self.metrics.refused(error.name)
             connection.respond(*error_answer(error, trace_line(exchange.trace)))
+            if self.observers:
+                self.tell(exchange, error)
             return None
         return exchange
+
+    def trace(self, ticket: Ticket, header: bytes) -> None:
+        """Give `ticket` its trace; `header` is the one that came with it."""
+        ticket.parent = header
+        ticket.trace = self._begin(header)
+
+    def abandon(self, ticket: Ticket) -> None:
+        """Nobody waits for `ticket` any more."""
+        self.backend.cancel(ticket)
+        self.metrics.refused(ABANDONED)
+        if self.observers:
+            self.tell(ticket, None)
+
+    def tell(self, ticket: Ticket, outcome: Outcome | None) -> None:
+        """Tell the observers; None: nobody waited any more."""
+        told = ending(ticket, outcome)
+        for observer in self.observers:
+            observer.ended(told)
 
     def _deliver(self, ticket: Ticket, outcome: Outcome) -> None:
         connection: Connection = ticket.waiter
@@ -141,13 +166,15 @@ class Api:
         if isinstance(outcome, bytes):
             connection.respond(_RESULT % (_label(ticket), trail(ticket), trace), b'{"result":%b}' % outcome)
             self.metrics.ended(OK, ticket)
-        elif isinstance(outcome, Relayed):
+        elif isinstance(outcome, Answer):
             connection.respond(outcome.start + trace, outcome.body)
             self.metrics.ended(outcome.name, ticket)
         else:
             told = RUNTIME % _label(ticket) + trail(ticket) if ticket.epoch else b""
             connection.respond(*error_answer(outcome, told + trace))
             self.metrics.ended(outcome.name, ticket)
+        if self.observers:
+            self.tell(ticket, outcome)
 
     def _timeout(self, header: bytes | None, timeout_ms: int | None) -> float:
         """Seconds; the smaller of the body's and the header's, or the pool's default."""

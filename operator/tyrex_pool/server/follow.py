@@ -12,7 +12,7 @@ from typing import Final
 
 from tyrex_pool.cluster.kinds import CONFIG_MAP, TYREX_POOL
 from tyrex_pool.dispatch import custom
-from tyrex_pool.dispatch.strategies import Strategy, Unusable, make
+from tyrex_pool.dispatch.strategies import Strategy, Unusable, begin, make
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy
 from tyrex_pool.model.spec import PoolSpec, StrategySpec
@@ -27,13 +27,17 @@ log = logging.getLogger("tyrex_pool")
 
 
 class Follower:
-    """Tells `pool` what the TyrexPool `namespace`/`name` says; `run` never ends by itself."""
+    """Tells `pool` what the TyrexPool `namespace`/`name` says; `run` never ends by itself.
 
-    def __init__(self, watch: Watch, namespace: str, name: str, pool: Defined) -> None:
+    A strategy that goes around begins at this `share` of the runtimes.
+    """
+
+    def __init__(self, watch: Watch, namespace: str, name: str, pool: Defined, share: float = 0.0) -> None:
         self._watch = watch
         self._namespace = namespace
         self._name = name
         self._pool = pool
+        self._share = share
         self._seen: tuple[str, int] | None = None
         self._spec = PoolSpec()
         self._generation = 0
@@ -80,6 +84,7 @@ class Follower:
         made_from = (spec, text, problem)
         if self._made is None or made_from != self._made_from:
             self._made = Unusable(problem) if problem else _loaded(spec, text)
+            begin(self._made, self._share)
             self._made_from = made_from
             if isinstance(self._made, Unusable):
                 log.warning("the strategy of %s %s does not load: %s", names.KIND, self._name, self._made.reason)

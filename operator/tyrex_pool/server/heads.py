@@ -1,15 +1,20 @@
 """Heads that were read before: a client sends the same one again and again, and it need not be parsed each time.
 
 Only a whole request that came in one piece is remembered, after the parser took it for exactly that: so bytes that are
-found here mean what the parser said they mean.
+found here mean what the parser said they mean. The one line that differs with each request, the trace, does not count.
 """
 
+import re
+
+from tyrex_pool.model import names
 from tyrex_pool.server.messages import Head, Request
 
 END = b"\r\n\r\n"
 _MOST = 1024
 _LONGEST = 2048
 """Heads, and bytes of one, that are remembered: some 3 MB at most."""
+_TRACE = re.compile(rb"\r\n%b: ([^\r\n]*)(?=\r\n[^ \t])" % names.HEADER_TRACE.encode(), re.IGNORECASE)
+_TRACE_HINT = names.HEADER_TRACE[1:].encode()
 
 
 class Heads:
@@ -19,14 +24,24 @@ class Heads:
         self._known: dict[bytes, Head] = {}
         self.get = self._known.get
 
+    def traced(self, start: bytes) -> tuple[Head | None, bytes]:
+        """What `get` finds for a head but for its trace, and that trace."""
+        found = _TRACE.search(start) if _TRACE_HINT in start else None
+        if found is None:
+            return None, b""
+        return self._known.get(start[: found.start()] + start[found.end() :]), found[1].strip(b" \t")
+
     def learn(self, data: bytes, request: Request) -> None:
         """`data` was parsed without an error, and `request` is the last that came of it: remember it if it is all."""
         head = request.head
         end = data.find(END) + len(END)
         url = head.path + b"?" + head.query if head.query else head.path
-        plain = head.length == len(request.body) == len(data) - end and end <= _LONGEST and not head.trace
+        plain = head.length == len(request.body) == len(data) - end and end <= _LONGEST
         if not plain or not data.startswith(b"%b %b HTTP/1.1\r\n" % (head.method, url)):
+            return
+        start, traces = _TRACE.subn(b"", data[:end])
+        if traces > 1:
             return
         if len(self._known) >= _MOST:
             self._known.clear()
-        self._known[data[:end]] = head
+        self._known[start] = head

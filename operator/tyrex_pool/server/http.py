@@ -8,7 +8,6 @@ when the client reads too slowly.
 import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Protocol
@@ -98,6 +97,13 @@ class Connection(asyncio.Protocol):
     With `streams` a client may go on with one of those.
     """
 
+    __slots__ = (
+        "_between", "_busy", "_chunks", "_closing", "_expects", "_finishing", "_head", "_head_only", "_head_size",
+        "_heads", "_held", "_in_body", "_keep_alive", "_loop", "_parser", "_paused", "_peers", "_pending", "_plain",
+        "_refusal", "_refused", "_request", "_routes", "_since", "_size", "_slow_reader", "_streams", "_trace",
+        "_transport", "_unfinished", "_url", "_waiting", "limit",
+    )  # fmt: skip
+
     def __init__(
         self,
         routes: Routes,
@@ -114,7 +120,7 @@ class Connection(asyncio.Protocol):
         self._streams = streams
         self._loop = loop
         self._parser = httptools.HttpRequestParser(self)
-        self._waiting: deque[tuple[Request, bool]] = deque()
+        self._waiting: list[tuple[Request, bool]] = []  # a deque is made for thousands, and larger
         self._between = True
         self._plain = False
         self._pending: Pending | None = None
@@ -150,11 +156,13 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._between and not (self._busy or self._waiting or self._slow_reader or self._closing or self._refused):
             end = data.find(END) + 4
-            head = self._heads.get(data[:end])
+            head, trace = self._heads.get(data[:end]), b""
+            if head is None and end > 3:
+                head, trace = self._heads.traced(data[:end])
             if head is not None and head.length == len(data) - end and head.length <= self.limit:
                 self._keep_alive = True
                 self._head_only = False
-                self._handle(Request(head, data[end:], monotonic()))
+                self._handle(Request(head, data[end:], monotonic(), trace))
                 return
         self._parse(data)
 
@@ -204,7 +212,7 @@ class Connection(asyncio.Protocol):
     def _begin(self) -> None:
         self._request: Request
         self._head = Head()
-        self._url = b""
+        self._url = self._trace = b""
         self._size = 0
         self._head_size = 0
         self._chunks: list[bytes] = []
@@ -234,6 +242,8 @@ class Connection(asyncio.Protocol):
                 self._too_large()
         elif field == "expect":
             self._expects = True
+        elif field == "trace":
+            self._trace = value
         else:
             setattr(self._head, field, value)
 
@@ -266,7 +276,7 @@ class Connection(asyncio.Protocol):
         head.method = self._parser.get_method()
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks = []
-        self._request = Request(head, body, monotonic())
+        self._request = Request(head, body, monotonic(), self._trace)
         keep_alive = self._parser.should_keep_alive()
         self._plain = keep_alive and not self._expects and head.method in _PLAIN
         self._waiting.append((self._request, keep_alive))
@@ -288,7 +298,7 @@ class Connection(asyncio.Protocol):
     def _next(self) -> None:
         """Handle requests for as long as each is answered at once; a refusal comes after them."""
         while self._waiting and not (self._busy or self._slow_reader or self._closing):
-            request, self._keep_alive = self._waiting.popleft()
+            request, self._keep_alive = self._waiting.pop(0)
             self._held -= len(request.body)
             self._head_only = request.head.method == b"HEAD"
             self._handle(request)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import socket
 from pathlib import Path
 from time import monotonic
 
@@ -9,6 +11,7 @@ from tyrex_pool.server.heads import Heads
 from tyrex_pool.server.http import LAST_CALL, Connection, MakeStream, Peer, Routes
 
 _SWEEP = 5.0
+_BACKLOG = 1024
 
 
 class Listener:
@@ -21,19 +24,29 @@ class Listener:
         self._streams = streams
         self._heads = Heads()
         self._limit = limit
-        self._stopping = False
         self._server: asyncio.Server
         self._socket_path: str | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._adopting: set[asyncio.Task[None]] = set()
+        self._stopped = False
         self.port = 0
 
     @classmethod
     async def open(
-        cls, routes: Routes, limit: int, host: str, port: int, streams: MakeStream | None = None
+        cls,
+        routes: Routes,
+        limit: int,
+        host: str,
+        port: int,
+        streams: MakeStream | None = None,
+        shared: bool = False,
     ) -> "Listener":
-        """Listen on TCP. Raises OSError."""
+        """Listen on TCP; `shared`: beside others that do so too. Raises OSError."""
         self = cls(routes, limit, streams)
-        self._server = await self._loop.create_server(self._connection, host, port, backlog=1024)
+        reuse_port = shared or None
+        self._server = await self._loop.create_server(
+            self._connection, host, port, backlog=_BACKLOG, reuse_port=reuse_port
+        )
         self._sweep()
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -42,7 +55,7 @@ class Listener:
     async def open_unix(cls, routes: Routes, limit: int, path: str, streams: MakeStream | None = None) -> "Listener":
         """Listen on a Unix socket, which `close` removes. Raises OSError."""
         self = cls(routes, limit, streams)
-        self._server = await self._loop.create_unix_server(self._connection, path, backlog=1024)
+        self._server = await self._loop.create_unix_server(self._connection, path, backlog=_BACKLOG)
         self._sweep()
         self._socket_path = path
         return self
@@ -55,7 +68,7 @@ class Listener:
 
     def _connection(self) -> Connection:
         connection = Connection(self._routes, self._heads, self._limit, self._peers, self._loop, self._streams)
-        if self._stopping:  # it was accepted just before
+        if self._stopped:  # it was accepted just before
             connection.finish(LAST_CALL)
         return connection
 
@@ -67,23 +80,41 @@ class Listener:
 
     def stop_accepting(self) -> None:
         """No new connections; those there are close after the answer they wait for, or after a last call for one."""
-        self._stopping = True
+        if not self._stopped:
+            self._accept_the_rest()
+            self._stop()
+            for peer in list(self._peers):
+                peer.finish(LAST_CALL)
+
+    def _stop(self) -> None:
+        self._stopped = True
         self._server.close()
-        for peer in list(self._peers):
-            peer.finish(LAST_CALL)
+
+    def _accept_the_rest(self) -> None:
+        """Take what waits in the kernel: for its client it is a connection, which may carry a request already."""
+        for server in self._server.sockets:
+            with socket.socket(fileno=os.dup(server.fileno())) as listening, contextlib.suppress(OSError):
+                while True:  # until that would block
+                    task = self._loop.create_task(self._adopt(listening.accept()[0]))
+                    self._adopting.add(task)
+                    task.add_done_callback(self._adopting.discard)
+
+    async def _adopt(self, accepted: socket.socket) -> None:
+        await self._loop.connect_accepted_socket(self._connection, accepted)
 
     async def close(self) -> None:
         """Close everything now."""
         if self._timer is not None:
             self._timer.cancel()
-        self.stop_accepting()
+        self._stop()
+        await asyncio.gather(*self._adopting, return_exceptions=True)
         for peer in list(self._peers):
             peer.close()
         if self._socket_path is not None:
             _remove(Path(self._socket_path))
 
     def __len__(self) -> int:
-        return len(self._peers)
+        return len(self._peers) + len(self._adopting)
 
 
 def _remove(path: Path) -> None:

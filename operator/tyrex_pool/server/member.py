@@ -28,19 +28,14 @@ class Remote:
     opening: bool = False
     watcher: asyncio.Task[None] | None = None
 
-    def learn(self, report: Report) -> None:
-        """It serves, and tells how."""
+    def learn(self, report: Report, ours: int) -> None:
+        """It serves, and tells how; `ours` is how many evals of ours it may count among those that it has."""
         self.slot.capacity = report.capacity
         self.slot.epoch = report.epoch
-        self.learn_load(report.in_flight + report.queued)
+        self.slot.elsewhere = max(0, report.in_flight + report.queued - ours)
+        self.slot.changed(0)
         self.queue = report.queue.length if report.queue is not None else None
         self.state, self.reason = SlotState.READY, None
-
-    def learn_load(self, reported: int) -> None:
-        """What others have there: all that it reports, less what is ours."""
-        elsewhere = reported - self.slot.own
-        self.slot.elsewhere = elsewhere if elsewhere > 0 else 0
-        self.slot.changed(0)
 
     def order_queue(self, length: int) -> None:
         """From now on `length` evals may wait there, whatever its own manifest says."""

@@ -11,7 +11,7 @@ class Head:
     Requests whose heads are equal, byte for byte, share one (`server/heads.py`): nobody changes it once it is read.
     """
 
-    __slots__ = ("content_type", "key", "length", "method", "path", "query", "queue", "timeout_ms", "trace")
+    __slots__ = ("content_type", "key", "length", "method", "path", "query", "queue", "timeout_ms")
 
     def __init__(self) -> None:
         self.method = b""
@@ -22,18 +22,18 @@ class Head:
         self.key: bytes | None = None
         self.timeout_ms: bytes | None = None
         self.queue: bytes | None = None
-        self.trace = b""
 
 
 class Request:
-    """One request, `arrived` whole at that time (`monotonic()` seconds)."""
+    """One request, `arrived` whole at that time (`monotonic()` seconds). `trace` is what it says of one, unchecked."""
 
-    __slots__ = ("arrived", "body", "head")
+    __slots__ = ("arrived", "body", "head", "trace")
 
-    def __init__(self, head: Head, body: bytes, arrived: float) -> None:
+    def __init__(self, head: Head, body: bytes, arrived: float, trace: bytes = b"") -> None:
         self.head = head
         self.body = body
         self.arrived = arrived
+        self.trace = trace
 
 
 _REASONS = {

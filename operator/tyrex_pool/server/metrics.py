@@ -1,7 +1,6 @@
 """Counts of a server, plain numbers on the hot path, shown to Prometheus when it asks."""
 
 from bisect import bisect_left
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -10,6 +9,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from tyrex_pool.build_info import registry
 from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.model.errors import ERRORS, TyrexError
+from tyrex_pool.server.endings import ABANDONED, OK
 
 BOUNDS = (
     0.0001,
@@ -32,6 +33,10 @@ BOUNDS = (
     60.0,
 )
 """Seconds, upper ends of the histograms' buckets."""
+
+
+OUTCOMES = (OK, ABANDONED, TyrexError.name, *ERRORS)
+"""All that an eval may come to."""
 
 
 class Histogram:
@@ -71,16 +76,24 @@ class Metrics:
         self._run = Histogram()
         self._registry = registry()
         for source in (self, *sources):
-            self._registry.register(source)
+            self.show(source)
         self.note_strategy()
+
+    def show(self, source: Source) -> None:
+        """Have what `source` counts among the metrics."""
+        self._registry.register(source)
 
     def note_strategy(self) -> None:
         """From now on evals count for the strategy that the pool has now: call it when that may have changed."""
-        self._outcomes = self._evals.setdefault(self._describe()["strategy"]["type"], defaultdict(int))
+        self.strategy: str = self._describe()["strategy"]["type"]
+        self._outcomes = self._evals.setdefault(self.strategy, dict.fromkeys(OUTCOMES, 0))
 
     def ended(self, outcome: str, ticket: Ticket) -> None:
         """A ticket was answered, by a runtime or in the queue."""
-        self._outcomes[outcome] += 1
+        try:
+            self._outcomes[outcome] += 1
+        except KeyError:  # a runtime may say anything
+            self._outcomes[TyrexError.name] += 1
         started, finished = ticket.started, ticket.finished
         if finished and started:  # no call more than needed: this runs for every eval
             seconds, queue = started - ticket.arrived, self._queue

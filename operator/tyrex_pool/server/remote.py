@@ -5,6 +5,7 @@ second time only when it certainly never started.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -18,11 +19,11 @@ from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, Tyr
 from tyrex_pool.model.frames import Answer
 from tyrex_pool.runtime.dispatcher import Dispatcher, answer, too_late
 from tyrex_pool.runtime.view import PARKED, SERVING, SlotState, describe, explain
-from tyrex_pool.server.api import RUNTIME, Relayed
+from tyrex_pool.server.api import RUNTIME
 from tyrex_pool.server.definition import UNDEFINED, Definition
 from tyrex_pool.server.discovery import Discovery, Endpoint
+from tyrex_pool.server.lookout import Lookout, pause
 from tyrex_pool.server.member import Remote
-from tyrex_pool.server.report import look
 from tyrex_pool.server.upstream import Upstream, connect
 
 GRACE = 0.15
@@ -31,7 +32,6 @@ MOST_AT_ONCE = 4096
 """Evals that one server may have of us; a strategy's choice that has more waits here."""
 ATTEMPTS = 2
 """Runtimes that one eval is offered to, at most."""
-_LOOK_EVERY = 1.0
 _LOOK_SOON = 0.1
 _LOOK_TIMEOUT = 2.0
 _CONNECTION = "a connection to a runtime"
@@ -158,6 +158,7 @@ class RemotePool:
         self._remotes = {name: there.get(name) or self._new(name, endpoint) for name, endpoint in endpoints.items()}
         for index, remote in enumerate(self._remotes.values()):
             remote.slot.index = index
+        self._update()
         self._note_looks()
 
     def _new(self, name: str, endpoint: Endpoint) -> Remote:
@@ -174,25 +175,33 @@ class RemotePool:
         self._down(remote, SlotState.STOPPED, "it is not part of the pool any more")
 
     async def _watch(self, remote: Remote) -> None:
-        while True:
-            await self._look(remote)
-            remote.looked = True
-            self._note_looks()
-            await asyncio.sleep(_LOOK_EVERY if remote.state is SlotState.READY else _LOOK_SOON)
+        with contextlib.closing(Lookout(remote.endpoint)) as lookout:
+            while True:
+                await self._look(remote, lookout)
+                remote.looked = True
+                self._note_looks()
+                ready = remote.state is SlotState.READY
+                await asyncio.sleep(pause(remote.slot.index, monotonic()) if ready else _LOOK_SOON)
 
-    async def _look(self, remote: Remote) -> None:
+    async def _look(self, remote: Remote, lookout: Lookout) -> None:
         """See how a runtime is. It is ready when it says so and a stream leads to it."""
+        before = remote.slot.own
         try:
             async with asyncio.timeout(_LOOK_TIMEOUT):
-                report = await look(remote.endpoint)
+                report = await lookout.look()
         except (OSError, ValueError) as error:
-            return self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
+            self._down(remote, SlotState.UNREACHABLE, _told(remote, error))
+            return
         remote.last_error = report.last_error
         if not report.serving:
-            return self._down(remote, *report.trouble)
-        if remote.upstream is not None or remote.opening or await self._open(remote):
-            remote.learn(report)
-            self._give_orders(remote)
+            self._down(remote, *report.trouble)
+            return
+        if remote.upstream is None and not remote.opening and not await self._open(remote):
+            return
+        was_ready = remote.state in SERVING
+        remote.learn(report, max(before, remote.slot.own))  # an eval may have ended since it was counted there
+        self._give_orders(remote)
+        if not was_ready:
             self._update()
 
     def _note_looks(self) -> None:
@@ -205,8 +214,10 @@ class RemotePool:
 
     def _down(self, remote: Remote, state: SlotState, reason: str) -> None:
         """Choose it no more; what has not been sent goes elsewhere."""
+        was_ready = remote.state in SERVING
         remote.state, remote.reason = state, reason
-        self._update()
+        if was_ready:
+            self._update()
         waiting = self._balancer.evict(remote.slot)
         if state in _GONE and remote.upstream is not None:
             remote.upstream.leave()
@@ -216,7 +227,7 @@ class RemotePool:
     def _update(self) -> None:
         self._balancer.set_ready([remote.slot for remote in self._remotes.values() if remote.state in SERVING])
 
-    def _again(self, ticket: Ticket, error: TyrexError | Relayed) -> None:
+    def _again(self, ticket: Ticket, error: TyrexError | Answer) -> None:
         """Offer an eval that certainly never started to another runtime, or give up with `error`."""
         ticket.attempts += 1
         if ticket.attempts < ATTEMPTS and self._balancer.ready and ticket.deliver is not None:
@@ -283,15 +294,15 @@ class RemotePool:
             slot.epoch = answered.epoch
             slot.elsewhere = max(0, answered.load - slot.own + 1)  # `finish` reckons with it
         self._balancer.finish(ticket, monotonic())
-        outcome = Relayed(answered.start + remote.label + answered.more, answered.body, answered.name)
-        if answered.name in _NOT_STARTED and self._may_move(ticket, outcome):
-            self._again(ticket, outcome)
+        answered.start += remote.label + answered.more
+        if answered.name in _NOT_STARTED and self._may_move(ticket, answered):
+            self._again(ticket, answered)
         else:
-            answer(ticket, outcome)
+            answer(ticket, answered)
         if slot.waiting or slot.returned:  # as `_go_on`, without a call for every eval
             self.pump(slot)
 
-    def _may_move(self, ticket: Ticket, outcome: Relayed) -> bool:
+    def _may_move(self, ticket: Ticket, outcome: Answer) -> bool:
         """Whether an eval that one runtime would not take may be offered to another."""
         return outcome.name == NoRuntime.name or moves(self._definition.strategy, ticket.key)
 

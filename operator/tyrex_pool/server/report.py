@@ -1,14 +1,8 @@
 """What another server tells of its pool: its answer to `GET /v1/pool`, as far as a proxy reads it."""
 
-import asyncio
-
 import msgspec
 
-from tyrex_pool.model import names
 from tyrex_pool.runtime.view import SlotState
-from tyrex_pool.server.discovery import Endpoint
-
-_GET = b"GET %b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n"
 
 
 class RuntimeReport(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,21 +45,4 @@ class Report(msgspec.Struct, frozen=True, rename="camel"):
         return SlotState.STARTING, "it is starting"
 
 
-_report = msgspec.json.Decoder(Report)
-
-
-async def look(endpoint: Endpoint) -> Report:
-    """The pool as the server at `endpoint` shows it. Raises OSError, or ValueError for what is no such server."""
-    if endpoint.socket is not None:
-        reader, writer = await asyncio.open_unix_connection(endpoint.socket)
-    else:
-        reader, writer = await asyncio.open_connection(endpoint.host, endpoint.port)
-    try:
-        writer.write(_GET % (names.PATH_POOL.encode(), endpoint.name.encode()))
-        answer = await reader.read()
-    finally:
-        writer.close()
-    start, _, body = answer.partition(b"\r\n\r\n")
-    if not start.startswith(b"HTTP/1.1 200 "):
-        raise ValueError("it does not answer as a pool's server does")
-    return _report.decode(body)
+decode_report = msgspec.json.Decoder(Report).decode

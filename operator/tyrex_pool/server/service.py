@@ -16,23 +16,25 @@ _POLL = 0.01
 class Address:
     """Where to listen: `port` 0 takes any free one; `flexible` takes a free one when `port` is in use.
 
-    With `socket` (a path) the public side listens there, and not on TCP.
+    With `socket` (a path) the public side listens there, and not on TCP. With `shared`, other processes of ours listen
+    on `port` too. Without `admin_port` there is no admin side.
     """
 
     host: str
     port: int
-    admin_port: int
+    admin_port: int | None
     flexible: bool = False
     admin_flexible: bool = False
     socket: str | None = None
+    shared: bool = False
 
 
 class Service:
     """Made with `await Service.open(...)`. Raises OSError when an address cannot be had."""
 
-    def __init__(self, public: Listener, private: Listener, admin: Admin) -> None:
+    def __init__(self, public: Listener, private: Listener | None, admin: Admin) -> None:
         self.public = public
-        self.private = private
+        self._private = private
         self._admin = admin
 
     @classmethod
@@ -42,14 +44,24 @@ class Service:
         if address.socket is not None:
             public = await Listener.open_unix(api.routes, limit, address.socket, streams)
         else:
-            public = await _listen(api.routes, limit, address.host, address.port, address.flexible, streams)
+            host, port, flexible = address.host, address.port, address.flexible
+            public = await listen(api.routes, limit, host, port, flexible, streams, address.shared)
+        private = None
         try:
-            private = await _listen(admin.routes, BODY_LIMIT, address.host, address.admin_port, address.admin_flexible)
+            if address.admin_port is not None:
+                host, port, flexible = address.host, address.admin_port, address.admin_flexible
+                private = await listen(admin.routes, BODY_LIMIT, host, port, flexible)
         except BaseException:
             await public.close()
             raise
         api.metrics.connections = public.__len__
         return cls(public, private, admin)
+
+    @property
+    def private(self) -> Listener:
+        """The admin side, if there is one."""
+        assert self._private is not None
+        return self._private
 
     def limit_requests(self, limit: int) -> None:
         """From now on the body of a request may have `limit` bytes."""
@@ -66,17 +78,29 @@ class Service:
 
     async def close(self) -> None:
         await self.public.close()
-        await self.private.close()
+        if self._private is not None:
+            await self._private.close()
 
 
-async def _listen(
-    routes: Routes, limit: int, host: str, port: int, flexible: bool, streams: MakeStream | None = None
+async def listen(
+    routes: Routes,
+    limit: int,
+    host: str,
+    port: int,
+    flexible: bool = False,
+    streams: MakeStream | None = None,
+    shared: bool = False,
 ) -> Listener:
+    """Raises OSError, which says what to do about a port that is in use."""
     try:
-        return await Listener.open(routes, limit, host, port, streams)
+        return await Listener.open(routes, limit, host, port, streams, shared)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         if not flexible:
-            raise OSError(error.errno, f"port {port} of {host} is in use: choose another one") from error
+            raise in_use(host, port) from error
         return await Listener.open(routes, limit, host, 0, streams)
+
+
+def in_use(host: str, port: int) -> OSError:
+    return OSError(errno.EADDRINUSE, f"port {port} of {host} is in use: choose another one")

@@ -8,11 +8,11 @@ from typing import Any
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Answer, Frames, Order, decode_order, encode
-from tyrex_pool.model.trace_context import accepted
-from tyrex_pool.server.api import JSON_HEAD, OK, Api, trail
+from tyrex_pool.server.api import JSON_HEAD, Api, trail
+from tyrex_pool.server.endings import OK
 from tyrex_pool.server.http import STALLED, Peer
 from tyrex_pool.server.messages import Head, Request, error_answer, mistake, too_large
-from tyrex_pool.server.outbox import Outbox, keep_alive
+from tyrex_pool.server.outbox import Outbox, prepare
 
 _FRAME_MORE = 1 << 17
 """Bytes that an order may have besides the body: more than the head of a request."""
@@ -37,7 +37,7 @@ class Stream(asyncio.Protocol):
         self._stalled: float | None = None
         self._out = Outbox(transport, asyncio.get_running_loop())
         peers.add(self)
-        keep_alive(transport)
+        prepare(transport)
         transport.set_protocol(self)
         transport.write(ACCEPTED)
 
@@ -55,7 +55,7 @@ class Stream(asyncio.Protocol):
         self._peers.discard(self)
         tickets, self._tickets = self._tickets, {}
         for ticket in tickets.values():
-            self._api.backend.cancel(ticket)
+            self._api.abandon(ticket)
 
     def pause_writing(self) -> None:
         """Answers are not read: take no more orders until they are."""
@@ -80,23 +80,28 @@ class Stream(asyncio.Protocol):
             elif content is None:
                 self._refuse(number, too_large(self._limit))
             elif (ticket := self._tickets.pop(number, None)) is not None:
-                self._api.backend.cancel(ticket)
+                self._api.abandon(ticket)
 
     def _take(self, number: int, order: Order, arrived: float) -> None:
-        request = Request(self._head(order), order.body, arrived)
+        request = Request(self._head(order), order.body, arrived, order.trace)
         try:
             if len(order.body) > self._limit:
                 raise too_large(self._limit)
             work = self._api.read(request)
-            ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._deliver_bound)
-            ticket.waiter = number
-            ticket.request = request
-            if order.trace:
-                ticket.trace = accepted(order.trace)
-            self._tickets[number] = ticket
+        except TyrexError as error:
+            return self._refuse(number, error)
+        ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._deliver_bound)
+        ticket.waiter = number
+        ticket.request = request
+        if order.trace or self._api.traces:
+            self._api.trace(ticket, order.trace)
+        self._tickets[number] = ticket
+        try:
             self._api.backend.submit(ticket)
         except TyrexError as error:
             self._refuse(number, error)
+            if self._api.observers:
+                self._api.tell(ticket, error)
         except Exception:  # a mistake of ours costs one answer, not all of the stream
             log.exception("an order for %s failed", order.path)
             self._refuse(number, mistake())
@@ -130,6 +135,8 @@ class Stream(asyncio.Protocol):
         answer = Answer(name, ticket.epoch, slot.own, start, more, body)
         self._out.add(number, encode(answer), at_once=not self._tickets)
         self._api.metrics.ended(name, ticket)
+        if self._api.observers:
+            self._api.tell(ticket, outcome)
 
     def _refuse(self, number: int, error: TyrexError) -> None:
         """Answer an order that no runtime gets."""

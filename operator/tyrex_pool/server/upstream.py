@@ -17,7 +17,7 @@ from tyrex_pool.model.frames import (
 )
 from tyrex_pool.server.discovery import Endpoint
 from tyrex_pool.server.messages import Request
-from tyrex_pool.server.outbox import Outbox, keep_alive
+from tyrex_pool.server.outbox import Outbox, prepare
 
 _LONGEST = 1 << 30
 """Bytes of an answer; the server has a limit of its own, which is stricter."""
@@ -62,7 +62,7 @@ class Upstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
         self._out = Outbox(self._transport, asyncio.get_running_loop())
-        keep_alive(transport)
+        prepare(self._transport)
         self._transport.write(handshake(self._host))
 
     def eof_received(self) -> None:

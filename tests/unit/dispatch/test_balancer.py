@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tyrex_pool.dispatch.balancer import PACE_LIMIT, Balancer
+from tyrex_pool.dispatch.balancer import AHEAD, Balancer
 from tyrex_pool.dispatch.strategies import LeastLoaded, RoundRobin, Runtime
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded, StrategyError, TyrexError
@@ -149,11 +149,11 @@ def test_pace_forgets() -> None:
     scene = Scene()
     for name in ("submit a", "take", "slow a"):
         scene.play(name)
-    assert scene.slots[0].pace > PACE_LIMIT
+    assert scene.slots[0].pace > AHEAD
     for _ in range(60):
         for name in ("submit a", "take", "finish a"):
             scene.play(name)
-    assert scene.slots[0].pace < PACE_LIMIT
+    assert scene.slots[0].pace < AHEAD
 
 
 def test_overdue_in_every_state() -> None:

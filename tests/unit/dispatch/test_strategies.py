@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tyrex_pool.dispatch.strategies import STRATEGIES, BuiltIn, Hash, LeastLoaded, Random, RoundRobin, make
+from tyrex_pool.dispatch.strategies import STRATEGIES, BuiltIn, Hash, LeastLoaded, Random, RoundRobin, begin, make
 from tyrex_pool.model.errors import InvalidStrategy
 
 
@@ -69,6 +69,17 @@ def test_the_turn_survives_change(kind: type[BuiltIn], transcript: list[tuple[st
     for names, expected in transcript:
         runtimes = tuple(FakeRuntime(name) for name in names)
         assert picks(strategy, runtimes, len(expected)) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"),
+    [(0.0, "abcda"), (0.25, "bcdab"), (0.5, "cdabc"), (0.999, "dabcd")],
+)
+def test_processes_of_one_proxy_begin_at_different_runtimes(share: float, expected: str) -> None:
+    for kind in (RoundRobin, LeastLoaded):
+        strategy: BuiltIn = kind()
+        begin(strategy, share)
+        assert picks(strategy, pool("0000"), 5) == expected
 
 
 def test_a_list_that_changes_in_place_is_seen() -> None:

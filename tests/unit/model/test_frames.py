@@ -14,6 +14,7 @@ from tyrex_pool.model.frames import (
     HEADER,
     UNREADABLE,
     Answer,
+    Content,
     Frames,
     Order,
     decode_answer,
@@ -25,7 +26,7 @@ from tyrex_pool.model.frames import (
 )
 
 LONGEST = 40
-Cut = list[tuple[int, bytes | None]]
+Cut = list[tuple[int, Content]]
 
 FRAMES = [
     pytest.param(b"\0\0\0\3\0\0\0\1abc", [(1, b"abc")], id="content"),
@@ -45,7 +46,7 @@ def cut(pieces: Iterable[bytes], longest: int = LONGEST) -> Cut:
     for piece in pieces:
         found += frames.feed(piece)
         assert len(frames._held) < HEADER.size + longest
-    return found
+    return [(number, None if content is None else bytes(content)) for number, content in found]
 
 
 @pytest.mark.parametrize(("stream", "expected"), FRAMES)
@@ -58,7 +59,10 @@ def test_whole_byte_by_byte_and_with_a_tail(stream: bytes, expected: Cut) -> Non
 
 @pytest.mark.parametrize(("stream", "expected"), FRAMES)
 def test_frame_writes_what_is_cut(stream: bytes, expected: Cut) -> None:
-    assert b"".join(frame(number, b"x" * 41 if content is None else content) for number, content in expected) == stream
+    assert (
+        b"".join(frame(number, b"x" * 41 if content is None else bytes(content)) for number, content in expected)
+        == stream
+    )
 
 
 @given(

@@ -195,6 +195,7 @@ def test_the_environment_loses_what_undoes_the_flags() -> None:
         "DENO_UNSTABLE_SLOPPY_IMPORTS": "1",
         "OTEL_DENO": "true",
         "OTEL_DENO_CONSOLE": "replace",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=secret",
         "NODE_OPTIONS": "--require /tmp/x.cjs",
         "NODE_CHANNEL_FD": "3",
         "SSLKEYLOGFILE": "/tmp/keys",

@@ -27,8 +27,9 @@ class Agent:
     """Answers each eval with `error` or a result, and asks to end its stream after every `last`th answer on it.
 
     While `gate` is not set, evals wait; while `reading` is not, nothing is read from streams. `seen` has the order of
-    each eval, `numbers` theirs, `forgotten` the numbers that came alone. `report` is what it tells of itself,
-    `accepts` its answer to each of the `handshakes`. `streams` are those that are open.
+    each eval, `numbers` theirs, `forgotten` the numbers that came alone. `report` is what it tells of itself, as it was
+    when it was asked for the `looks`th time; while `looked` is not set, that waits. `accepts` is its answer to each of
+    the `handshakes`. `streams` are those that are open.
     """
 
     def __init__(self, error: TyrexError | None = None, last: int = 0) -> None:
@@ -36,6 +37,9 @@ class Agent:
         self.last = last
         self.gate = asyncio.Event()
         self.gate.set()
+        self.looked = asyncio.Event()
+        self.looked.set()
+        self.looks = 0
         self.reading = asyncio.Event()
         self.reading.set()
         self.accepts = ACCEPTED
@@ -70,6 +74,8 @@ class Agent:
                 await self._stream(reader, writer, answers)
             else:
                 body = json.dumps(self.report).encode()
+                self.looks += 1
+                await self.looked.wait()
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass

@@ -10,7 +10,7 @@ from typing import Any
 from tests.unit.server.exposed import pool as described
 from tests.unit.server.listening import Client
 from tyrex_pool.dispatch.ticket import Slot, Ticket
-from tyrex_pool.model.frames import ACCEPTED, Answer, Frames, Order, decode_answer, encode, frame, handshake
+from tyrex_pool.model.frames import ACCEPTED, Answer, Content, Frames, Order, decode_answer, encode, frame, handshake
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.runtime.dispatcher import answer
 from tyrex_pool.server.api import Api
@@ -66,7 +66,7 @@ class Proxy(Client):
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         super().__init__(reader, writer)
         self._frames = Frames(1 << 30)
-        self._come: list[tuple[int, bytes | None]] = []
+        self._come: list[tuple[int, Content]] = []
         self.reads = 0
 
     async def begin(self) -> None:
@@ -88,7 +88,8 @@ class Proxy(Client):
                 assert data, "the connection is closed"
                 self.reads += 1
                 self._come += self._frames.feed(data)
-        return self._come.pop(0)
+        number, content = self._come.pop(0)
+        return number, None if content is None else bytes(content)
 
     async def answered(self) -> tuple[int, Answer]:
         number, content = await self.frame()

@@ -11,6 +11,7 @@ from tests.unit.server.agents import until
 from tests.unit.server.fake_cluster import FakeCluster
 from tyrex_pool.cluster.kinds import CONFIG_MAP, TYREX_POOL
 from tyrex_pool.dispatch.strategies import Unusable
+from tyrex_pool.dispatch.ticket import Slot
 from tyrex_pool.server import follow
 from tyrex_pool.server.definition import Definition
 from tyrex_pool.server.follow import Follower
@@ -84,6 +85,16 @@ async def test_a_strategy_that_stays_is_not_made_anew(cluster: FakeCluster, told
     one = await told.next()
     cluster.put_pool({"size": 2})
     assert (await told.next()).strategy is one.strategy
+
+
+async def test_a_strategy_that_goes_around_begins_at_its_share(cluster: FakeCluster) -> None:
+    told = Told()
+    following = asyncio.create_task(Follower(cluster.watch, "web", "render", told, 0.5).run())
+    cluster.put_pool({"strategy": {"type": "LeastLoaded"}})
+    definition = await told.next()
+    following.cancel()
+    slots = tuple(Slot(str(index), index, 1, 1, None) for index in range(4))
+    assert definition.strategy.select(slots, None) is slots[2]
 
 
 async def test_a_change_of_the_status_alone_is_none(cluster: FakeCluster, told: Told) -> None:

@@ -1,6 +1,7 @@
 """A connection's life: kept, left, slow, silent, closed."""
 
 import asyncio
+import socket
 from typing import Any, cast
 
 import pytest
@@ -197,3 +198,19 @@ def test_error_answer() -> None:
     assert start.startswith(b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nX: y\r\n")
     assert start.endswith(b"Retry-After: 1\r\n")
     assert b'"detail":"none"' in body
+
+
+@pytest.mark.parametrize("sent", [b"", get("/echo")], ids=["connected", "sent"])
+async def test_what_waits_to_be_accepted_is_answered(server: Server, sent: bytes) -> None:
+    """The kernel has made the connection, and its client may have sent a request, before a server that ends sees it."""
+    with socket.create_connection(("127.0.0.1", server.listener.port), 10) as early:
+        early.sendall(sent)
+        server.listener.stop_accepting()
+        assert len(server.listener) == 1
+        client = Client(*await asyncio.open_connection(sock=early))
+        client.send(b"" if sent else get("/echo"))
+        status, headers = await client.head()
+        assert (status, headers["connection"]) == (200, "close")
+        assert await client.closed() == b"GET|/echo|||-|-|"
+        client.writer.close()
+    assert len(server.listener) == 0

@@ -2,13 +2,14 @@
 
 import asyncio
 import socket
+from collections.abc import Iterable
 from typing import Any, cast
 
 import pytest
 
 from tests.unit.server.listening import Wire
 from tyrex_pool.model.frames import frame
-from tyrex_pool.server.outbox import Outbox, keep_alive
+from tyrex_pool.server.outbox import Outbox, prepare
 
 
 class Writes(Wire):
@@ -20,6 +21,9 @@ class Writes(Wire):
 
     def write(self, data: bytes) -> None:
         self.writes.append(data)
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        self.writes.append(b"".join(pieces))
 
 
 @pytest.fixture
@@ -56,9 +60,9 @@ async def test_a_large_one_leaves_at_once(wire: Writes) -> None:
     out.add(1)
     out.add(2, large)
     out.add(3, large[1:])
-    assert wire.writes == [frame(1) + frame(2, large)]
+    assert wire.writes == [frame(1), frame(2, large)]
     out.flush()
-    assert wire.writes[1:] == [frame(3, large[1:])]
+    assert wire.writes[2:] == [frame(3, large[1:])]
 
 
 async def test_nothing_leaves_through_a_connection_that_ends(wire: Writes) -> None:
@@ -79,6 +83,9 @@ async def test_the_kernel_looks_after_a_silent_connection(family: socket.Address
         def get_extra_info(self, name: str) -> Any:
             return {"socket": ours}[name]
 
-    keep_alive(cast("asyncio.BaseTransport", Transport()))
+        def set_write_buffer_limits(self, high: int) -> None:
+            assert high > 65_536
+
+    prepare(cast("asyncio.WriteTransport", Transport()))
     with ours:
         assert bool(ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)) == (family != socket.AF_UNIX)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.server.agents import FULL, Agent, ask, pool_of
+from tests.unit.server.agents import FULL, Agent, ask, pool_of, until
 from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.model.frames import Answer
 from tyrex_pool.model.wire import problem
-from tyrex_pool.server.api import Relayed
 from tyrex_pool.server.messages import Head, Request
 from tyrex_pool.server.remote import GRACE
 
@@ -91,6 +91,23 @@ async def test_the_answer_is_passed_on() -> None:
         ticket.request = Request(head, b"", 0.0)
         pool.submit(ticket)
         told = await asyncio.wait_for(outcome, 10)
-    assert isinstance(told, Relayed)
+    assert isinstance(told, Answer)
     assert told.body == problem(FULL)
     assert told.start.startswith(b"HTTP/1.1 503 ")
+
+
+async def test_an_eval_that_ended_during_a_look_is_not_taken_for_somebody_else_s() -> None:
+    agent = Agent()
+    async with pool_of(agent) as pool:
+        agent.gate.clear()
+        agent.looked.clear()
+        outcome = asyncio.ensure_future(ask(pool))
+        await until(lambda: agent.evals == 1)
+        agent.report |= {"inFlight": 1, "runtimes": [{"state": "Ready", "capacity": 1, "epoch": 6}]}
+        looks = agent.looks
+        await until(lambda: agent.looks > looks)
+        agent.gate.set()
+        assert await outcome == "ok"
+        agent.looked.set()
+        await until(lambda: pool.describe()["runtimes"][0]["epoch"] == 6)
+        assert pool.describe()["inFlight"] == 0
