@@ -13,7 +13,8 @@ END = b"\r\n\r\n"
 _MOST = 1024
 _LONGEST = 2048
 """Heads, and bytes of one, that are remembered: some 3 MB at most."""
-_TRACE = re.compile(rb"\r\n%b: ([^\r\n]*)(?=\r\n[^ \t])" % names.HEADER_TRACE.encode(), re.IGNORECASE)
+_TRACE = re.compile(rb"\r\n%b: ([!-~]{1,255})(?=\r\n[^ \t])" % names.HEADER_TRACE.encode(), re.IGNORECASE)
+"""As clients write it; in any other form it is the parser's."""
 _TRACE_HINT = names.HEADER_TRACE[1:].encode()
 
 
@@ -29,7 +30,7 @@ class Heads:
         found = _TRACE.search(start) if _TRACE_HINT in start else None
         if found is None:
             return None, b""
-        return self._known.get(start[: found.start()] + start[found.end() :]), found[1].strip(b" \t")
+        return self._known.get(start[: found.start()] + start[found.end() :]), found[1]
 
     def learn(self, data: bytes, request: Request) -> None:
         """`data` was parsed without an error, and `request` is the last that came of it: remember it if it is all."""
@@ -39,8 +40,8 @@ class Heads:
         plain = head.length == len(request.body) == len(data) - end and end <= _LONGEST
         if not plain or not data.startswith(b"%b %b HTTP/1.1\r\n" % (head.method, url)):
             return
-        start, traces = _TRACE.subn(b"", data[:end])
-        if traces > 1:
+        start = _TRACE.sub(b"", data[:end], count=1)
+        if _TRACE_HINT in start.lower():  # another, or in another form: it would be taken for a part of the head
             return
         if len(self._known) >= _MOST:
             self._known.clear()

@@ -76,7 +76,11 @@ class Stream(asyncio.Protocol):
                     return self.close()
                 if number == GOODBYE or number in self._tickets:  # nobody could tell whom an answer is for
                     return self.close()
-                self._take(number, order, arrived)
+                try:
+                    self._take(number, order, arrived)
+                except Exception:  # a mistake of ours costs one answer, not all of the stream
+                    log.exception("an order for %s failed", order.path)
+                    self._refuse(number, mistake())
             elif content is None:
                 self._refuse(number, too_large(self._limit))
             elif (ticket := self._tickets.pop(number, None)) is not None:
@@ -102,9 +106,6 @@ class Stream(asyncio.Protocol):
             self._refuse(number, error)
             if self._api.observers:
                 self._api.tell(ticket, error)
-        except Exception:  # a mistake of ours costs one answer, not all of the stream
-            log.exception("an order for %s failed", order.path)
-            self._refuse(number, mistake())
 
     def _head(self, order: Order) -> Head:
         """Orders that are alike but for their bodies share one."""

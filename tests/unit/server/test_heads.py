@@ -5,7 +5,8 @@ The parser is the measure: what a connection does that remembers heads is compar
 
 import asyncio
 from collections.abc import Sequence
-from typing import cast
+from itertools import pairwise
+from typing import NamedTuple, cast
 
 import pytest
 from hypothesis import given
@@ -45,8 +46,11 @@ PARSED = [
     pytest.param(handshake("pool"), id="a stream, which is not there"),
     pytest.param(b"\r\n" + get("/echo"), id="an empty line before"),
     pytest.param(get("/echo") + b"\r\n\r\n", id="empty lines behind"),
-    pytest.param(get("/echo", "traceparent: x"), id="a trace"),
     pytest.param(get("/echo", "X: " + "y" * 2048), id="a long head"),
+    pytest.param(get("/echo", "traceparent:x"), id="a trace without a space"),
+    pytest.param(get("/echo", "traceparent: x", "traceparent: y"), id="two traces"),
+    pytest.param(get("/echo", "traceparent: x", "TraceParent:y"), id="two traces, the last without a space"),
+    pytest.param(get("/echo", "X: the traceparent"), id="a header that tells of traces"),
     pytest.param(get("/echo") + get("/echo?2"), id="two"),
     pytest.param(get("/echo") + post("/echo", b"abc")[:-1], id="one and a part"),
     pytest.param(post("/echo", b"abc")[:-1], id="a part"),
@@ -64,7 +68,25 @@ BROKEN = [
     pytest.param(b"\r\n\r\n\r\n", id="empty lines"),
     pytest.param(b"hello" + END, id="no HTTP"),
 ]
-PIECES = [cast("bytes", param.values[0]) for param in (*KNOWN, *PARSED, *BROKEN)]
+TRACED = [
+    pytest.param("traceparent: x", b"x", id="a trace"),
+    pytest.param("TraceParent: y", b"y", id="in other letters"),
+    pytest.param("TRACEPARENT: Y", b"Y", id="in capitals"),
+    pytest.param("traceparent:   z  ", b"z  ", id="with spaces around, as the parser has it"),
+    pytest.param("traceparent: " + "x" * 300, b"x" * 300, id="a long one"),
+    pytest.param("traceparent: ", b"", id="an empty one"),
+    pytest.param("traceparent: \x7f", None, id="one that is not valid"),
+    pytest.param("traceparent: x\r\n y", None, id="a folded one"),
+    pytest.param("traceparent : x", None, id="a space before the colon"),
+    pytest.param("traceparent:x", b"x", id="no space"),
+    pytest.param("X: y", b"", id="none"),
+]
+LINES = [cast("str", param.values[0]) for param in TRACED]
+PIECES = [
+    *(cast("bytes", param.values[0]) for param in (*KNOWN, *PARSED, *BROKEN)),
+    *(get("/echo", line, "X: y") for line in LINES),
+    *(post("/echo", b"a", *lines) for lines in pairwise(LINES)),
+]
 
 
 class Forgetful(Heads):
@@ -74,12 +96,32 @@ class Forgetful(Heads):
         pass
 
 
-def told(known: Heads, pieces: Sequence[bytes], limit: int = LIMIT) -> tuple[bytes, bool]:
-    """What a connection answers to `pieces`, each of which it reads at once, and whether it closes then."""
+class Noting(Server):
+    """Notes the trace of each request to `/echo`."""
 
-    async def run() -> tuple[bytes, bool]:
-        loop = asyncio.get_running_loop()
-        connection, wire = Connection(Server().routes, known, limit, set(), loop), Wire()
+    def __init__(self) -> None:
+        super().__init__()
+        self.traces: list[bytes] = []
+
+    def echo(self, connection: Connection, request: Request) -> None:
+        self.traces.append(request.trace)
+        super().echo(connection, request)
+
+
+class Told(NamedTuple):
+    """What a connection answered, whether it closed then, and the traces that came."""
+
+    written: bytes
+    closed: bool
+    traces: list[bytes]
+
+
+def told(known: Heads, pieces: Sequence[bytes], limit: int = LIMIT) -> Told:
+    """What comes of `pieces`, each of which a connection reads at once."""
+
+    async def run() -> Told:
+        loop, server = asyncio.get_running_loop(), Noting()
+        connection, wire = Connection(server.routes, known, limit, set(), loop), Wire()
         connection.connection_made(cast("asyncio.Transport", wire))
         for piece in pieces:
             if not wire.closed:
@@ -87,7 +129,7 @@ def told(known: Heads, pieces: Sequence[bytes], limit: int = LIMIT) -> tuple[byt
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
         connection.connection_lost(None)
-        return wire.written, wire.closed
+        return Told(wire.written, wire.closed, server.traces)
 
     return asyncio.run(run())
 
@@ -119,6 +161,16 @@ def test_what_is_not_learned(request_bytes: bytes) -> None:
     known = Heads()
     told(known, [request_bytes] * 2)
     assert known._known == {}
+
+
+@pytest.mark.parametrize(("line", "trace"), TRACED)
+def test_the_trace_is_that_of_each_request(line: str, trace: bytes | None) -> None:
+    known = Heads()
+    for other in ("traceparent: other", line, "X: z", line):
+        for headers in ((other, "X: y"), ("X: y", other)):
+            request = post("/echo", b"abc", *headers)
+            assert told(known, [request]) == told(Forgetful(), [request])
+    assert told(known, [post("/echo", b"abc", line, "X: y")]).traces == ([] if trace is None else [trace])
 
 
 @pytest.mark.parametrize(("before", "after"), [(LIMIT, 10), (10, LIMIT)])
