@@ -16,6 +16,8 @@ from tyrex_pool.server.outbox import Outbox, prepare
 
 _FRAME_MORE = 1 << 17
 """Bytes that an order may have besides the body: more than the head of a request."""
+_HEADS, _LONGEST = 256, 256
+"""Heads, and bytes of what a caller can make long in one, that are kept for orders like it."""
 
 log = logging.getLogger("tyrex_pool")
 
@@ -112,9 +114,10 @@ class Stream(asyncio.Protocol):
             head = Head()
             head.method, head.path, head.content_type = b"POST", order.path, order.content_type
             head.queue = None if order.queue is None else b"%d" % order.queue
-            if len(self._heads) >= 256:
+            if len(self._heads) >= _HEADS:
                 self._heads.clear()
-            self._heads[kind] = head
+            if len(order.path) + len(order.content_type) <= _LONGEST:
+                self._heads[kind] = head
         return head
 
     # Answers

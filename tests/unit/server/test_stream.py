@@ -139,6 +139,19 @@ async def test_a_proxy_that_is_gone_waits_for_nothing(proxy: Proxy, driven: Driv
     assert len(listener) == 0
 
 
+async def test_only_short_heads_are_kept(proxy: Proxy, driven: Driven, listener: Listener) -> None:
+    """A caller chooses its content type."""
+    (stream,) = listener._peers
+    kept = stream._heads  # type: ignore[attr-defined]
+    for number in range(1, 400):
+        proxy.order(number, b"1", kind=b"text/javascript; x=%d" % number)
+        proxy.order(number + 1000, b"1", kind=b"text/javascript; x=%d" % number + b"x" * 300)
+    tickets = await driven.tickets(798)
+    assert {ticket.work for ticket in tickets} == {EvalRequest("1")}
+    assert 0 < len(kept) <= 256
+    assert all(len(kind) < 300 for _, kind, _ in kept)
+
+
 # What is refused
 
 
