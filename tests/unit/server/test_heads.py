@@ -45,7 +45,7 @@ PARSED = [
     pytest.param(handshake("pool"), id="a stream, which is not there"),
     pytest.param(b"\r\n" + get("/echo"), id="an empty line before"),
     pytest.param(get("/echo") + b"\r\n\r\n", id="empty lines behind"),
-    pytest.param(get("/echo", "traceparent: x"), id="a trace"),
+    pytest.param(get("/echo", "traceparent: x", "traceparent: y"), id="two traces"),
     pytest.param(get("/echo", "X: " + "y" * 2048), id="a long head"),
     pytest.param(get("/echo") + get("/echo?2"), id="two"),
     pytest.param(get("/echo") + post("/echo", b"abc")[:-1], id="one and a part"),
@@ -112,6 +112,36 @@ def test_what_is_learned(request_bytes: bytes) -> None:
     assert list(known._known) == [request_bytes[: request_bytes.find(END) + 4]]
     assert told(known, [request_bytes] * 3) == told(Forgetful(), [request_bytes] * 3)
     assert told(known, [request_bytes]) == first
+
+
+TRACED = [
+    pytest.param("traceparent: %b", id="as it is written"),
+    pytest.param("Traceparent: %b", id="as other clients write it"),
+    pytest.param("TRACEPARENT: %b ", id="a space behind"),
+]
+
+
+@pytest.mark.parametrize("line", TRACED)
+def test_requests_that_differ_in_their_trace_share_a_head(line: str) -> None:
+    seen: list[tuple[bytes, bytes]] = []
+
+    def note(connection: Connection, request: Request) -> None:
+        seen.append((request.trace, request.body))
+        connection.respond(b"HTTP/1.1 200 OK\r\n", b"")
+
+    async def run() -> None:
+        loop, wire = asyncio.get_running_loop(), Wire()
+        connection = Connection({b"/note": {b"POST": note}}, known, LIMIT, set(), loop)
+        connection.connection_made(cast("asyncio.Transport", wire))
+        for trace in ("a", "b", "c"):
+            connection.data_received(post("/note", b"abc", "X: 1", line.replace("%b", trace), "Y: 2"))
+        connection.data_received(post("/note", b"abc", "X: 1", "Y: 2"))
+        connection.connection_lost(None)
+
+    known = Heads()
+    asyncio.run(run())
+    assert seen == [(b"a", b"abc"), (b"b", b"abc"), (b"c", b"abc"), (b"", b"abc")]
+    assert list(known._known) == [post("/note", b"abc", "X: 1", "Y: 2")[: -len(b"abc")]]
 
 
 @pytest.mark.parametrize("request_bytes", [*PARSED, *BROKEN])
