@@ -26,8 +26,6 @@ SETTLE = 1.0
 """Seconds between the last eval and the look at a process: isolates give back what they took for the start."""
 CONNECTIONS = (500, 2_500)
 WAITING = (500, 2_500)
-FORWARDED = (200, 1_000)
-"""Evals that wait through a proxy: each has a connection to the runtime, of which there are up to 1,024."""
 TASKS = (2_000, 22_000)
 SERVED = (2, 12)
 AGENTS = (1, 3)
@@ -129,7 +127,7 @@ def runtimes_listed() -> Costs:
     }
 
 
-def crowded(way: str, running: Running, wheres: dict[str, str], evals: tuple[int, int]) -> Costs:
+def crowded(way: str, running: Running, wheres: dict[str, str]) -> Costs:
     """Connections and waiting evals of a server with one runtime; `wheres`: each role's name."""
     held: dict[str, list[dict[str, int]]] = {CONNECTION: [], EVAL: []}
 
@@ -142,25 +140,25 @@ def crowded(way: str, running: Running, wheres: dict[str, str], evals: tuple[int
             callers.grow(number)
             look(CONNECTION)
         blocker.ask(0, 1, BLOCK)
-        for start, end in zip((0, evals[0]), evals, strict=True):
+        for start, end in zip((0, WAITING[0]), WAITING, strict=True):
             callers.ask(start, end)
             look(EVAL)
     return {
         Name(what, way, where): slope(held[what][0][role], held[what][1][role], numbers)
-        for what, numbers in ((CONNECTION, CONNECTIONS), (EVAL, evals))
+        for what, numbers in ((CONNECTION, CONNECTIONS), (EVAL, WAITING))
         for role, where in wheres.items()
     }
 
 
 def crowded_server() -> Costs:
     with targets.serve(size=1) as running:
-        return crowded("`serve`", running, {SERVE: "the server"}, WAITING)
+        return crowded("`serve`", running, {SERVE: "the server"})
 
 
 def crowded_proxy() -> Costs:
     with targets.agent() as behind, targets.proxy([behind.url]) as proxy:
         both = Running(proxy.url, proxy.roles | behind.roles)
-        return crowded("`proxy`", both, {PROXY: "the proxy", AGENT: "its agent"}, FORWARDED)
+        return crowded("`proxy`", both, {PROXY: "the proxy", AGENT: "its agent"})
 
 
 def local() -> Costs:
@@ -198,10 +196,9 @@ TEXT = f"""\
 What a process holds (PSS: its own pages, and its part of those that it shares) with few and with many, divided by the
 difference in number: {SERVED[0]} and {SERVED[1]} runtimes of `serve`; {AGENTS[0]} and {AGENTS[1]} agents; a proxy
 before {LISTED[0]} and {LISTED[1]} fake runtimes; {CONNECTIONS[0]:,} and {CONNECTIONS[1]:,} connections; {WAITING[0]:,}
-and {WAITING[1]:,} evals waiting in `serve`, {FORWARDED[0]:,} and {FORWARDED[1]:,} through a proxy, {TASKS[0]:,} and
-{TASKS[1]:,} in a LocalPool. A runtime has run {EVALS} evals; an idle connection has had one answer; a waiting eval is
-`1 + 2`, behind one that does not end while we look. It comes on top of its caller's connection, and what a proxy and
-its agent hold for the connection between them is in it. What the kernel keeps for a socket is not counted."""
+and {WAITING[1]:,} waiting evals, {TASKS[0]:,} and {TASKS[1]:,} in a LocalPool. A runtime has run {EVALS} evals; an idle
+connection has had one answer; a waiting eval is `1 + 2`, behind one that does not end while we look, and comes on top
+of its caller's connection; through a proxy it is held twice. What the kernel keeps for a socket is not counted."""
 
 
 def measure(plan: Plan, progress: Progress) -> Section:

@@ -25,8 +25,8 @@ EVALS = 4_000
 POINTS = 300
 """Of a line in the plot, about."""
 MINUTE = 60.0
-REST = 40.0
-"""Seconds after the load: a proxy closes connections to runtimes that it has not used for 30."""
+REST = 10.0
+"""Seconds after the load, in which the last isolates are replaced and the last deadlines pass."""
 BOUND = 1.1
 HEAP = "64Mi"
 AGENTS = 2

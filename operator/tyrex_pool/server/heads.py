@@ -13,7 +13,7 @@ END = b"\r\n\r\n"
 _MOST = 1024
 _LONGEST = 2048
 """Heads, and bytes of one, that are remembered: some 3 MB at most."""
-_TRACE = re.compile(rb"\r\n%b: ([!-~]{1,255})(?=\r\n[^ \t])" % names.HEADER_TRACE.encode(), re.IGNORECASE)
+_TRACE = re.compile(rb"\r\n%b: ([!-~]{1,255})[ \t]{,9}(?=\r\n[^ \t])" % names.HEADER_TRACE.encode(), re.IGNORECASE)
 """As clients write it; in any other form it is the parser's."""
 _TRACE_HINT = names.HEADER_TRACE[1:].encode()
 

@@ -243,7 +243,7 @@ class Connection(asyncio.Protocol):
         elif field == "expect":
             self._expects = True
         elif field == "trace":
-            self._trace = value
+            self._trace = value.strip(b" \t")
         else:
             setattr(self._head, field, value)
 

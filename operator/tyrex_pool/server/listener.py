@@ -12,6 +12,8 @@ from tyrex_pool.server.http import LAST_CALL, Connection, MakeStream, Peer, Rout
 
 _SWEEP = 5.0
 _BACKLOG = 1024
+_TURNS = 3
+"""Of the event loop, until what it accepted last is a connection of ours."""
 
 
 class Listener:
@@ -108,6 +110,8 @@ class Listener:
             self._timer.cancel()
         self._stop()
         await asyncio.gather(*self._adopting, return_exceptions=True)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
         for peer in list(self._peers):
             peer.close()
         if self._socket_path is not None:
