@@ -76,23 +76,29 @@ class Comparison:
         return cls(results, Case(one, *load), Case(other, *load), kinds)
 
     def ratio(
-        self, what: str, bound: float, at_least: bool = True, of: Figure = rate, beside: Figure | None = None
+        self,
+        what: str,
+        bound: float,
+        at_least: bool = True,
+        of: Figure = rate,
+        beside: Figure | None = None,
+        why: str = "",
     ) -> Aim:
-        """How many times the other's figure."""
-        return self._aim(what, ratio(*self._pair, of, beside), bound, at_least, "times", 2)
+        """How many times the other's figure; `why` is what a profile showed to be in the way."""
+        return self._aim(what, ratio(*self._pair, of, beside), bound, at_least, "times", 2, why)
 
-    def above(self, what: str, bound: float, of: Figure, unit: str) -> Aim:
+    def above(self, what: str, bound: float, of: Figure, unit: str, why: str = "") -> Aim:
         """At most so much more than the other's figure."""
-        return self._aim(what, difference(*self._pair, of), bound, False, unit, 0)
+        return self._aim(what, difference(*self._pair, of), bound, False, unit, 0, why)
 
     @property
     def _pair(self) -> tuple[list[Sample], list[Sample]]:
         return self.results[self.one], self.results[self.other]
 
-    def _aim(self, what: str, measured: Spread, bound: float, at_least: bool, unit: str, digits: int) -> Aim:
+    def _aim(self, what: str, measured: Spread, bound: float, at_least: bool, unit: str, digits: int, why: str) -> Aim:
         shown = f"{measured.text(digits)} {unit}"
         way = "; ".join(f"{case.path}: {profile(self.results[case], self.kinds)}" for case in (self.one, self.other))
-        return Aim(what, measured.middle, bound, at_least, shown, f"CPU time per eval: {way}", errors(*self._pair))
+        return Aim(what, measured.middle, bound, at_least, shown, f"{why}CPU time per eval: {way}", errors(*self._pair))
 
 
 def profile(samples: Sequence[Sample], kinds: Sequence[str] = ()) -> str:
