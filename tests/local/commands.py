@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
@@ -35,6 +36,15 @@ class Command:
 def command(*words: str, **environment: str) -> Iterator[Command]:
     """`tyrex-pool WORDS`; it must end by SIGTERM with exit code 0, unless the test ended it."""
     with logging_to(None, *words, **environment) as running:
+        yield running
+
+
+@contextmanager
+def agent_of(manifest: str, folder: Path) -> Iterator[Command]:
+    """An agent of the pool that `manifest` says, which is written into `folder`."""
+    file = folder / "pool.yaml"
+    file.write_text(manifest)
+    with command("agent", str(file), "--port", "0", "--admin-port", "0") as running:
         yield running
 
 

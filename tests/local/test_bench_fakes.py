@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.bench.fakes import LARGE, Runtime
-from tests.local.commands import Command, command
+from tests.local.commands import Command, agent_of
 from tyrex_pool.model.frames import ACCEPTED, Answer, Frames, Order, decode_answer, encode, frame, handshake
 
 MANIFEST = "apiVersion: tyrex.dev/v1alpha1\nkind: TyrexPool\nmetadata: {name: real}\n"
@@ -21,10 +21,8 @@ _VARIES = [(r"(Tyrex-(?:Runtime|Eval|Epoch)): \S+", r"\1: #"), (r"dur=\d+\.\d+",
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    file = tmp_path_factory.mktemp("agent") / "pool.yaml"
-    file.write_text(MANIFEST)
-    with command("agent", str(file), "--port", "0", "--admin-port", "0") as agent:
-        yield agent
+    with agent_of(MANIFEST, tmp_path_factory.mktemp("agent")) as running:
+        yield running
 
 
 def shape(text: bytes) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.local.commands import Command, command, refused
+from tests.local.commands import Command, agent_of, command, refused
 from tests.local.running import until
 
 MANIFEST = """\
@@ -26,10 +26,8 @@ ESTABLISHED, LISTENING = "01", "0A"
 
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
-    file = tmp_path_factory.mktemp("agent") / "pool.yaml"
-    file.write_text(MANIFEST)
-    with command("agent", str(file), "--port", "0", "--admin-port", "0") as agent:
-        yield agent
+    with agent_of(MANIFEST, tmp_path_factory.mktemp("agent")) as running:
+        yield running
 
 
 class Proxy:
@@ -98,8 +96,16 @@ def start(agent: Command) -> Iterator[Start]:
 
 
 def gone(pids: list[int]) -> bool:
-    """Whether these have ended; their new parent may not have heard of it yet."""
-    return not any(Path(f"/proc/{pid}/exe").exists() for pid in pids)
+    """Whether these have ended, and with them their sockets; their parent may not have heard of it yet."""
+    return all(_state(pid) in "ZX" for pid in pids)
+
+
+def _state(pid: int) -> str:
+    """A letter as in /proc; X for a process that is not there. Sockets are closed before it is Z."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def test_the_workers_share_a_port_and_their_counts_are_added_up(start: Start) -> None:

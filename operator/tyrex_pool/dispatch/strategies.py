@@ -13,7 +13,7 @@ from tyrex_pool.dispatch.ring import Ring
 from tyrex_pool.model.errors import InvalidStrategy, StrategyError
 
 
-class Runtime(Protocol):
+class Runtime(Loaded, Protocol):
     """A ready runtime, as a strategy sees it.
 
     `name` is unique in the pool, `index` its place in the pool's order. `in_flight` evals run and `queued`
@@ -24,12 +24,6 @@ class Runtime(Protocol):
     def name(self) -> str: ...
     @property
     def index(self) -> int: ...
-    @property
-    def in_flight(self) -> int: ...
-    @property
-    def queued(self) -> int: ...
-    @property
-    def capacity(self) -> int: ...
     @property
     def epoch(self) -> int: ...
 

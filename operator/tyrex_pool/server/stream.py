@@ -33,7 +33,7 @@ class Stream(asyncio.Protocol):
         self._frames = Frames(limit + _FRAME_MORE)
         self._tickets: dict[int, Ticket] = {}
         self._heads: dict[tuple[bytes, bytes, int | None], Head] = {}
-        self._deliver_bound = self._deliver
+        self._bound_deliver = self._deliver
         self._stalled: float | None = None
         self._out = Outbox(transport, asyncio.get_running_loop())
         peers.add(self)
@@ -94,7 +94,7 @@ class Stream(asyncio.Protocol):
             work = self._api.read(request)
         except TyrexError as error:
             return self._refuse(number, error)
-        ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._deliver_bound)
+        ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._bound_deliver)
         ticket.waiter = number
         ticket.request = request
         if order.trace or self._api.traces:
