@@ -8,7 +8,7 @@ import select
 import socket
 import sys
 
-from tyrex_pool.model.frames import ACCEPTED, HEADER, Answer, Frames, encode, is_handshake
+from tyrex_pool.model.frames import ACCEPTED, HEADER, Frames, RemoteAnswer, encode, is_handshake
 
 LARGE = 65_536
 """Bytes: a request of half of this gets an answer with a string of this length, any other gets 3."""
@@ -29,7 +29,7 @@ class Runtime:
         trail = _TRAIL % number
         bodies = [b'{"result":3}', b'{"result":"%b"}' % (b"x" * LARGE)]
         self.small, self.large = (_with_body(_OK + _RUNTIME % number + trail, body) for body in bodies)
-        self.contents = [encode(Answer("ok", 1, 0, _OK, trail, body)) for body in bodies]
+        self.contents = [encode(RemoteAnswer("ok", 1, 0, _OK, trail, body)) for body in bodies]
         self.pool = _with_body(_OK + b"Connection: close\r\n", _POOL % number)
 
 

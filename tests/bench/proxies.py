@@ -113,7 +113,7 @@ OTHERS = Block(
 )
 KEYS = Block("Two runtimes", 2, _by_key, _loads(Workload.KEYS, 32, 256))
 MANY = Block("200 runtimes", 200, _strategies, _loads(Workload.TRIVIAL, 32, 256), afresh=True)
-WORKERS = Block("Several workers, no core of their own", 2, _workers, _loads(Workload.TRIVIAL, 256), pinned=False)
+WORKERS = Block("Workers workers, no core of their own", 2, _workers, _loads(Workload.TRIVIAL, 256), pinned=False)
 
 
 def measure(plan: Plan, progress: Progress) -> Section:

@@ -44,7 +44,7 @@ class Flow:
         chance = random.Random(size)
         self.strategy = strategy
         self.balancer = Balancer(strategy)
-        self.balancer.set_ready([Slot(f"runtime-{index}", index, 1, QUEUE, ahead=None) for index in range(size)])
+        self.balancer.set_ready([Slot(f"runtime-{index}", index, 1, QUEUE, stage_limit=None) for index in range(size)])
         self._keys = cycle(KEYS)
         self._running: list[Ticket] = []
         self._places = cycle([chance.randrange(load + 1) for _ in range(10_007)])

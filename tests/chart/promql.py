@@ -13,12 +13,12 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.server.exposed import Counts, pool
-from tyrex_pool.controller.metrics import Metrics as OperatorMetrics
+from tyrex_pool.controller.metrics import OperatorMetrics
 from tyrex_pool.controller.store import Store
 from tyrex_pool.dispatch.ticket import Ticket
-from tyrex_pool.server.metrics import IsolateMetrics, Metrics, UpstreamMetrics
-from tyrex_pool.server.spans import Spans
-from tyrex_pool.server.tracing import Scene, Tracer
+from tyrex_pool.server.telemetry.metrics import IsolateMetrics, Metrics, UpstreamMetrics
+from tyrex_pool.server.telemetry.spans import Spans
+from tyrex_pool.server.telemetry.tracing import ServerInfo, Tracer
 
 SCRAPED = {"namespace", "pool", "component", "job"}
 """Labels that a scrape adds, with those of the chart's monitors."""
@@ -52,7 +52,7 @@ def asked(expression: str) -> Asked:
 def shown() -> Labels:
     """The labels of every metric that a proxy, an agent or the operator shows, by its name."""
     served = Metrics(pool, IsolateMetrics(Counts()), UpstreamMetrics(Counts()))
-    scene = Scene("serve", "pool", lambda: "Hash")
+    scene = ServerInfo("serve", "pool", lambda: "Hash")
     served.show(Tracer(Spans(scene, _Nowhere(), Resource({}), ALWAYS_ON), scene))
     served.ended("ok", Ticket(None, None, 1.0, 2.0, None))
     store = Store()

@@ -7,11 +7,10 @@ import pytest
 import yaml
 
 from tests.chart.helm import FULLNAME, NAMESPACE, OPERATOR, Helm, Object, Rendered
-from tyrex_pool.cluster import kinds
-from tyrex_pool.model import names
+from tyrex_pool.model import kinds, names
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.plan.children import desired
-from tyrex_pool.plan.pool import Platform, Pool
+from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
 
 SUBJECT = {"kind": "ServiceAccount", "name": OPERATOR, "namespace": NAMESPACE}
 IN_NAMESPACES = {"scope": "Namespaces", "watchNamespaces": ["web", "jobs"]}
@@ -123,7 +122,7 @@ GRANTED = yaml.safe_load(
 
 def test_the_operator_holds_what_it_grants(helm: Helm) -> None:
     """Else the API server refuses the Role of a pool's proxies."""
-    pool = Pool("p", "web", "uid", PoolSpec.parse(GRANTED), {})
+    pool = DeclaredPool("p", "web", "uid", PoolSpec.parse(GRANTED), {})
     children = desired(pool, Platform("runtime", "proxy"))
     (granted,) = (rights(child) for child in children.values() if child is not None and child["kind"] == "Role")
     assert granted <= rights(helm.render().one("ClusterRole", OPERATOR))
@@ -140,7 +139,7 @@ def test_the_operator_may_write_every_kind_of_child(helm: Helm) -> None:
 
 def test_pools_let_the_operator_in(helm: Helm) -> None:
     """Their NetworkPolicy knows it by its namespace and labels."""
-    pool = Pool("p", "web", "uid", PoolSpec(), {})
+    pool = DeclaredPool("p", "web", "uid", PoolSpec(), {})
     children = desired(pool, Platform("runtime", "proxy", operator_namespace=NAMESPACE)).values()
     (policy,) = (c for c in children if c and c["kind"] == "NetworkPolicy" and c["metadata"]["name"] == "p-proxy")
     (operator,) = (

@@ -53,7 +53,8 @@ def printed(url: str, commands: list[list[str]]) -> list[str]:
 
     from tyrex_pool import Client, TyrexError
     from tyrex_pool.cli import eval as command
-    from tyrex_pool.cli.output import error_text, json_text, printable
+    from tyrex_pool.cli.output import error_text, json_text
+    from tyrex_pool.model.text import printable
 
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)

@@ -18,7 +18,7 @@ STRATEGIES = ("RoundRobin", "Hash", "LeastLoaded")
 
 @pytest.fixture(scope="module")
 def idle(module_pool: Callable[..., InstalledPool]) -> list[InstalledPool]:
-    """Several pools that have nothing to do."""
+    """Workers pools that have nothing to do."""
     made = [
         module_pool(
             f"idle-{strategy.lower()}",

@@ -16,8 +16,8 @@ from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.model.permissions import KINDS
 from tyrex_pool.model.quantities import Bytes
-from tyrex_pool.model.refusals import struct_of
 from tyrex_pool.model.spec import MIN_HEAP, PoolSpec
+from tyrex_pool.model.validation_errors import struct_of
 
 Node = dict[str, Any]
 

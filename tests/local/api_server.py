@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
-from tyrex_pool.cluster.kinds import Kind
+from tyrex_pool.model.kinds import Kind
 
 Object = dict[str, Any]
 Query = dict[str, str]

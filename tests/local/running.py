@@ -14,12 +14,12 @@ import uvloop
 
 from tyrex_pool.model.errors import NoRuntime
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.runtime.isolate_pool import IsolatePool
 from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.metrics import IsolateMetrics, Metrics
 from tyrex_pool.server.service import Address, Service
+from tyrex_pool.server.telemetry.metrics import IsolateMetrics, Metrics
 
 T = TypeVar("T")
 ConfigMaps = dict[str, dict[str, str]]
@@ -121,7 +121,7 @@ def running(
 
 
 async def _host(spec: PoolSpec, sources: Sources, ready: "Future[tuple[int, int]]", stop: threading.Event) -> None:
-    pool = Pool("test", spec, sources)
+    pool = IsolatePool("test", spec, sources)
     try:
         metrics = Metrics(pool.describe, IsolateMetrics(pool.supervisor))
         service = await Service.open(Api(pool, metrics), Admin(pool, metrics), Address("127.0.0.1", 0, 0))

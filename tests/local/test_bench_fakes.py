@@ -11,7 +11,7 @@ import pytest
 
 from tests.bench.fakes import LARGE, Runtime
 from tests.local.commands import Command, agent_of
-from tyrex_pool.model.frames import ACCEPTED, Answer, Frames, Order, decode_answer, encode, frame, handshake
+from tyrex_pool.model.frames import ACCEPTED, Frames, Order, RemoteAnswer, decode_answer, encode, frame, handshake
 
 MANIFEST = "apiVersion: tyrex.dev/v1alpha1\nkind: TyrexPool\nmetadata: {name: real}\n"
 CODES = [pytest.param("1 + 2", id="small"), pytest.param(f"'x'.repeat({LARGE})", id="large")]
@@ -37,7 +37,7 @@ def over_http(answer: httpx.Response) -> bytes:
     return b"HTTP/1.1 200 OK\r\n" + head + b"\r\n" + answer.content
 
 
-def over_a_stream(url: str, code: str) -> Answer:
+def over_a_stream(url: str, code: str) -> RemoteAnswer:
     """What a real one answers."""
     parts = urlsplit(url)
     order = Order(b"/v1/eval", b"application/json", 5_000, None, b"", json.dumps({"code": code}).encode())

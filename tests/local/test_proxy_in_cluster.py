@@ -16,7 +16,7 @@ from tests.local.api_server import NAMESPACE, ApiServer
 from tests.local.commands import Command, command, refused
 from tests.local.problems import problem
 from tests.local.running import until
-from tyrex_pool.cluster.kinds import CONFIG_MAP, ENDPOINT_SLICE, TYREX_POOL
+from tyrex_pool.model.kinds import CONFIG_MAP, ENDPOINT_SLICE, TYREX_POOL
 
 MANIFEST = """\
 apiVersion: tyrex.dev/v1alpha1

@@ -19,16 +19,16 @@ from tyrex_pool.dispatch.deadlines import Deadlines
 from tyrex_pool.dispatch.strategies import make
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.runtime.isolate_pool import IsolatePool
 from tyrex_pool.runtime.sources import Sources
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.definition import Definition
-from tyrex_pool.server.discovery import Endpoint, StaticList
-from tyrex_pool.server.metrics import IsolateMetrics, Metrics, UpstreamMetrics
-from tyrex_pool.server.remote import RemotePool
+from tyrex_pool.server.remote.definition import Definition
+from tyrex_pool.server.remote.discovery import Endpoint, StaticList
+from tyrex_pool.server.remote.remote_pool import RemotePool
 from tyrex_pool.server.service import Address, Service
 from tyrex_pool.server.stream import Stream
+from tyrex_pool.server.telemetry.metrics import IsolateMetrics, Metrics, UpstreamMetrics
 
 TIMEOUTS = {"eval": "3s"}
 SPEC = {"size": 1, "limits": {"heap": "64Mi"}, "timeouts": TIMEOUTS}
@@ -38,7 +38,7 @@ ROUNDS = 4
 LEAK = 60
 """Bytes for each request: about what the smallest thing takes that could be kept of one."""
 CACHED = {"Head"}
-"""Heads of requests, of which a server remembers a limited number."""
+"""HeadCache of requests, of which a server remembers a limited number."""
 
 
 ANYWHERE = Address("127.0.0.1", 0, 0)
@@ -47,7 +47,7 @@ ANYWHERE = Address("127.0.0.1", 0, 0)
 @asynccontextmanager
 async def agent() -> AsyncIterator[str]:
     """The URL of a server with one isolate, in this process, that a proxy may stand before."""
-    pool = Pool("test", PoolSpec.parse(SPEC), Sources(Path.cwd(), {}))
+    pool = IsolatePool("test", PoolSpec.parse(SPEC), Sources(Path.cwd(), {}))
     metrics = Metrics(pool.describe, IsolateMetrics(pool.supervisor))
     api = Api(pool, metrics)
     service = await Service.open(api, Admin(pool, metrics), ANYWHERE, partial(Stream, api))

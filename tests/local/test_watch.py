@@ -9,8 +9,8 @@ import pytest
 from tests.local.api_server import NAMESPACE, ApiServer
 from tyrex_pool.cluster import watch
 from tyrex_pool.cluster.access import Cluster
-from tyrex_pool.cluster.kinds import CONFIG_MAP
 from tyrex_pool.cluster.watch import What, changes
+from tyrex_pool.model.kinds import CONFIG_MAP
 
 LISTING, SYNCED = (What.LISTING, ""), (What.SYNCED, "")
 

@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
-from tyrex_pool.cli.hosting import EVERYWHERE, add_address, read_manifest
-from tyrex_pool.cli.hosting import run as host
-from tyrex_pool.cli.observing import add_observing
-from tyrex_pool.cli.output import BadInput
 from tyrex_pool.cli.serve import serve_pool
+from tyrex_pool.hosting.errors import BadInput
+from tyrex_pool.hosting.hosting import EVERYWHERE, add_address, read_manifest
+from tyrex_pool.hosting.hosting import run as host
+from tyrex_pool.hosting.telemetry import add_observing
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.manifest import Manifest

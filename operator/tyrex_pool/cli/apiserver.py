@@ -13,9 +13,9 @@ from typing import Any, Final, Self
 import httpx
 import msgspec
 
-from tyrex_pool.cli.output import BadInput, operator_extra
-from tyrex_pool.cluster.kinds import SERVICE, TYREX_POOL
+from tyrex_pool.hosting.errors import BadInput, operator_extra
 from tyrex_pool.model import names
+from tyrex_pool.model.kinds import SERVICE, TYREX_POOL
 from tyrex_pool.model.manifest import DEFAULT_NAMESPACE
 
 with operator_extra():

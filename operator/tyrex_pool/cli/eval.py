@@ -5,8 +5,9 @@ import sys
 from typing import Any
 
 from tyrex_pool.cli import target
-from tyrex_pool.cli.output import BadInput, json_text
+from tyrex_pool.cli.output import json_text
 from tyrex_pool.client import Answer, Client
+from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.model.durations import parse_duration
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.wire import decode_json, problem

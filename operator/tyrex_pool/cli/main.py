@@ -10,8 +10,10 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, cast
 
-from tyrex_pool.cli.output import PROGRAM, BadInput, error_text, printable, program
+from tyrex_pool.cli.output import PROGRAM, error_text, program
+from tyrex_pool.hosting.errors import BadInput, said
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy, TyrexError
+from tyrex_pool.model.text import printable
 from tyrex_pool.resources import version
 
 
@@ -97,11 +99,6 @@ def guarded(module: CommandModule, args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return 130
     return code
-
-
-def said(error: Exception) -> str:
-    """What the user reads of an error that is theirs to read."""
-    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
 
 
 def complain(message: str, code: int) -> int:

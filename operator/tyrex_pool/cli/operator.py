@@ -6,11 +6,11 @@ import os
 import socket
 
 from tyrex_pool.cli.eval import timeout as duration
-from tyrex_pool.cli.hosting import EVERYWHERE, log
-from tyrex_pool.cli.hosting import run as host
-from tyrex_pool.cli.output import BadInput, operator_extra
+from tyrex_pool.hosting.errors import BadInput, operator_extra
+from tyrex_pool.hosting.hosting import EVERYWHERE, log
+from tyrex_pool.hosting.hosting import run as host
 from tyrex_pool.model import names
-from tyrex_pool.plan.pool import Platform
+from tyrex_pool.plan.declared_pool import Platform
 
 _NAMESPACE_VARIABLE = "POD_NAMESPACE"
 _NAME_VARIABLE = "POD_NAME"
@@ -83,7 +83,7 @@ async def _operate(args: argparse.Namespace, stop: asyncio.Event) -> int:
 
 async def _remove(args: argparse.Namespace, stop: asyncio.Event) -> int:
     from tyrex_pool.cluster.access import Cluster, ClusterError
-    from tyrex_pool.controller.removal import remove_pools
+    from tyrex_pool.controller.uninstall import remove_pools
 
     try:
         async with await Cluster.connect() as cluster:

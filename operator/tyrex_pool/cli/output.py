@@ -1,14 +1,14 @@
 """What the commands print: JSON, tables, errors, and nothing that could steer a terminal."""
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tyrex_pool.model.errors import TyrexError
+from tyrex_pool.model.text import printable
 from tyrex_pool.model.wire import encode_json
 
 PROGRAM = "tyrex-pool"
@@ -20,22 +20,9 @@ RETRIES = {
 }
 
 
-class BadInput(Exception):  # noqa: N818 - it is the user's error
-    """The command line asks for something that cannot be done; the message says what to write instead."""
-
-
 def program() -> str:
     """The command as it was called: kubectl runs `kubectl-tyrex` for `kubectl tyrex`."""
     return "kubectl tyrex" if Path(sys.argv[0]).stem == "kubectl-tyrex" else PROGRAM
-
-
-@contextlib.contextmanager
-def operator_extra() -> Iterator[None]:
-    """Around imports that come with the extra `operator`: raises BadInput when they are not installed."""
-    try:
-        yield
-    except ModuleNotFoundError as exc:
-        raise BadInput(f"a cluster needs more packages: pip install 'tyrex-pool[operator]' ({exc})") from exc
 
 
 def json_text(value: Any, *, pretty: bool | None = None) -> str:
@@ -71,12 +58,3 @@ def table(rows: Sequence[Sequence[object]]) -> str:
 def line(text: str | None) -> str | None:
     """`text` on one line, as a cell of a table wants it."""
     return None if text is None else " ".join(text.split())
-
-
-def printable(text: str) -> str:
-    """`text` with control characters (but newline and tab) and lone surrogates escaped: guests write it."""
-    return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
-
-
-def _escape(char: str) -> str:
-    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else ascii(char)[1:-1]

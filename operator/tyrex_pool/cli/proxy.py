@@ -11,22 +11,22 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tyrex_pool.cli.hosting import EVERYWHERE, Main, add_address, address, announce, log, read_manifest
-from tyrex_pool.cli.hosting import run as host
-from tyrex_pool.cli.observing import add_observing, api_of
-from tyrex_pool.cli.output import BadInput, operator_extra
-from tyrex_pool.cli.workers import MOST, supervise
 from tyrex_pool.dispatch.strategies import STRATEGIES, begin, make
+from tyrex_pool.hosting.errors import BadInput, operator_extra
+from tyrex_pool.hosting.hosting import EVERYWHERE, Main, add_address, address, announce, log, read_manifest
+from tyrex_pool.hosting.hosting import run as host
+from tyrex_pool.hosting.telemetry import add_observing, api_of
+from tyrex_pool.hosting.workers.group import MOST, supervise
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.plan.refusals import refuse_weaker
+from tyrex_pool.model.supported import require_supported
 from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.definition import Definition
-from tyrex_pool.server.discovery import Endpoint, StaticList
-from tyrex_pool.server.metrics import UpstreamMetrics
-from tyrex_pool.server.remote import RemotePool
+from tyrex_pool.server.remote.definition import Definition
+from tyrex_pool.server.remote.discovery import Endpoint, StaticList
+from tyrex_pool.server.remote.remote_pool import RemotePool
 from tyrex_pool.server.service import Service
+from tyrex_pool.server.telemetry.metrics import UpstreamMetrics
 
 _FIRST_LOOK = 3.0
 """Seconds that the start line waits for the runtimes' first answers."""
@@ -114,7 +114,7 @@ def _defined(args: argparse.Namespace, size: int) -> tuple[str, Definition]:
     if args.file is not None:
         manifest, sources = read_manifest(args.file)
         name, spec = manifest.name, manifest.spec
-        refuse_weaker(spec)
+        require_supported(spec)
     chosen = make(args.strategy, random.Random()) if args.strategy is not None else strategy_of(spec.strategy, sources)
     return name, Definition(msgspec.structs.replace(spec, size=size), chosen)
 
@@ -129,8 +129,8 @@ async def _serve_followed(args: argparse.Namespace, front: Front, stop: asyncio.
     with operator_extra():
         from tyrex_pool.cluster.access import Cluster, ClusterUnavailable
         from tyrex_pool.cluster.watch import current
-        from tyrex_pool.server.follow import Follower
-        from tyrex_pool.server.slices import EndpointSlices
+        from tyrex_pool.server.remote.endpoint_slices import EndpointSlices
+        from tyrex_pool.server.remote.follower import Follower
     try:
         cluster = await Cluster.connect()
     except ClusterUnavailable as error:

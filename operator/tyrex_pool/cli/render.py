@@ -3,13 +3,13 @@
 import argparse
 import sys
 
-from tyrex_pool.cli.hosting import read_manifest
 from tyrex_pool.cli.output import json_text
+from tyrex_pool.hosting.hosting import read_manifest
 from tyrex_pool.model import names
+from tyrex_pool.model.supported import require_supported
 from tyrex_pool.model.yaml_text import dump_documents
 from tyrex_pool.plan.children import desired
-from tyrex_pool.plan.pool import Platform, Pool
-from tyrex_pool.plan.refusals import refuse_weaker
+from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
 from tyrex_pool.resources import image
 
 
@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     manifest, _ = read_manifest(args.file)
-    refuse_weaker(manifest.spec)
-    pool = Pool(manifest.name, manifest.namespace, None, manifest.spec, manifest.config_maps)
+    require_supported(manifest.spec)
+    pool = DeclaredPool(manifest.name, manifest.namespace, None, manifest.spec, manifest.config_maps)
     items = [item for item in desired(pool, Platform(args.runtime_image, args.proxy_image)).values() if item]
     if args.json:
         print(json_text({"apiVersion": "v1", "kind": "List", "items": items}))

@@ -9,17 +9,17 @@ from functools import partial
 from pathlib import Path
 from shlex import quote
 
-from tyrex_pool.cli.hosting import LOOPBACK, add_address, address, announce, log, progress, read_manifest
-from tyrex_pool.cli.hosting import run as host
-from tyrex_pool.cli.observing import add_observing, api_of
 from tyrex_pool.client import AsyncClient
+from tyrex_pool.hosting.hosting import LOOPBACK, add_address, address, announce, log, progress, read_manifest
+from tyrex_pool.hosting.hosting import run as host
+from tyrex_pool.hosting.telemetry import add_observing, api_of
 from tyrex_pool.model.errors import NoRuntime, TyrexError
-from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.runtime.isolate_pool import IsolatePool
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.metrics import IsolateMetrics
 from tyrex_pool.server.service import Service
 from tyrex_pool.server.stream import Stream
+from tyrex_pool.server.telemetry.metrics import IsolateMetrics
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,15 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     manifest, sources = read_manifest(args.file)
 
-    def make() -> Pool:
-        return Pool(manifest.name, manifest.spec, sources)
+    def make() -> IsolatePool:
+        return IsolatePool(manifest.name, manifest.spec, sources)
 
     return host(lambda stop: serve_pool("serve", make, args, stop, flexible=True))
 
 
 async def serve_pool(
     server: str,
-    make: Callable[[], Pool],
+    make: Callable[[], IsolatePool],
     args: argparse.Namespace,
     stop: asyncio.Event,
     flexible: bool,
@@ -65,7 +65,12 @@ async def serve_pool(
 
 
 async def _serve(
-    pool: Pool, api: Api, args: argparse.Namespace, stop: asyncio.Event, flexible: bool, drain: Callable[[], float]
+    pool: IsolatePool,
+    api: Api,
+    args: argparse.Namespace,
+    stop: asyncio.Event,
+    flexible: bool,
+    drain: Callable[[], float],
 ) -> int:
     service = await Service.open(api, Admin(pool, api.metrics), address(args, flexible), partial(Stream, api))
     try:
@@ -84,7 +89,7 @@ async def _serve(
         await service.close()
 
 
-async def _show_start(pool: Pool, stop: asyncio.Event) -> bool:
+async def _show_start(pool: IsolatePool, stop: asyncio.Event) -> bool:
     """Show how many runtimes are up until all are, or one cannot start; returns whether the pool is ready."""
     stopping = asyncio.ensure_future(stop.wait())
     waiting = asyncio.ensure_future(pool.wait_ready())

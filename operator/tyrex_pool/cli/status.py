@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tyrex_pool.cli import resources, target
-from tyrex_pool.cli.output import BadInput, json_text, line, table
+from tyrex_pool.cli.output import json_text, line, table
+from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import TyrexError
 

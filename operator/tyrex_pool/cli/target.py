@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tyrex_pool.cli.output import BadInput, program
+from tyrex_pool.cli.output import program
 from tyrex_pool.client import Client
+from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest
 from tyrex_pool.plan.status import READY, condition

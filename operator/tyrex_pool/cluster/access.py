@@ -21,7 +21,7 @@ from kubernetes.aio import config
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
-from tyrex_pool.cluster.kinds import BY_NAME, Kind
+from tyrex_pool.model.kinds import BY_NAME, Kind
 
 Object = dict[str, Any]
 

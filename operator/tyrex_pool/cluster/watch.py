@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from tyrex_pool.cluster.access import Cluster, ClusterError, Gone, Object, selectors
-from tyrex_pool.cluster.kinds import Kind
+from tyrex_pool.model.kinds import Kind
 
 _SERVER_TIMEOUT: Final = 240
 """Seconds after which the API server ends a watch, which then goes on where it was."""

@@ -4,12 +4,12 @@ import logging
 from collections.abc import Mapping
 
 from tyrex_pool.cluster.access import Cluster, ClusterError, Conflict, Object
-from tyrex_pool.cluster.kinds import BY_NAME
 from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
+from tyrex_pool.model.kinds import BY_NAME
+from tyrex_pool.plan.declared_pool import Manifest, Ref
 from tyrex_pool.plan.diff import Action, Delete, diff
-from tyrex_pool.plan.pool import Manifest, Ref
 from tyrex_pool.plan.status import Reason
 
 _INVALID = 422

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import uuid4
 
 from tyrex_pool.cluster.access import Cluster, ClusterError
-from tyrex_pool.cluster.kinds import EVENT
 from tyrex_pool.model import names
+from tyrex_pool.model.kinds import EVENT
 from tyrex_pool.plan.status import READY, condition
 
 Object = dict[str, Any]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from tyrex_pool.cluster.access import Cluster, ClusterError, Conflict, Object
-from tyrex_pool.cluster.kinds import LEASE
+from tyrex_pool.model.kinds import LEASE
 
 DURATION = 12.0
 """Seconds after which a leader that says nothing is taken to be dead."""

@@ -18,7 +18,7 @@ RESULTS: Final = ("done", "waiting", "conflict", "error", "defect")
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Metrics:
+class OperatorMetrics:
     """`store` tells which pools there are; `queued` how many of them wait for a look."""
 
     def __init__(self, store: Store) -> None:
@@ -51,7 +51,7 @@ class Metrics:
 class Health:
     """Alive while standing by, and as long as the last finished resync is younger than `limit` seconds."""
 
-    def __init__(self, metrics: Metrics, limit: float, clock: Callable[[], float] = time) -> None:
+    def __init__(self, metrics: OperatorMetrics, limit: float, clock: Callable[[], float] = time) -> None:
         self._metrics = metrics
         self._limit = limit
         self._clock = clock
@@ -74,7 +74,7 @@ class Health:
         return None
 
 
-async def serve(health: Health, metrics: Metrics, host: str, port: int) -> web.AppRunner:
+async def serve(health: Health, metrics: OperatorMetrics, host: str, port: int) -> web.AppRunner:
     """Listen on the admin port. Raises OSError when it cannot be had; end with `cleanup`."""
 
     async def healthy(request: web.Request) -> web.Response:

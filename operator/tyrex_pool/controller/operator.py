@@ -12,7 +12,6 @@ from typing import Any, cast
 import kopf
 
 from tyrex_pool.cluster.access import Cluster, ClusterError, Conflict
-from tyrex_pool.cluster.kinds import TYREX_POOL
 from tyrex_pool.controller import metrics as measured
 from tyrex_pool.controller.leader import Lease, lead
 from tyrex_pool.controller.proxies import HttpAsks
@@ -21,7 +20,8 @@ from tyrex_pool.controller.reconcile import Reconciler
 from tyrex_pool.controller.store import Store
 from tyrex_pool.controller.watches import Watches, resync, wait_for_kind
 from tyrex_pool.model import names
-from tyrex_pool.plan.pool import Platform
+from tyrex_pool.model.kinds import TYREX_POOL
+from tyrex_pool.plan.declared_pool import Platform
 
 WORKERS = 8
 _SLOWEST_RETRY = 60.0
@@ -51,7 +51,7 @@ class Settings:
 async def operate(settings: Settings, stop: asyncio.Event) -> None:
     """Run until `stop`. Raises ClusterError, LeaseLostError, OSError (admin port): the process should end then."""
     store = Store()
-    metrics = measured.Metrics(store)
+    metrics = measured.OperatorMetrics(store)
     health = measured.Health(metrics, _MISSED * settings.resync)
     admin = await measured.serve(health, metrics, settings.host, settings.admin_port)
     try:
@@ -90,7 +90,7 @@ class _Work:
         settings: Settings,
         cluster: Cluster,
         store: Store,
-        metrics: measured.Metrics,
+        metrics: measured.OperatorMetrics,
         health: measured.Health,
         stop: asyncio.Event,
     ) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from tyrex_pool.cluster.access import Cluster, NotFound, Object
-from tyrex_pool.cluster.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE
 from tyrex_pool.controller import events
 from tyrex_pool.controller.apply import Applier, RefusedError
 from tyrex_pool.controller.finalize import Finalizer
@@ -17,12 +16,13 @@ from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store, ref_to
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec
+from tyrex_pool.model.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.model.supported import require_supported
 from tyrex_pool.plan.children import desired
+from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
 from tyrex_pool.plan.deno_flags import deno_flags
 from tyrex_pool.plan.observation import Observation, Rollout, trouble
-from tyrex_pool.plan.pool import Platform, Pool
-from tyrex_pool.plan.refusals import refuse_weaker
 from tyrex_pool.plan.status import PARKED, READY, Reason, Subject, condition, decide
 
 SOON = 0.5
@@ -74,10 +74,10 @@ class Reconciler:
         paused = raw["metadata"].get("annotations", {}).get(names.ANNOTATION_PAUSED) == "true"
         try:
             parsed = PoolSpec.parse(raw.get("spec"))
-            refuse_weaker(parsed)
+            require_supported(parsed)
             spec = parsed
             uid = raw["metadata"]["uid"]
-            pool = Pool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec))
+            pool = DeclaredPool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec))
             if not paused:
                 await self._finalizer.ensure(raw)
                 await self._applier.apply(key, desired(pool, self._platform), uid)

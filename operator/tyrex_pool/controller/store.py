@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from tyrex_pool.cluster.kinds import Kind
 from tyrex_pool.controller.queue import Key
 from tyrex_pool.model import names
-from tyrex_pool.plan.pool import Ref
+from tyrex_pool.model.kinds import Kind
+from tyrex_pool.plan.declared_pool import Ref
 
 Object = dict[str, Any]
 

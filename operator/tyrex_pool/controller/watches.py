@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any
 
 from tyrex_pool.cluster.access import Cluster, ClusterError, NotFound
-from tyrex_pool.cluster.kinds import CHILDREN, CONFIG_MAP, TYREX_POOL, Kind
 from tyrex_pool.cluster.watch import What, changes
 from tyrex_pool.controller.queue import Key, WorkQueue
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
+from tyrex_pool.model.kinds import CHILDREN, CONFIG_MAP, TYREX_POOL, Kind
 
 _JITTER = 0.2
 _KIND_LOOK = 3.0

@@ -17,13 +17,13 @@ from typing import cast
 
 from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.deadlines import Deadlines
-from tyrex_pool.dispatch.strategies import Runtime, Strategy, follow, moves
+from tyrex_pool.dispatch.strategies import Runtime, Strategy, follow, may_overflow
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Slot, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded
 
-AHEAD = 0.005
+STAGED_SECONDS = 0.005
 """Seconds of work, as evals usually take, that may be staged: so little that leases of it do not end."""
-_PACE_WEIGHT = 0.1
+_MEAN_WEIGHT = 0.1
 _Select = Callable[[Sequence[Slot], str | None], Slot | None]
 
 
@@ -70,7 +70,7 @@ class Balancer:
             slot = self._select(tuple(other for other in self.ready if other is not avoid), ticket.key)
         if slot is None:
             raise NoRuntime("the strategy chose no runtime")
-        if slot.ahead is not None and slot.own >= slot.capacity + slot.queue:
+        if slot.stage_limit is not None and slot.own >= slot.capacity + slot.queue:
             slot = self._elsewhere(ticket.key, slot)
         ticket.slot = slot
         ticket.state = WAITING
@@ -81,7 +81,7 @@ class Balancer:
 
     def _elsewhere(self, key: str | None, full: Slot) -> Slot:
         """Another choice when the first is full, for strategies that do not tie an eval to one runtime."""
-        if not moves(self._strategy, key):
+        if not may_overflow(self._strategy, key):
             raise Overloaded(f"the queue of runtime {full.name} is full ({full.queue} evals)")
         room = [slot for slot in self.ready if not _full(slot)]
         if not room:
@@ -93,13 +93,13 @@ class Balancer:
         source = slot.returned or slot.waiting
         if not source:
             return None
-        if slot.ahead is None or len(slot.running) < slot.capacity:
+        if slot.stage_limit is None or len(slot.running) < slot.capacity:
             ticket, _ = source.popitem(last=False)
             ticket.state = RUNNING
             ticket.started = now
             slot.running[ticket] = None
             return ticket
-        if len(slot.staged) < slot.ahead and (len(slot.staged) + 1) * slot.pace <= AHEAD:
+        if len(slot.staged) < slot.stage_limit and (len(slot.staged) + 1) * slot.mean_run_seconds <= STAGED_SECONDS:
             ticket, _ = source.popitem(last=False)
             ticket.state = STAGED
             slot.staged.append(ticket)
@@ -110,7 +110,7 @@ class Balancer:
         """The runtime answered `ticket`; what is staged behind it runs now."""
         slot = self._leave(ticket)
         ticket.finished = now
-        slot.pace += (now - ticket.started - slot.pace) * _PACE_WEIGHT
+        slot.mean_run_seconds += (now - ticket.started - slot.mean_run_seconds) * _MEAN_WEIGHT
         if slot.staged:
             self._promote(slot, now)
 
@@ -125,7 +125,9 @@ class Balancer:
             ticket.state = WAITING
             ticket.started = 0.0
             slot.returned[ticket] = None
-        slot.pace = max(slot.pace, 2 * AHEAD)  # staging did not pay: not again before some fast evals
+        slot.mean_run_seconds = max(
+            slot.mean_run_seconds, 2 * STAGED_SECONDS
+        )  # staging did not pay: not again before some fast evals
         self._promote(slot, now)
 
     def cancel(self, ticket: Ticket) -> None:
@@ -160,7 +162,7 @@ class Balancer:
                 back.append(ticket)
         slot.staged.clear()
         slot.returned = OrderedDict.fromkeys(sorted(back, key=lambda ticket: ticket.arrived))
-        slot.pace = 0.0
+        slot.mean_run_seconds = 0.0
         return lost
 
     def evict(self, slot: Slot) -> list[Ticket]:
@@ -210,4 +212,4 @@ class Balancer:
 
 def _full(slot: Slot) -> bool:
     """Whether `slot` takes no more; one that keeps its own queue says so itself."""
-    return slot.ahead is not None and slot.own >= slot.capacity + slot.queue
+    return slot.stage_limit is not None and slot.own >= slot.capacity + slot.queue

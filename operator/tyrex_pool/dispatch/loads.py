@@ -41,7 +41,7 @@ class Index(Protocol):
     @property
     def runtimes(self) -> Sequence[Loaded]: ...
 
-    def fell(self, position: int) -> None:
+    def load_fell(self, position: int) -> None:
         """The runtime there may have less to do, or another capacity."""
         ...
 
@@ -58,7 +58,7 @@ def watch(index: Index, runtimes: Sequence[Telling]) -> None:
     """From now on `runtimes`, over which `index` was made just now, tell it of their loads, and nobody else."""
     for position, runtime in enumerate(runtimes):
         runtime.position = position
-        runtime.watch = index.fell
+        runtime.watch = index.load_fell
 
 
 def _all(count: int) -> int:
@@ -81,7 +81,7 @@ class Free:
         self._busy = [False] * self._size
         """False: its bit is set, it may be free."""
 
-    def fell(self, position: int) -> None:
+    def load_fell(self, position: int) -> None:
         if self._busy[position]:
             runtime = self.runtimes[position]
             if runtime.in_flight + runtime.queued < runtime.capacity:
@@ -114,7 +114,7 @@ class Least:
         """Who has how much to do at least; `_least` is the lowest that somebody has."""
         self._least = 0
 
-    def fell(self, position: int) -> None:
+    def load_fell(self, position: int) -> None:
         old = self._loads[position]
         if old:
             runtime = self.runtimes[position]
@@ -160,7 +160,7 @@ class Lot:
         self._inside = list(range(len(runtimes)))
         self._place: list[int | None] = list(self._inside)
 
-    def fell(self, position: int) -> None:
+    def load_fell(self, position: int) -> None:
         if self._place[position] is None:
             runtime = self.runtimes[position]
             if runtime.in_flight + runtime.queued < runtime.capacity:

@@ -234,7 +234,7 @@ def make(type_name: str, chance: random.Random) -> BuiltIn:
     return build(chance)
 
 
-def moves(strategy: Strategy, key: str | None) -> bool:
+def may_overflow(strategy: Strategy, key: str | None) -> bool:
     """Whether an eval may go to another runtime when the chosen one is full: not where the choice itself matters."""
     return isinstance(strategy, RoundRobin | Random | LeastLoaded) or (isinstance(strategy, Hash) and key is None)
 

@@ -15,7 +15,7 @@ from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import ConversionError, InvalidRequest, TyrexError
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, decode_json, encode_json
-from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.runtime.isolate_pool import IsolatePool
 from tyrex_pool.runtime.sources import Sources
 
 Work = TypeVar("Work", EvalRequest, CallRequest)
@@ -57,10 +57,10 @@ class LocalPool:
             raw.setdefault("mainModule", {})["inline"] = inline
         self._spec = PoolSpec.parse(raw | spec)
         self._name = name
-        self._pool: Pool | None = None
+        self._pool: IsolatePool | None = None
 
     async def __aenter__(self) -> Self:
-        pool = Pool(self._name, self._spec, Sources(Path.cwd(), {}), self._strategy)
+        pool = IsolatePool(self._name, self._spec, Sources(Path.cwd(), {}), self._strategy)
         self._loop = asyncio.get_running_loop()
         try:
             pool.start()
@@ -102,7 +102,7 @@ class LocalPool:
         """Which runtime would serve `key` now, and why."""
         return self._open().explain(key)
 
-    def _open(self) -> Pool:
+    def _open(self) -> IsolatePool:
         if self._pool is None:
             raise RuntimeError("the pool is not open: use `async with LocalPool(...) as pool:`")
         return self._pool
@@ -117,7 +117,7 @@ class LocalPool:
         now = monotonic()
         future: asyncio.Future[bytes] = self._loop.create_future()
         ticket = Ticket(work, key, now, now + seconds, _deliver)
-        ticket.waiter = future
+        ticket.reply_to = future
         pool.submit(ticket)
         try:
             payload = await future
@@ -140,7 +140,7 @@ def _checked(decode: Callable[[bytes], Work], members: dict[str, Any]) -> Work:
 
 
 def _deliver(ticket: Ticket, outcome: bytes | TyrexError) -> None:
-    future = ticket.waiter
+    future = ticket.reply_to
     if future.done():
         return
     if isinstance(outcome, TyrexError):

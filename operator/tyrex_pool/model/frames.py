@@ -5,7 +5,7 @@ It begins as HTTP/1.1 (`Upgrade: tyrex-stream`); after the 101 both sides send f
     length of the content (4 bytes, big-endian) | number (4 bytes) | content (MessagePack)
 
 To the server:    an Order with a new number; a number alone (length 0): nobody waits for that eval any more
-From the server:  an Answer with its order's number; the number 0 alone: the server is about to end, send no more
+From the server:  an RemoteAnswer with its order's number; the number 0 alone: the server is about to end, send no more
 
 Why not plain HTTP: docs/decisions/0006-a-stream-to-each-runtime.md.
 """
@@ -41,7 +41,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     body: bytes
 
 
-class Answer(msgspec.Struct, array_like=True, gc=False):
+class RemoteAnswer(msgspec.Struct, array_like=True, gc=False):
     """What came of an eval: `name` of the outcome, and what an HTTP answer says, `start` and `more` as whole header
     lines. `load` is how many evals the server has now; an `epoch` of 0 says that no runtime had this one."""
 
@@ -55,7 +55,7 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
 
 encode: Final = msgspec.msgpack.Encoder().encode
 decode_order: Final = msgspec.msgpack.Decoder(Order).decode
-decode_answer: Final = msgspec.msgpack.Decoder(Answer).decode
+decode_answer: Final = msgspec.msgpack.Decoder(RemoteAnswer).decode
 UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
 """What the two raise."""
 

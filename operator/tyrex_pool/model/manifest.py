@@ -6,9 +6,9 @@ from typing import Any, Final, Self
 
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec
-from tyrex_pool.model.refusals import one_of, quote
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.strict_yaml import load_documents
+from tyrex_pool.model.validation_errors import one_of, quote
 
 DEFAULT_NAMESPACE: Final = "default"
 

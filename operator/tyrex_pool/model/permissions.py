@@ -5,8 +5,8 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, field
 
 from tyrex_pool.model.errors import InvalidSpec
-from tyrex_pool.model.refusals import quote
 from tyrex_pool.model.schema import Schema
+from tyrex_pool.model.validation_errors import quote
 
 KINDS: Final = ("net", "read", "write", "env", "run", "ffi", "sys", "import")
 """In the order of the contract; each is a `--allow-<kind>` and a `--deny-<kind>` of Deno."""

@@ -9,7 +9,7 @@ from msgspec import inspect
 from tyrex_pool.model.durations import LONGEST, Seconds, parse_duration
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.quantities import Bytes, parse_quantity
-from tyrex_pool.model.refusals import explain, quote, struct_of
+from tyrex_pool.model.validation_errors import explain, quote, struct_of
 
 T = TypeVar("T")
 

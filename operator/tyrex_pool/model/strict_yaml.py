@@ -9,7 +9,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from tyrex_pool.model.errors import InvalidSpec
-from tyrex_pool.model.refusals import quote
+from tyrex_pool.model.validation_errors import quote
 
 _TAG = "tag:yaml.org,2002:"
 

@@ -12,7 +12,7 @@ import msgspec
 
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import ABSENT, ERRORS, Fault, InvalidRequest, TyrexError
-from tyrex_pool.model.refusals import explain
+from tyrex_pool.model.validation_errors import explain
 
 R = TypeVar("R", bound=msgspec.Struct)
 

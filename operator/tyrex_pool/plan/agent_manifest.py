@@ -6,9 +6,9 @@ from tyrex_pool.model import names
 from tyrex_pool.model.durations import LONGEST
 from tyrex_pool.model.schema import unconvert
 from tyrex_pool.model.yaml_text import dump_documents
+from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.metadata import digest
 from tyrex_pool.plan.module_files import module_files
-from tyrex_pool.plan.pool import Manifest, Platform, Pool
 
 _READ: Final = ("permissions", "mainModule", "isolation", "concurrency", "queue", "timeouts", "limits", "recycle")
 """Fields of a spec that an agent needs; the others concern proxies and pods."""
@@ -17,7 +17,7 @@ _ROLLING: Final = ("permissions", "mainModule", "isolation", "concurrency", "lim
 """Fields that a runtime reads once: their change is a new pod."""
 
 
-def agent_manifest(pool: Pool, platform: Platform) -> str:
+def agent_manifest(pool: DeclaredPool, platform: Platform) -> str:
     """A stream of YAML documents for `Manifest.load`. Raises InvalidSpec when a file of the main module is missing.
 
     `timeouts.maxEval` and `queue` are followed live by the proxies, which say so with each eval: an agent must not
@@ -31,14 +31,14 @@ def agent_manifest(pool: Pool, platform: Platform) -> str:
     return dump_documents([document, *_files(pool)])
 
 
-def spec_hash(pool: Pool, platform: Platform) -> str:
+def spec_hash(pool: DeclaredPool, platform: Platform) -> str:
     """Changes with whatever a runtime has to be started anew for. Raises InvalidSpec as `agent_manifest` does."""
     raw = unconvert(pool.spec)
     image = pool.spec.runtime.image or platform.runtime_image
     return digest({name: raw.get(name) for name in _ROLLING}, _files(pool), image)
 
 
-def _files(pool: Pool) -> list[Manifest]:
+def _files(pool: DeclaredPool) -> list[Manifest]:
     """The ConfigMap of the main module, if it is in one."""
     module = pool.spec.main_module
     if module is None or module.config_map is None:
@@ -47,6 +47,6 @@ def _files(pool: Pool) -> list[Manifest]:
     return [_document(pool, "v1", "ConfigMap", module.config_map.name, data=data)]
 
 
-def _document(pool: Pool, api_version: str, kind: str, name: str, **body: Any) -> Manifest:
+def _document(pool: DeclaredPool, api_version: str, kind: str, name: str, **body: Any) -> Manifest:
     metadata = {"name": name, "namespace": pool.namespace}
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **body}

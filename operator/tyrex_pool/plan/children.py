@@ -13,8 +13,8 @@ from tyrex_pool.plan import (
     runtime_deployment,
     services,
 )
+from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform, Ref
 from tyrex_pool.plan.metadata import digest, labels, owners
-from tyrex_pool.plan.pool import Manifest, Platform, Pool, Ref
 
 
 class Child(NamedTuple):
@@ -23,7 +23,7 @@ class Child(NamedTuple):
     api_version: str
     kind: str
     component: str
-    build: Callable[[Pool, Platform], Manifest | None]
+    build: Callable[[DeclaredPool, Platform], Manifest | None]
     has_own_name: bool = False
     """It is called as the pool is, not after its component."""
 
@@ -55,7 +55,7 @@ CHILDREN: Final = (
 Desired = Mapping[Ref, Manifest | None]
 
 
-def desired(pool: Pool, platform: Platform) -> Desired:
+def desired(pool: DeclaredPool, platform: Platform) -> Desired:
     """Every child, None for one that should not be there. Raises InvalidSpec when the main module is incomplete."""
     return {child.ref(pool.name): _whole(child, pool, platform) for child in CHILDREN}
 
@@ -65,7 +65,7 @@ def gone(name: str) -> dict[Ref, None]:
     return {child.ref(name): None for child in CHILDREN}
 
 
-def _whole(child: Child, pool: Pool, platform: Platform) -> Manifest | None:
+def _whole(child: Child, pool: DeclaredPool, platform: Platform) -> Manifest | None:
     body = child.build(pool, platform)
     if body is None:
         return None

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tyrex_pool.plan.declared_pool import Manifest, Ref
 from tyrex_pool.plan.difference import difference
-from tyrex_pool.plan.pool import Manifest, Ref
 
 
 @dataclass(frozen=True, slots=True)

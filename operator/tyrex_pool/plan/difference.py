@@ -7,7 +7,7 @@ But a list without keys and a selector are one value each, which is ours as a wh
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tyrex_pool.model.refusals import quote
+from tyrex_pool.model.validation_errors import quote
 from tyrex_pool.plan.amounts import same_amount
 
 _NAMED: Final = ("name",)

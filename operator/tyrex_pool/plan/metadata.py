@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from tyrex_pool.model import names
-from tyrex_pool.plan.pool import Manifest, Pool
+from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest
 
 _DIGITS: Final = 16
 
@@ -28,7 +28,7 @@ def selector(pool: str, component: str) -> dict[str, str]:
     return {names.LABEL_POOL: pool, names.LABEL_COMPONENT: component}
 
 
-def owners(pool: Pool) -> list[Manifest]:
+def owners(pool: DeclaredPool) -> list[Manifest]:
     """None for a pool that is in no cluster."""
     if pool.uid is None:
         return []

@@ -4,9 +4,9 @@ from typing import Final
 
 from tyrex_pool.model import names
 from tyrex_pool.model.permissions import ALL, Permissions
+from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.denials import granted
 from tyrex_pool.plan.metadata import selector
-from tyrex_pool.plan.pool import Manifest, Platform, Pool
 
 _CONNECTING: Final = ("net", "import", "run", "ffi")
 """The kinds of permission with any of which code can reach a network."""
@@ -14,13 +14,13 @@ _NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 _ANYWHERE: Final[Manifest] = {"namespaceSelector": {}}
 
 
-def proxies(pool: Pool, platform: Platform) -> Manifest:
+def proxies(pool: DeclaredPool, platform: Platform) -> Manifest:
     """Callers as `spec.access.from` says, and the operator, which asks them how they are."""
     callers = _ANYWHERE if pool.spec.access.from_ == "Cluster" else {"podSelector": {}}
     return _policy(pool, names.COMPONENT_PROXY, [callers, *_operator(platform)], types=["Ingress"])
 
 
-def runtimes(pool: Pool, platform: Platform) -> Manifest:
+def runtimes(pool: DeclaredPool, platform: Platform) -> Manifest:
     """Only this pool's own proxies: they are who enforces queue, deadlines and access."""
     own = [{"podSelector": {"matchLabels": selector(pool.name, names.COMPONENT_PROXY)}}]
     if connects(pool.spec.permissions):
@@ -42,7 +42,7 @@ def _grants(permissions: Permissions, kind: str) -> bool:
     return bool(granted(kind, permissions.allow.of(kind), denied))
 
 
-def _policy(pool: Pool, component: str, callers: list[Manifest], types: list[str]) -> Manifest:
+def _policy(pool: DeclaredPool, component: str, callers: list[Manifest], types: list[str]) -> Manifest:
     """`callers` reach the port for evals; whoever scrapes metrics may be anywhere."""
     return {
         "spec": {

@@ -5,9 +5,9 @@ from typing import Final
 
 from tyrex_pool.model import names
 from tyrex_pool.model.spec import Component
+from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.metadata import labels, selector
 from tyrex_pool.plan.overlay import laid_over
-from tyrex_pool.plan.pool import Manifest, Platform, Pool
 
 USER: Final = 65_532
 """`nonroot` of the common base images; both Containerfiles have it."""
@@ -35,7 +35,7 @@ class Workload:
     annotations: dict[str, str] = field(default_factory=dict)
 
 
-def deployment(pool: Pool, platform: Platform, workload: Workload) -> Manifest:
+def deployment(pool: DeclaredPool, platform: Platform, workload: Workload) -> Manifest:
     """A Deployment without its head."""
     metadata: Manifest = {"labels": labels(pool.name, workload.component)}
     if workload.annotations:

@@ -3,13 +3,13 @@
 from typing import Final
 
 from tyrex_pool.model import names
+from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.pods import Workload, deployment
-from tyrex_pool.plan.pool import Manifest, Platform, Pool
 
 RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}}
 
 
-def build(pool: Pool, platform: Platform) -> Manifest:
+def build(pool: DeclaredPool, platform: Platform) -> Manifest:
     """A proxy follows its pool by itself: only what its pods are made of is written down here."""
     workload = Workload(
         component=names.COMPONENT_PROXY,

@@ -3,17 +3,17 @@
 from typing import Final
 
 from tyrex_pool.model import names
-from tyrex_pool.plan.pool import Manifest, Platform, Pool
+from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 
 RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 
 
-def account(pool: Pool, platform: Platform) -> Manifest:
+def account(pool: DeclaredPool, platform: Platform) -> Manifest:
     """Only pods that ask for its token have it."""
     return {"automountServiceAccountToken": False}
 
 
-def role(pool: Pool, platform: Platform) -> Manifest:
+def role(pool: DeclaredPool, platform: Platform) -> Manifest:
     rules = [
         _rule(names.GROUP, names.PLURAL, "get", "list", "watch", name=pool.name),
         _rule("discovery.k8s.io", "endpointslices", "list", "watch"),
@@ -24,7 +24,7 @@ def role(pool: Pool, platform: Platform) -> Manifest:
     return {"rules": rules}
 
 
-def binding(pool: Pool, platform: Platform) -> Manifest:
+def binding(pool: DeclaredPool, platform: Platform) -> Manifest:
     name = names.component_name(pool.name, names.COMPONENT_PROXY)
     return {
         "roleRef": {"apiGroup": RBAC_GROUP, "kind": "Role", "name": name},

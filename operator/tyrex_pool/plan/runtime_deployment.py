@@ -5,8 +5,8 @@ from typing import Final
 from tyrex_pool.model import names
 from tyrex_pool.model.quantities import Bytes
 from tyrex_pool.plan.agent_manifest import spec_hash
+from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.pods import Workload, deployment
-from tyrex_pool.plan.pool import Manifest, Platform, Pool
 
 AGENT: Final = Bytes(128 << 20)
 """What an agent may take beside its isolates."""
@@ -16,7 +16,7 @@ ISOLATE: Final = Bytes(176 << 20)
 _CONFIG: Final = "config"
 
 
-def build(pool: Pool, platform: Platform) -> Manifest:
+def build(pool: DeclaredPool, platform: Platform) -> Manifest:
     """Raises InvalidSpec when a file of the main module is missing."""
     revision = spec_hash(pool, platform)
     workload = Workload(

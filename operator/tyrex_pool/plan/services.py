@@ -1,11 +1,11 @@
 """The Service that users call, and the headless one by which proxies find the runtimes."""
 
 from tyrex_pool.model import names
+from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.metadata import selector
-from tyrex_pool.plan.pool import Manifest, Platform, Pool
 
 
-def proxies(pool: Pool, platform: Platform) -> Manifest:
+def proxies(pool: DeclaredPool, platform: Platform) -> Manifest:
     return {
         "spec": {
             "type": "ClusterIP",
@@ -15,7 +15,7 @@ def proxies(pool: Pool, platform: Platform) -> Manifest:
     }
 
 
-def runtimes(pool: Pool, platform: Platform) -> Manifest:
+def runtimes(pool: DeclaredPool, platform: Platform) -> Manifest:
     """Its addresses are published before they are ready: proxies look at each runtime themselves."""
     return {
         "spec": {

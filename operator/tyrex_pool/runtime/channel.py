@@ -45,7 +45,7 @@ class Nonces:
 _PAIR = struct.Struct("<2I")
 
 
-class Limits(NamedTuple):
+class IsolateLimits(NamedTuple):
     """What the isolate enforces itself: evals at a time, bytes of a result, bytes of buffers outside the heap."""
 
     concurrency: int
@@ -53,7 +53,7 @@ class Limits(NamedTuple):
     buffers: int
 
 
-def hello(nonces: Nonces, log_token: str, limits: Limits) -> bytes:
+def hello(nonces: Nonces, log_token: str, limits: IsolateLimits) -> bytes:
     """The first line."""
     return _encode([nonces.tag, *nonces.secrets, log_token, *limits]) + b"\n"
 

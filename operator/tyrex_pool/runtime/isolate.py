@@ -15,8 +15,8 @@ from typing import Protocol
 
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.runtime import causes
-from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, Reply, hello, order
-from tyrex_pool.runtime.log import GuestLog
+from tyrex_pool.runtime.channel import IsolateLimits, Nonces, ProtocolError, Replies, Reply, hello, order
+from tyrex_pool.runtime.guest_log import GuestLog
 from tyrex_pool.runtime.process import Memory, Process
 from tyrex_pool.runtime.traces import Traces
 
@@ -33,7 +33,7 @@ _AT_START = 64 * _MEBI
 class Phase(Enum):
     STARTING = "Starting"
     READY = "Ready"
-    ENDING = "Ending"
+    ENDING = "EvalRecord"
     ENDED = "Ended"
 
 
@@ -44,7 +44,7 @@ class Launch:
     command: tuple[str, ...]
     directory: str
     environment: dict[str, str]
-    limits: Limits
+    limits: IsolateLimits
     startup: float
     heap: int
 
@@ -191,7 +191,7 @@ class Isolate:
         running = [ticket for ticket in self._tickets.values() if ticket.state is State.RUNNING]
         return running[0].id.decode() if len(running) == 1 else None
 
-    # Limits and the end
+    # IsolateLimits and the end
 
     def check_memory(self) -> None:
         """End the isolate if it holds more than its limit in resident memory."""

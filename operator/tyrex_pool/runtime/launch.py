@@ -14,9 +14,9 @@ from tyrex_pool.model.spec import ConfigMapModule, PoolSpec
 from tyrex_pool.plan.deno_flags import NO_NEEDS, ModuleNeeds, child_environment, deno_flags
 from tyrex_pool.plan.module_files import module_files
 from tyrex_pool.resources import guest_directory
-from tyrex_pool.runtime.channel import Limits
-from tyrex_pool.runtime.graph import cache_directories, module_needs
+from tyrex_pool.runtime.channel import IsolateLimits
 from tyrex_pool.runtime.isolate import Launch
+from tyrex_pool.runtime.module_graph import cache_directories, module_needs
 from tyrex_pool.runtime.sources import Sources
 
 
@@ -45,7 +45,7 @@ class Workspace:
             command=(binary, "run", *flags, str(entry)),
             directory=directory,
             environment=child_environment(os.environ) | {"DENO_DIR": str(cache)},
-            limits=Limits(spec.concurrency, int(spec.limits.result), int(spec.limits.heap)),
+            limits=IsolateLimits(spec.concurrency, int(spec.limits.result), int(spec.limits.heap)),
             startup=float(spec.timeouts.startup),
             heap=int(spec.limits.heap),
         )

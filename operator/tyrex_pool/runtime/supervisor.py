@@ -15,14 +15,14 @@ from typing import Any
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, WAITING, Slot, Ticket
 from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, NoRuntime, TyrexError
+from tyrex_pool.pool.dispatcher import Dispatcher, answer, too_late
+from tyrex_pool.pool.view import SERVING, SlotState
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import ProtocolError
-from tyrex_pool.runtime.dispatcher import Dispatcher, answer, too_late
 from tyrex_pool.runtime.isolate import LEASE, Isolate, Launch, Phase
-from tyrex_pool.runtime.nursery import Nursery
-from tyrex_pool.runtime.view import SERVING, SlotState
+from tyrex_pool.runtime.isolate_starter import IsolateStarter
 
-AHEAD = 16
+STAGE_LIMIT = 16
 """Evals that may lie in an isolate's pipe behind the running ones."""
 GRACE = 0.02
 """Seconds in which an isolate tells that it declined an eval whose lease has ended."""
@@ -32,7 +32,7 @@ _WATCH_IDLE = 0.1
 
 
 @dataclass(slots=True)
-class Seat:
+class LocalRuntime:
     """What stands behind a slot now."""
 
     slot: Slot
@@ -45,18 +45,18 @@ class Supervisor:
     """Keeps `slots` supplied with isolates. Call `start`, then wait for `changed`; end with `stop`."""
 
     def __init__(self, launch: Launch, balancer: Balancer, slots: list[Slot], loop: asyncio.AbstractEventLoop) -> None:
-        self.seats = [Seat(slot) for slot in slots]
+        self.runtimes = [LocalRuntime(slot) for slot in slots]
         self.dispatcher = Dispatcher(balancer, self, loop)
         self.changed: Callable[[], None] = lambda: None
         self.replacements: dict[str, int] = {}
         self.spares = {"hit": 0, "miss": 0}
         self.last_error: dict[str, Any] | None = None
-        for seat in self.seats:
-            seat.slot.behind = seat
-        self._by_isolate: dict[Isolate, Seat] = {}
+        for runtime in self.runtimes:
+            runtime.slot.owner = runtime
+        self._by_isolate: dict[Isolate, LocalRuntime] = {}
         self._balancer = balancer
         self._loop = loop
-        self._nursery = Nursery(launch, self, loop, self._fill)
+        self._starter = IsolateStarter(launch, self, loop, self._fill)
         self._dying: set[Isolate] = set()
         self._watch: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -72,7 +72,7 @@ class Supervisor:
         """Let what runs and waits end, for at most `drain` seconds, then end every isolate."""
         end = monotonic() + drain
         try:
-            while any(seat.slot.own for seat in self.seats) and monotonic() < end:
+            while any(runtime.slot.own for runtime in self.runtimes) and monotonic() < end:
                 await asyncio.sleep(_POLL)
         finally:
             self._end_all()
@@ -82,39 +82,39 @@ class Supervisor:
         self._stopping = True
         if self._watch is not None:
             self._watch.cancel()
-        self._nursery.close()
+        self._starter.close()
         for isolate in list(self._by_isolate):
             isolate.end(causes.STOPPED)
-        for seat in self.seats:
-            seat.state = SlotState.STOPPED
-            for ticket in self._balancer.evict(seat.slot):
+        for runtime in self.runtimes:
+            runtime.state = SlotState.STOPPED
+            for ticket in self._balancer.evict(runtime.slot):
                 answer(ticket, NoRuntime("the pool was stopped"))
         self._balancer.set_ready([])
         self.dispatcher.close()
 
     def _fill(self) -> None:
         """Have as many isolates started as are missing, one spare included (a parked pool needs none)."""
-        if self._stopping or not self.seats:
+        if self._stopping or not self.runtimes:
             return
-        self._nursery.provide(sum(seat.isolate is None for seat in self.seats) + 1)
-        if self._nursery.pausing:
-            self._give_up_empty_seats()
+        self._starter.provide(sum(runtime.isolate is None for runtime in self.runtimes) + 1)
+        if self._starter.pausing:
+            self._give_up_empty_runtimes()
 
-    def _give_up_empty_seats(self) -> None:
-        """While isolates do not start, seats without one do not serve."""
-        reason = self._nursery.failure or "it does not start"
+    def _give_up_empty_runtimes(self) -> None:
+        """While isolates do not start, runtimes without one do not serve."""
+        reason = self._starter.failure or "it does not start"
         self._note("startup", reason)
-        for seat in self.seats:
-            if seat.isolate is None:
-                seat.state = SlotState.FAILED
-                seat.reason = reason
-                for ticket in self._balancer.evict(seat.slot):
+        for runtime in self.runtimes:
+            if runtime.isolate is None:
+                runtime.state = SlotState.FAILED
+                runtime.reason = reason
+                for ticket in self._balancer.evict(runtime.slot):
                     answer(ticket, NoRuntime(f"the runtime does not start: {reason}"))
         self._update()
 
     def _update(self) -> None:
         """Tell the balancer and whoever waits which slots are ready."""
-        self._balancer.set_ready([seat.slot for seat in self.seats if seat.state in SERVING])
+        self._balancer.set_ready([runtime.slot for runtime in self.runtimes if runtime.state in SERVING])
         self.changed()
 
     def _note(self, name: str, detail: str) -> None:
@@ -127,25 +127,25 @@ class Supervisor:
     # What isolates tell
 
     def isolate_ready(self, isolate: Isolate) -> None:
-        self._nursery.grown(isolate)
+        self._starter.grown(isolate)
         self._seat_spares()
 
     def _seat_spares(self) -> None:
-        for seat in self.seats:
-            if seat.isolate is None and (isolate := self._nursery.take()) is not None:
-                self._seat(seat, isolate)
+        for runtime in self.runtimes:
+            if runtime.isolate is None and (isolate := self._starter.take()) is not None:
+                self._seat(runtime, isolate)
         self._update()
 
-    def _seat(self, seat: Seat, isolate: Isolate) -> None:
-        slot = seat.slot
+    def _seat(self, runtime: LocalRuntime, isolate: Isolate) -> None:
+        slot = runtime.slot
         slot.epoch = max(slot.epoch + 1, int(time.time() * 1000))
         isolate.slot = slot
         isolate.id_prefix = f"{slot.name}.{slot.epoch}.".encode()
         isolate.log.runtime = slot.name
-        seat.isolate = isolate
-        seat.state = SlotState.READY
-        seat.reason = None
-        self._by_isolate[isolate] = seat
+        runtime.isolate = isolate
+        runtime.state = SlotState.READY
+        runtime.reason = None
+        self._by_isolate[isolate] = runtime
         self.pump(slot)
 
     def isolate_replied(self, isolate: Isolate, ticket: Ticket, status: bytes, payload: bytes) -> None:
@@ -181,15 +181,15 @@ class Supervisor:
 
     def isolate_ended(self, isolate: Isolate, cause: causes.Cause) -> None:
         self._dying.add(isolate)
-        if self._nursery.lost(isolate, cause):
+        if self._starter.lost(isolate, cause):
             self._fill()
             return
         self.replacements[cause.kind] = self.replacements.get(cause.kind, 0) + 1
-        seat = self._by_isolate.pop(isolate)
-        self._nursery.judge(isolate, cause)
-        seat.isolate = None
-        seat.state = SlotState.REPLACING
-        lost = self._balancer.lose(seat.slot)
+        runtime = self._by_isolate.pop(isolate)
+        self._starter.judge(isolate, cause)
+        runtime.isolate = None
+        runtime.state = SlotState.REPLACING
+        lost = self._balancer.lose(runtime.slot)
         for ticket in lost:
             error = cause.error(alone=len(lost) == 1)
             if ticket.deliver is not None:
@@ -197,7 +197,7 @@ class Supervisor:
             ticket.finished = monotonic()
             answer(ticket, error)
         if not self._stopping:
-            self.spares["hit" if self._nursery.stocked else "miss"] += 1
+            self.spares["hit" if self._starter.stocked else "miss"] += 1
             self._seat_spares()
             self._fill()
 
@@ -207,8 +207,8 @@ class Supervisor:
     # The dispatcher's driver
 
     def pump(self, slot: Slot) -> None:
-        seat: Seat = slot.behind
-        isolate = seat.isolate
+        runtime: LocalRuntime = slot.owner
+        isolate = runtime.isolate
         if isolate is None or isolate.phase is not Phase.READY:
             return
         now = monotonic()
@@ -244,10 +244,10 @@ class Supervisor:
         self._flushing.clear()
 
     def overdue(self, ticket: Ticket) -> None:
-        seat: Seat | None = ticket.slot.behind if ticket.slot else None
-        if seat is None or seat.isolate is None:
+        runtime: LocalRuntime | None = ticket.slot.owner if ticket.slot else None
+        if runtime is None or runtime.isolate is None:
             return
-        seat.isolate.receive()  # what it did before the deadline is in the pipe: now nothing is uncertain
+        runtime.isolate.receive()  # what it did before the deadline is in the pipe: now nothing is uncertain
         now = monotonic()
         if ticket.state is DONE:
             return
@@ -258,7 +258,7 @@ class Supervisor:
             self._balancer.deadlines.add(ticket)
         elif ticket.state is RUNNING:
             late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
-            self._end_eval(ticket, EvalTimeout(late), seat.isolate, causes.DEADLINE)
+            self._end_eval(ticket, EvalTimeout(late), runtime.isolate, causes.DEADLINE)
         else:
             too_late(ticket, now)
 
@@ -266,10 +266,10 @@ class Supervisor:
 
     def _watch_memory(self) -> None:
         busy = False
-        for isolate, seat in list(self._by_isolate.items()):
-            busy = busy or bool(seat.slot.running)
+        for isolate, runtime in list(self._by_isolate.items()):
+            busy = busy or bool(runtime.slot.running)
             isolate.check_memory()
-        self._nursery.check_memory()
+        self._starter.check_memory()
         self._watch = self._loop.call_later(_WATCH_BUSY if busy else _WATCH_IDLE, self._watch_memory)
 
 

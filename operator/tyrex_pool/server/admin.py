@@ -6,10 +6,10 @@ from typing import Protocol
 
 from tyrex_pool.model import names
 from tyrex_pool.model.wire import encode_json
-from tyrex_pool.server.api import Backend
-from tyrex_pool.server.http import Connection, Routes
-from tyrex_pool.server.messages import Request, head
-from tyrex_pool.server.metrics import Metrics
+from tyrex_pool.server.api import Pool
+from tyrex_pool.server.http.connection import Connection, Routes
+from tyrex_pool.server.http.messages import Request, head
+from tyrex_pool.server.telemetry.metrics import Metrics
 
 BODY_LIMIT = 4096
 DRAINING = "the server is draining"
@@ -22,7 +22,7 @@ Readiness = tuple[bool, str | None]
 class Admin:
     """Handlers of the admin port; `routes` is what a listener wants."""
 
-    def __init__(self, backend: Backend, metrics: Metrics) -> None:
+    def __init__(self, backend: Pool, metrics: Metrics) -> None:
         self._backend = backend
         self._metrics = metrics
         self.draining = False
@@ -51,7 +51,7 @@ class Admin:
         connection.respond(*_metrics(self.metrics()))
 
 
-class Several(Protocol):
+class Workers(Protocol):
     """Processes that must be asked, which takes a while."""
 
     async def healthy(self) -> bool: ...
@@ -59,10 +59,10 @@ class Several(Protocol):
     async def metrics(self) -> bytes: ...
 
 
-class AdminOfSeveral:
+class GroupAdmin:
     """The same for several processes together."""
 
-    def __init__(self, processes: Several) -> None:
+    def __init__(self, processes: Workers) -> None:
         self._processes = processes
         self.routes: Routes = {
             names.PATH_HEALTH.encode(): {b"GET": lambda connection, _: _Later(connection, self._healthy)},

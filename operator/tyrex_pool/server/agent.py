@@ -3,10 +3,10 @@
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest
-from tyrex_pool.runtime.pool import Pool
+from tyrex_pool.runtime.isolate_pool import IsolatePool
 
 
-class AgentPool(Pool):
+class AgentPool(IsolatePool):
     """A backend for `Api` alone: it reads the request that a ticket came with.
 
     Queues follow a TyrexPool without a restart this way: a proxy that sees another length there than the one that
@@ -18,7 +18,7 @@ class AgentPool(Pool):
         told: bytes | None = ticket.request.head.queue
         if told is None:
             return super().submit(ticket)
-        slot = self.seats[0].slot
+        slot = self.runtimes[0].slot
         usual, slot.queue = slot.queue, _length(told)
         try:
             super().submit(ticket)

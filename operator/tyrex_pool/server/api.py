@@ -8,17 +8,17 @@ from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
-from tyrex_pool.model.frames import Answer
+from tyrex_pool.model.frames import RemoteAnswer
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
-from tyrex_pool.server.endings import ABANDONED, OK, Observer, ending
-from tyrex_pool.server.http import Connection, Pending, Routes
-from tyrex_pool.server.messages import Request, error_answer, head, trace_line
-from tyrex_pool.server.metrics import Metrics
+from tyrex_pool.server.http.connection import Connection, Pending, Routes
+from tyrex_pool.server.http.messages import Request, error_answer, head, trace_line
+from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK, Observer, ending
+from tyrex_pool.server.telemetry.metrics import Metrics
 
 
-class Backend(Protocol):
+class Pool(Protocol):
     """What serves evals: isolates of this process or other servers."""
 
     @property
@@ -36,7 +36,7 @@ class Backend(Protocol):
     def explain(self, key: str | None) -> dict[str, Any]: ...
 
 
-Outcome = bytes | TyrexError | Answer
+Outcome = bytes | TyrexError | RemoteAnswer
 """Of an eval: its result as JSON, an error, or what another server answered, whose `start` is all of its head."""
 Work = EvalRequest | CallRequest
 _JSON = (names.TYPE_JSON.encode(), b"")
@@ -86,7 +86,7 @@ class Api:
 
     def __init__(
         self,
-        backend: Backend,
+        backend: Pool,
         metrics: Metrics,
         begin: Callable[[bytes], bytes] | None = None,
         observers: Sequence[Observer] = (),
@@ -129,7 +129,7 @@ class Api:
         exchange = Exchange(work, key, request.arrived, request.arrived + seconds, self._bound_deliver)
         exchange.api = self
         exchange.request = request
-        exchange.waiter = connection
+        exchange.reply_to = connection
         if request.trace or self.traces:
             self.trace(exchange, request.trace)
         try:
@@ -161,12 +161,12 @@ class Api:
             observer.ended(told)
 
     def _deliver(self, ticket: Ticket, outcome: Outcome) -> None:
-        connection: Connection = ticket.waiter
+        connection: Connection = ticket.reply_to
         trace = trace_line(ticket.trace) if ticket.trace else b""
         if isinstance(outcome, bytes):
             connection.respond(_RESULT % (_label(ticket), trail(ticket), trace), b'{"result":%b}' % outcome)
             self.metrics.ended(OK, ticket)
-        elif isinstance(outcome, Answer):
+        elif isinstance(outcome, RemoteAnswer):
             connection.respond(outcome.start + trace, outcome.body)
             self.metrics.ended(outcome.name, ticket)
         else:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tyrex_pool.server.admin import BODY_LIMIT, Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.http import MakeStream, Routes
-from tyrex_pool.server.listener import Listener
+from tyrex_pool.server.http.connection import MakeStream, Routes
+from tyrex_pool.server.http.listener import Listener
 
 _POLL = 0.01
 

@@ -7,17 +7,17 @@ from typing import Any
 
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.errors import TyrexError
-from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Answer, Frames, Order, decode_order, encode
+from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Frames, Order, RemoteAnswer, decode_order, encode
 from tyrex_pool.server.api import JSON_HEAD, Api, trail
-from tyrex_pool.server.endings import OK
-from tyrex_pool.server.http import STALLED, Peer
-from tyrex_pool.server.messages import Head, Request, error_answer, mistake, too_large
-from tyrex_pool.server.outbox import Outbox, prepare
+from tyrex_pool.server.http.connection import STALLED, Peer
+from tyrex_pool.server.http.frame_writer import FrameWriter, prepare
+from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake, too_large
+from tyrex_pool.server.telemetry.eval_record import OK
 
 _FRAME_MORE = 1 << 17
 """Bytes that an order may have besides the body: more than the head of a request."""
 _HEADS, _LONGEST = 256, 256
-"""Heads, and bytes of what a caller can make long in one, that are kept for orders like it."""
+"""HeadCache, and bytes of what a caller can make long in one, that are kept for orders like it."""
 
 log = logging.getLogger("tyrex_pool")
 
@@ -35,7 +35,7 @@ class Stream(asyncio.Protocol):
         self._heads: dict[tuple[bytes, bytes, int | None], Head] = {}
         self._bound_deliver = self._deliver
         self._stalled: float | None = None
-        self._out = Outbox(transport, asyncio.get_running_loop())
+        self._out = FrameWriter(transport, asyncio.get_running_loop())
         peers.add(self)
         prepare(transport)
         transport.set_protocol(self)
@@ -95,7 +95,7 @@ class Stream(asyncio.Protocol):
         except TyrexError as error:
             return self._refuse(number, error)
         ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._bound_deliver)
-        ticket.waiter = number
+        ticket.reply_to = number
         ticket.request = request
         if order.trace or self._api.traces:
             self._api.trace(ticket, order.trace)
@@ -131,20 +131,20 @@ class Stream(asyncio.Protocol):
         else:
             start, body = error_answer(outcome)
             name, more = outcome.name, trail(ticket) if ticket.epoch else b""
-        number: int = ticket.waiter
+        number: int = ticket.reply_to
         self._tickets.pop(number, None)
-        answer = Answer(name, ticket.epoch, slot.own, start, more, body)
+        answer = RemoteAnswer(name, ticket.epoch, slot.own, start, more, body)
         self._out.add(number, encode(answer), at_once=not self._tickets)
         self._api.metrics.ended(name, ticket)
         if self._api.observers:
             self._api.tell(ticket, outcome)
 
     def _refuse(self, number: int, error: TyrexError) -> None:
-        """Answer an order that no runtime gets."""
+        """RemoteAnswer an order that no runtime gets."""
         self._tickets.pop(number, None)
         self._api.metrics.refused(error.name)
         start, body = error_answer(error)
-        self._out.add(number, encode(Answer(error.name, 0, 0, start, b"", body)))
+        self._out.add(number, encode(RemoteAnswer(error.name, 0, 0, start, b"", body)))
 
     # The end
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tyrex_pool.cli.agent import meant_for_us
-from tyrex_pool.cli.output import BadInput
+from tyrex_pool.hosting.errors import BadInput
 
 MANIFEST = """
 apiVersion: tyrex.dev/v1alpha1

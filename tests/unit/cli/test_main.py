@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 
 from tyrex_pool.cli.main import COMMANDS, guarded, main
-from tyrex_pool.cli.output import BadInput
+from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.model.errors import InvalidSpec, Overloaded
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tyrex_pool.cluster.access import Cluster
-from tyrex_pool.cluster.kinds import Kind
 from tyrex_pool.controller.finalize import LOOK, MARGIN, Finalizer
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
+from tyrex_pool.model.kinds import Kind
 
 ASKED = datetime(2026, 1, 1, tzinfo=UTC)
 DRAIN = 5

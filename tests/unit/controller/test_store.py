@@ -3,7 +3,7 @@ from typing import Any
 from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
-from tyrex_pool.plan.pool import Ref
+from tyrex_pool.plan.declared_pool import Ref
 
 KEY = Key("web", "p")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tyrex_pool.dispatch.balancer import AHEAD, Balancer
+from tyrex_pool.dispatch.balancer import STAGED_SECONDS, Balancer
 from tyrex_pool.dispatch.strategies import LeastLoaded, RoundRobin, Runtime
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded, StrategyError, TyrexError
@@ -14,8 +14,8 @@ from tyrex_pool.model.errors import NoRuntime, Overloaded, StrategyError, TyrexE
 class Scene:
     """A pool of one strategy, and its tickets by the letter that is their work."""
 
-    def __init__(self, size: int = 1, capacity: int = 1, queue: int = 9, ahead: int | None = 2) -> None:
-        self.slots = [Slot(f"r{index}", index, capacity, queue, ahead) for index in range(size)]
+    def __init__(self, size: int = 1, capacity: int = 1, queue: int = 9, stage_limit: int | None = 2) -> None:
+        self.slots = [Slot(f"r{index}", index, capacity, queue, stage_limit) for index in range(size)]
         self.balancer = Balancer(RoundRobin())
         self.balancer.set_ready(self.slots)
         self.tickets: dict[str, Ticket] = {}
@@ -109,22 +109,22 @@ def test_transcript(transcript: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("capacity", "queue", "ahead", "accepted"),
+    ("capacity", "queue", "stage_limit", "accepted"),
     [
         pytest.param(1, 0, 2, 1, id="no queue"),
         pytest.param(2, 3, 2, 5, id="capacity and queue"),
         pytest.param(2, 0, None, 99, id="a remote runtime knows its own queue"),
     ],
 )
-def test_overloaded(capacity: int, queue: int, ahead: int | None, accepted: int) -> None:
-    scene = Scene(1, capacity, queue, ahead)
+def test_overloaded(capacity: int, queue: int, stage_limit: int | None, accepted: int) -> None:
+    scene = Scene(1, capacity, queue, stage_limit)
     decisions = [scene.play(f"submit {number}") for number in range(99)]
     assert decisions == ["r0"] * accepted + ["overloaded"] * (99 - accepted)
     assert scene.slots[0].own == accepted
 
 
 def test_a_slot_with_its_own_queue_gets_all_at_once() -> None:
-    scene = Scene(ahead=None)
+    scene = Scene(stage_limit=None)
     assert [scene.play(event) for event, _ in QUEUED] == ["r0"] * 3
     assert [scene.play("take") for _ in range(4)] == ["RUNNING a", "RUNNING b", "RUNNING c", "-"]
 
@@ -139,8 +139,8 @@ def test_a_slot_with_its_own_queue_gets_all_at_once() -> None:
     ],
 )
 def test_what_a_strategy_sees(own: int, elsewhere: int, in_flight: int, queued: int) -> None:
-    slot = Slot("r0", 0, capacity=2, queue=9, ahead=2)
-    slot.elsewhere = elsewhere
+    slot = Slot("r0", 0, capacity=2, queue=9, stage_limit=2)
+    slot.foreign_load = elsewhere
     slot.changed(own)
     assert (slot.in_flight, slot.queued) == (in_flight, queued)
 
@@ -149,15 +149,15 @@ def test_pace_forgets() -> None:
     scene = Scene()
     for name in ("submit a", "take", "slow a"):
         scene.play(name)
-    assert scene.slots[0].pace > AHEAD
+    assert scene.slots[0].mean_run_seconds > STAGED_SECONDS
     for _ in range(60):
         for name in ("submit a", "take", "finish a"):
             scene.play(name)
-    assert scene.slots[0].pace < AHEAD
+    assert scene.slots[0].mean_run_seconds < STAGED_SECONDS
 
 
 def test_overdue_in_every_state() -> None:
-    scene = Scene(ahead=1)
+    scene = Scene(stage_limit=1)
     balancer, slot = scene.balancer, scene.slots[0]
     for name, deadline in (("runs", 3.0), ("staged", 2.0), ("waits", 1.0), ("later", 9.0)):
         balancer.submit(scene.ticket(name, deadline))

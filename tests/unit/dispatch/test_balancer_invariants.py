@@ -17,10 +17,13 @@ class Life(RuleBasedStateMachine):
     """`open`: tickets that were accepted and have not ended; `ended` has each at most once."""
 
     @initialize(
-        size=st.integers(1, 3), capacity=st.integers(1, 3), queue=st.integers(0, 6), ahead=st.none() | st.integers(0, 3)
+        size=st.integers(1, 3),
+        capacity=st.integers(1, 3),
+        queue=st.integers(0, 6),
+        stage_limit=st.none() | st.integers(0, 3),
     )
-    def start(self, size: int, capacity: int, queue: int, ahead: int | None) -> None:
-        self.slots = [Slot(str(index), index, capacity, queue, ahead) for index in range(size)]
+    def start(self, size: int, capacity: int, queue: int, stage_limit: int | None) -> None:
+        self.slots = [Slot(str(index), index, capacity, queue, stage_limit) for index in range(size)]
         self.balancer = Balancer(RoundRobin())
         self.balancer.set_ready(self.slots)
         self.now = 0.0
@@ -62,7 +65,7 @@ class Life(RuleBasedStateMachine):
         if ticket is not None and ticket.state is State.STAGED:
             assert slot.staged[-1] is ticket
             assert len(slot.staged) == staged + 1
-        free = slot.ahead is None or len(slot.running) < slot.capacity
+        free = slot.stage_limit is None or len(slot.running) < slot.capacity
         assert ticket is not None or not (line and free), "no place stays empty"
 
     @rule(choice=CHOICE, which=CHOICE, declines=st.booleans(), duration=st.floats(0.0, 0.05))
@@ -141,9 +144,9 @@ class Life(RuleBasedStateMachine):
             assert slot.own == own
             assert slot.in_flight + slot.queued == own
             assert slot.in_flight <= slot.capacity
-            if slot.ahead is not None:
+            if slot.stage_limit is not None:
                 assert len(slot.running) <= slot.capacity
-                assert len(slot.staged) <= slot.ahead
+                assert len(slot.staged) <= slot.stage_limit
                 assert own <= slot.capacity + slot.queue
             assert not slot.staged or len(slot.running) == slot.capacity, "staged with a free place"
 

@@ -69,7 +69,7 @@ class Loads(RuleBasedStateMachine):
     @rule(which=WHICH, elsewhere=st.integers(0, 4), capacity=st.integers(1, 3))
     def one_reports(self, which: int, elsewhere: int, capacity: int) -> None:
         slot = self.slots[which % len(self.slots)]
-        slot.elsewhere, slot.capacity = elsewhere, capacity
+        slot.foreign_load, slot.capacity = elsewhere, capacity
         slot.changed(0)
 
     @rule()
@@ -136,7 +136,7 @@ class LotLoads(RuleBasedStateMachine):
     @rule(which=WHICH, elsewhere=st.integers(0, 3), capacity=st.integers(1, 3))
     def report(self, which: int, elsewhere: int, capacity: int) -> None:
         slot = self.slots[which % len(self.slots)]
-        slot.elsewhere, slot.capacity = elsewhere, capacity
+        slot.foreign_load, slot.capacity = elsewhere, capacity
         slot.changed(0)
 
     @rule(seed=WHICH, count=st.sampled_from((1, 200)))

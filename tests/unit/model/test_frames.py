@@ -13,10 +13,10 @@ from tyrex_pool.model.frames import (
     GOODBYE,
     HEADER,
     UNREADABLE,
-    Answer,
     Content,
     Frames,
     Order,
+    RemoteAnswer,
     decode_answer,
     decode_order,
     encode,
@@ -99,7 +99,7 @@ def test_the_limit_changes_while_a_frame_comes(before: int, after: int, expected
 
 
 ORDER = Order(b"/v1/eval", b"", 5000, None, b"", b"{}")
-ANSWER = Answer("ok", 7, 2, b"S", b"M", b"B")
+ANSWER = RemoteAnswer("ok", 7, 2, b"S", b"M", b"B")
 ORDER_BYTES = b"\x96\xc4\x08/v1/eval\xc4\x00\xcd\x13\x88\xc0\xc4\x00\xc4\x02{}"
 ANSWER_BYTES = b"\x96\xa2ok\x07\x02\xc4\x01S\xc4\x01M\xc4\x01B"
 
@@ -150,7 +150,7 @@ def test_any_content_is_read_or_refused(content: bytes) -> None:
 
 def test_the_handshake_is_a_request_of_HTTP() -> None:
     assert handshake("web:80") == (
-        b"GET /v1/stream HTTP/1.1\r\nHost: web:80\r\nConnection: Upgrade\r\nUpgrade: tyrex-stream\r\n\r\n"
+        b"GET /internal/stream HTTP/1.1\r\nHost: web:80\r\nConnection: Upgrade\r\nUpgrade: tyrex-stream\r\n\r\n"
     )
     assert ACCEPTED.startswith(b"HTTP/1.1 101 ")
 
@@ -165,9 +165,9 @@ def test_the_handshake_is_a_request_of_HTTP() -> None:
         pytest.param(handshake("a") + frame(1, b"x"), False, id="more behind it"),
         pytest.param(handshake("a").replace(b"tyrex-stream", b"websocket"), False, id="another protocol"),
         pytest.param(handshake("a").replace(b"tyrex-stream", b"tyrex-stream-2"), False, id="a later protocol"),
-        pytest.param(handshake("a").replace(b"/v1/stream", b"/v1/pool"), False, id="another path"),
+        pytest.param(handshake("a").replace(b"/internal/stream", b"/v1/pool"), False, id="another path"),
         pytest.param(handshake("a").replace(b"GET", b"POST"), False, id="another method"),
-        pytest.param(b"GET /v1/stream HTTP/1.1\r\nHost: a\r\n\r\n", False, id="no upgrade"),
+        pytest.param(b"GET /internal/stream HTTP/1.1\r\nHost: a\r\n\r\n", False, id="no upgrade"),
         pytest.param(b"", False, id="nothing"),
     ],
 )

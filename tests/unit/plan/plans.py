@@ -5,7 +5,7 @@ from typing import Any
 
 from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.plan.pool import Platform, Pool
+from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(path.name.removesuffix(".pool.yaml") for path in GOLDEN.glob("*.pool.yaml"))
@@ -19,12 +19,12 @@ PLATFORM = Platform(
 )
 
 
-def golden_pool(name: str, uid: str | None = None) -> Pool:
+def golden_pool(name: str, uid: str | None = None) -> DeclaredPool:
     """The pool of `golden/NAME.pool.yaml`."""
     manifest = Manifest.load((GOLDEN / f"{name}.pool.yaml").read_text())
-    return Pool(manifest.name, manifest.namespace, uid, manifest.spec, manifest.config_maps)
+    return DeclaredPool(manifest.name, manifest.namespace, uid, manifest.spec, manifest.config_maps)
 
 
-def pool(name: str = "p", uid: str | None = "1", **spec: Any) -> Pool:
+def pool(name: str = "p", uid: str | None = "1", **spec: Any) -> DeclaredPool:
     """One with `spec` as it is on the wire."""
-    return Pool(name, "web", uid, PoolSpec.parse(spec))
+    return DeclaredPool(name, "web", uid, PoolSpec.parse(spec))

@@ -13,7 +13,7 @@ from tyrex_pool.model.durations import LONGEST
 from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.model.spec import MainModule, PoolSpec
 from tyrex_pool.plan.agent_manifest import agent_manifest, spec_hash
-from tyrex_pool.plan.pool import Platform, Pool
+from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
 from tyrex_pool.plan.runtime_deployment import build
 
 MODULE = {"mainModule": {"configMap": {"name": "src", "entrypoint": "main.ts"}}}
@@ -49,9 +49,14 @@ def test_an_agent_reads_its_pool(name: str) -> None:
 @given(SOURCE.filter(bool), st.dictionaries(st.from_regex(r"[-_a-z][-._a-z]{0,9}", fullmatch=True), SOURCE))
 def test_sources_travel_unchanged(inline: str, files: dict[str, str]) -> None:
     spec = msgspec.structs.replace(PoolSpec(), main_module=MainModule(inline=inline))
-    assert Manifest.load(agent_manifest(Pool("p", "web", None, spec), PLATFORM)).spec.main_module == spec.main_module
+    assert (
+        Manifest.load(agent_manifest(DeclaredPool("p", "web", None, spec), PLATFORM)).spec.main_module
+        == spec.main_module
+    )
     files = {**files, "main.ts": inline}
-    read = Manifest.load(agent_manifest(Pool("p", "web", None, PoolSpec.parse(MODULE), {"src": files}), PLATFORM))
+    read = Manifest.load(
+        agent_manifest(DeclaredPool("p", "web", None, PoolSpec.parse(MODULE), {"src": files}), PLATFORM)
+    )
     assert read.config_maps == {"src": files}
 
 
@@ -67,7 +72,7 @@ def test_the_longest_times_can_be_written() -> None:
 
 
 def hashed(platform: Platform = PLATFORM, files: dict[str, dict[str, str]] = FILES, **spec: Any) -> str:
-    return spec_hash(Pool("p", "web", "1", PoolSpec.parse({**MODULE, **spec}), files), platform)
+    return spec_hash(DeclaredPool("p", "web", "1", PoolSpec.parse({**MODULE, **spec}), files), platform)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.plan.plans import NAMES, PLATFORM, golden_pool, pool
-from tyrex_pool.cluster import kinds
-from tyrex_pool.model import names
+from tyrex_pool.model import kinds, names
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.plan.children import CHILDREN, desired, gone
 

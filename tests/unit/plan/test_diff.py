@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tests.unit.plan.plans import NAMES, PLATFORM, golden_pool, pool
 from tyrex_pool.model import names
 from tyrex_pool.plan.children import desired, gone
+from tyrex_pool.plan.declared_pool import Ref
 from tyrex_pool.plan.diff import Apply, Delete, diff
-from tyrex_pool.plan.pool import Ref
 
 ONE, OTHER = Ref("v1", "Service", "one"), Ref("v1", "Service", "other")
 ITEM: dict[str, Any] = {"metadata": {"name": "one"}, "spec": {"replicas": 3}}

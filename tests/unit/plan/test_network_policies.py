@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.plan.plans import PLATFORM, pool
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.plan.declared_pool import Platform
 from tyrex_pool.plan.network_policies import connects, proxies, runtimes
-from tyrex_pool.plan.pool import Platform
 
 ALL = ["*"]
 

@@ -8,8 +8,8 @@ import pytest
 from tests.unit.plan.plans import PLATFORM, pool
 from tyrex_pool.model.durations import LONGEST
 from tyrex_pool.plan import proxy_deployment, runtime_deployment
+from tyrex_pool.plan.declared_pool import Manifest, Platform
 from tyrex_pool.plan.pods import grace
-from tyrex_pool.plan.pool import Manifest, Platform
 
 
 def containers(**spec: Any) -> list[Manifest]:

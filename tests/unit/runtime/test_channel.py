@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from tests.unit.runtime.vectors import CHANNEL, rows
 from tyrex_pool.model.wire import decode_call, decode_eval, decode_json
-from tyrex_pool.runtime.channel import Limits, Nonces, ProtocolError, Replies, hello, order
+from tyrex_pool.runtime.channel import IsolateLimits, Nonces, ProtocolError, Replies, hello, order
 
 
 def test_hello() -> None:
     told = CHANNEL["hello"]
-    limits = Limits(told["concurrency"], told["resultLimit"], told["bufferLimit"])
+    limits = IsolateLimits(told["concurrency"], told["resultLimit"], told["bufferLimit"])
     nonces = Nonces()
     nonces.tag, nonces.secrets = told["tag"], tuple(told["secrets"])
     assert hello(nonces, told["logToken"], limits) == told["line"].encode()

@@ -11,10 +11,10 @@ from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import RoundRobin
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, NoRuntime, QueueTimeout, TyrexError
+from tyrex_pool.pool.view import SlotState
 from tyrex_pool.runtime.causes import Cause
 from tyrex_pool.runtime.isolate import Isolate, Launch, Phase
 from tyrex_pool.runtime.supervisor import Supervisor
-from tyrex_pool.runtime.view import SlotState
 
 
 class FakeIsolate:
@@ -50,7 +50,7 @@ class FakeIsolate:
         self.ended = cause
 
 
-class Scene:
+class ServerInfo:
     """One runtime of capacity 1 with evals that have run for a second, and are over their deadline now."""
 
     def __init__(self, tickets: int) -> None:
@@ -60,7 +60,7 @@ class Scene:
         self.supervisor = Supervisor(cast("Launch", None), self.balancer, [self.slot], asyncio.get_running_loop())
         self.isolate = FakeIsolate(self.supervisor)
         self.isolate.slot = self.slot
-        self.supervisor.seats[0].isolate = cast("Isolate", self.isolate)
+        self.supervisor.runtimes[0].isolate = cast("Isolate", self.isolate)
         self.outcomes: dict[str, Any] = {}
         now = monotonic()
         self.tickets = [Ticket(str(number), None, now - 1, now - 0.1, self.deliver) for number in range(tickets)]
@@ -79,15 +79,15 @@ class Scene:
             self.supervisor.overdue(self.tickets[number])
 
 
-def nothing(scene: Scene) -> None:
+def nothing(scene: ServerInfo) -> None:
     pass
 
 
-def finished(scene: Scene) -> None:
+def finished(scene: ServerInfo) -> None:
     scene.isolate.inbox = [(scene.tickets[0], b"result")]
 
 
-def all_declined(scene: Scene) -> None:
+def all_declined(scene: ServerInfo) -> None:
     scene.isolate.inbox = [
         (scene.tickets[0], b"result"),
         (scene.tickets[1], b"declined"),
@@ -107,9 +107,9 @@ def all_declined(scene: Scene) -> None:
     ],
 )
 async def test_overdue(
-    in_the_pipe: Callable[[Scene], None], overdue: int, outcomes: dict[str, Any], replaced: bool
+    in_the_pipe: Callable[[ServerInfo], None], overdue: int, outcomes: dict[str, Any], replaced: bool
 ) -> None:
-    scene = Scene(3)
+    scene = ServerInfo(3)
     in_the_pipe(scene)
     scene.deadline(overdue)
     assert scene.outcomes == outcomes
@@ -118,10 +118,10 @@ async def test_overdue(
 
 async def test_the_last_isolate_ends_while_starts_fail() -> None:
     """Nothing is started until the next attempt, which may be half a minute away: callers must not wait for it."""
-    scene = Scene(3)
-    supervisor, seat = scene.supervisor, scene.supervisor.seats[0]
+    scene = ServerInfo(3)
+    supervisor, seat = scene.supervisor, scene.supervisor.runtimes[0]
     supervisor._by_isolate[cast("Isolate", scene.isolate)] = seat
-    supervisor._nursery._failed("not today")
+    supervisor._starter._failed("not today")
     supervisor.isolate_ended(cast("Isolate", scene.isolate), Cause("exit", "it exited", by_itself=True))
     assert scene.outcomes == {"0": DeadRuntimeError, "1": NoRuntime, "2": NoRuntime}
     assert (seat.state, seat.reason) == (SlotState.FAILED, "not today")

@@ -11,12 +11,22 @@ from typing import Any
 from tyrex_pool.dispatch.strategies import make
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.errors import Overloaded, TyrexError
-from tyrex_pool.model.frames import ACCEPTED, GOODBYE, Answer, Frames, Order, decode_order, encode, frame, is_handshake
+from tyrex_pool.model.frames import (
+    ACCEPTED,
+    GOODBYE,
+    Frames,
+    Order,
+    RemoteAnswer,
+    decode_order,
+    encode,
+    frame,
+    is_handshake,
+)
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.server.definition import Definition
-from tyrex_pool.server.discovery import Endpoint
-from tyrex_pool.server.messages import Head, Request, error_answer, head
-from tyrex_pool.server.remote import RemotePool
+from tyrex_pool.server.http.messages import Head, Request, error_answer, head
+from tyrex_pool.server.remote.definition import Definition
+from tyrex_pool.server.remote.discovery import Endpoint
+from tyrex_pool.server.remote.remote_pool import RemotePool
 
 RESULT = b'{"result":3}'
 EVAL = b'{"code": "1 + 2"}'
@@ -108,12 +118,12 @@ class Agent:
         name, start, body = "ok", head(200, "application/json"), RESULT
         if self.error is not None:
             name, (start, body) = self.error.name, error_answer(self.error)
-        writer.write(answered(number, Answer(name, 0, 0, start, b"", body)))
+        writer.write(answered(number, RemoteAnswer(name, 0, 0, start, b"", body)))
         if self.last and count % self.last == 0:
             writer.write(frame(GOODBYE))
 
 
-def answered(number: int, answer: Answer) -> bytes:
+def answered(number: int, answer: RemoteAnswer) -> bytes:
     """The frame of an answer."""
     return frame(number, encode(answer))
 

@@ -10,7 +10,7 @@ from tests.unit.server.listening import (
     Client,
     Server,
 )
-from tyrex_pool.server.listener import Listener
+from tyrex_pool.server.http.listener import Listener
 
 
 @pytest.fixture

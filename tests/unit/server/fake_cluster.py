@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from tyrex_pool.cluster.kinds import CONFIG_MAP, TYREX_POOL, Kind
+from tyrex_pool.model.kinds import CONFIG_MAP, TYREX_POOL, Kind
 
 Object = dict[str, Any]
 

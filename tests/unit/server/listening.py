@@ -3,9 +3,9 @@
 import asyncio
 
 from tyrex_pool.model.errors import InvalidRequest, NoRuntime
-from tyrex_pool.server.http import Connection, Pending, Routes
-from tyrex_pool.server.listener import Listener
-from tyrex_pool.server.messages import Request, head
+from tyrex_pool.server.http.connection import Connection, Pending, Routes
+from tyrex_pool.server.http.listener import Listener
+from tyrex_pool.server.http.messages import Request, head
 
 LIMIT = 1000
 HEAD = head(200, "text/plain")

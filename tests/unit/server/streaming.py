@@ -10,13 +10,23 @@ from typing import Any
 from tests.unit.server.exposed import pool as described
 from tests.unit.server.listening import Client
 from tyrex_pool.dispatch.ticket import Slot, Ticket
-from tyrex_pool.model.frames import ACCEPTED, Answer, Content, Frames, Order, decode_answer, encode, frame, handshake
+from tyrex_pool.model.frames import (
+    ACCEPTED,
+    Content,
+    Frames,
+    Order,
+    RemoteAnswer,
+    decode_answer,
+    encode,
+    frame,
+    handshake,
+)
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.runtime.dispatcher import answer
+from tyrex_pool.pool.dispatcher import answer
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.listener import Listener
-from tyrex_pool.server.metrics import Metrics
+from tyrex_pool.server.http.listener import Listener
 from tyrex_pool.server.stream import Stream
+from tyrex_pool.server.telemetry.metrics import Metrics
 
 LIMIT = 100_000
 EVAL = b'{"code": "1 + 2"}'
@@ -91,7 +101,7 @@ class Proxy(Client):
         number, content = self._come.pop(0)
         return number, None if content is None else bytes(content)
 
-    async def answered(self) -> tuple[int, Answer]:
+    async def answered(self) -> tuple[int, RemoteAnswer]:
         number, content = await self.frame()
         return number, decode_answer(content or b"")
 
@@ -110,7 +120,7 @@ def ordered(
 
 
 def deliver(ticket: Ticket, outcome: Any = b"3") -> None:
-    """Answer `ticket` as a pool does."""
+    """RemoteAnswer `ticket` as a pool does."""
     answer(ticket, outcome)
 
 

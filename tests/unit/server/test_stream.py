@@ -12,10 +12,10 @@ from tests.unit.server.listening import LIMIT as HTTP_LIMIT
 from tests.unit.server.listening import Server, get, post
 from tests.unit.server.streaming import EVAL, LIMIT, Driven, Proxy, connected, deliver, listening, ordered
 from tyrex_pool.model.errors import EvalTimeout, NoRuntime, Overloaded
-from tyrex_pool.model.frames import ACCEPTED, GOODBYE, Answer, encode, frame, handshake
+from tyrex_pool.model.frames import ACCEPTED, GOODBYE, RemoteAnswer, encode, frame, handshake
 from tyrex_pool.model.wire import CallRequest, EvalRequest, problem
-from tyrex_pool.server.http import STALLED
-from tyrex_pool.server.listener import Listener
+from tyrex_pool.server.http.connection import STALLED
+from tyrex_pool.server.http.listener import Listener
 
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -166,7 +166,7 @@ async def test_a_body_that_is_too_large(proxy: Proxy, driven: Driven, listener: 
     assert (await proxy.answered())[0] == 3
 
 
-def check_refused(answered: tuple[int, Answer], number: int, name: str, said: str) -> None:
+def check_refused(answered: tuple[int, RemoteAnswer], number: int, name: str, said: str) -> None:
     """Check that the order `number` was refused as `name`, with a body that has `said` in it."""
     told, answer = answered
     assert (told, answer.name, answer.epoch, answer.load, answer.more) == (number, name, 0, 0, b"")
@@ -369,7 +369,7 @@ async def test_ordinary_HTTP_is_served_too(driven: Driven, listener: Listener) -
         (ticket,) = await driven.tickets(1)
         deliver(ticket)
         assert await client.answer() == (200, b'{"result":3}')
-        client.send(get("/v1/stream"))
+        client.send(get("/internal/stream"))
         status, body = await client.answer()
         assert (status, b'"not_found"' in body) == (404, True)
         client.send(get("/v1/pool", "Connection: Upgrade", "Upgrade: tyrex-stream"))

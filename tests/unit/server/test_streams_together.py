@@ -15,10 +15,10 @@ from tests.unit.server.agents import definition, until
 from tests.unit.server.streaming import LIMIT, Driven, deliver, listening
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.errors import Overloaded
-from tyrex_pool.server.discovery import Endpoint
-from tyrex_pool.server.listener import Listener
-from tyrex_pool.server.messages import Head, Request
-from tyrex_pool.server.remote import RemotePool
+from tyrex_pool.server.http.listener import Listener
+from tyrex_pool.server.http.messages import Head, Request
+from tyrex_pool.server.remote.discovery import Endpoint
+from tyrex_pool.server.remote.remote_pool import RemotePool
 
 EVALS = 400
 

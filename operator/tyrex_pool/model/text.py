@@ -1,0 +1,10 @@
+"""Text that guests and callers wrote, made safe for a terminal."""
+
+
+def printable(text: str) -> str:
+    """`text` with control characters (but newline and tab) and lone surrogates escaped: guests write it."""
+    return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else ascii(char)[1:-1]

@@ -1,0 +1,126 @@
+"""A listening server: accepts connections for one table of routes, and sees to it that none stays for ever."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from pathlib import Path
+from time import monotonic
+
+from tyrex_pool.server.http.connection import LAST_CALL, Connection, MakeStream, Peer, Routes
+from tyrex_pool.server.http.head_cache import HeadCache
+
+_SWEEP = 5.0
+_BACKLOG = 1024
+_TURNS = 3
+"""Of the event loop, until what it accepted last is a connection of ours."""
+
+
+class Listener:
+    """Made with `await Listener.open(...)`; `port` is the real one when 0 was asked for. `streams`: see Connection."""
+
+    def __init__(self, routes: Routes, limit: int, streams: MakeStream | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._peers: set[Peer] = set()
+        self._routes = routes
+        self._streams = streams
+        self._heads = HeadCache()
+        self._limit = limit
+        self._server: asyncio.Server
+        self._socket_path: str | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._adopting: set[asyncio.Task[None]] = set()
+        self._stopped = False
+        self.port = 0
+
+    @classmethod
+    async def open(
+        cls,
+        routes: Routes,
+        limit: int,
+        host: str,
+        port: int,
+        streams: MakeStream | None = None,
+        shared: bool = False,
+    ) -> "Listener":
+        """Listen on TCP; `shared`: beside others that do so too. Raises OSError."""
+        self = cls(routes, limit, streams)
+        reuse_port = shared or None
+        self._server = await self._loop.create_server(
+            self._connection, host, port, backlog=_BACKLOG, reuse_port=reuse_port
+        )
+        self._sweep()
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    @classmethod
+    async def open_unix(cls, routes: Routes, limit: int, path: str, streams: MakeStream | None = None) -> "Listener":
+        """Listen on a Unix socket, which `close` removes. Raises OSError."""
+        self = cls(routes, limit, streams)
+        self._server = await self._loop.create_unix_server(self._connection, path, backlog=_BACKLOG)
+        self._sweep()
+        self._socket_path = path
+        return self
+
+    def limit_bodies(self, limit: int) -> None:
+        """From now on a body may have `limit` bytes, on the connections that are open too."""
+        self._limit = limit
+        for peer in self._peers:
+            peer.limit = limit
+
+    def _connection(self) -> Connection:
+        connection = Connection(self._routes, self._heads, self._limit, self._peers, self._loop, self._streams)
+        if self._stopped:  # it was accepted just before
+            connection.finish(LAST_CALL)
+        return connection
+
+    def _sweep(self) -> None:
+        now = monotonic()
+        for peer in list(self._peers):
+            peer.sweep(now)
+        self._timer = self._loop.call_later(_SWEEP, self._sweep)
+
+    def stop_accepting(self) -> None:
+        """No new connections; those there are close after the answer they wait for, or after a last call for one."""
+        if not self._stopped:
+            self._accept_the_rest()
+            self._stop()
+            for peer in list(self._peers):
+                peer.finish(LAST_CALL)
+
+    def _stop(self) -> None:
+        self._stopped = True
+        self._server.close()
+
+    def _accept_the_rest(self) -> None:
+        """Take what waits in the kernel: for its client it is a connection, which may carry a request already."""
+        for server in self._server.sockets:
+            with socket.socket(fileno=os.dup(server.fileno())) as listening, contextlib.suppress(OSError):
+                while True:  # until that would block
+                    task = self._loop.create_task(self._adopt(listening.accept()[0]))
+                    self._adopting.add(task)
+                    task.add_done_callback(self._adopting.discard)
+
+    async def _adopt(self, accepted: socket.socket) -> None:
+        await self._loop.connect_accepted_socket(self._connection, accepted)
+
+    async def close(self) -> None:
+        """Close everything now."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._stop()
+        await asyncio.gather(*self._adopting, return_exceptions=True)
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+        for peer in list(self._peers):
+            peer.close()
+        if self._socket_path is not None:
+            _remove(Path(self._socket_path))
+
+    def __len__(self) -> int:
+        return len(self._peers) + len(self._adopting)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

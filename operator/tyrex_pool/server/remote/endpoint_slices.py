@@ -1,0 +1,66 @@
+"""The runtimes of a pool in a cluster, from the EndpointSlices of their headless Service."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+from tyrex_pool.model import names
+from tyrex_pool.model.kinds import ENDPOINT_SLICE, Kind
+from tyrex_pool.server.remote.discovery import Endpoint
+
+Object = dict[str, Any]
+
+LABEL_SERVICE: Final = "kubernetes.io/service-name"
+_ADDRESSES: Final = ("IPv4", "IPv6")
+"""Kinds of addresses that we connect to, the one that is preferred first."""
+
+
+class Watch(Protocol):
+    """All objects of a kind, by `namespace/name`: once they are known, and again after each change, for ever."""
+
+    def __call__(
+        self, kind: Kind, namespace: str | None, *, labels: str | None = None, fields: str | None = None
+    ) -> AsyncIterator[Mapping[str, Object]]: ...
+
+
+class EndpointSlices:
+    """A Discovery: the pods of `<pool>-runtime` that are not on their way out, ready or not."""
+
+    def __init__(self, watch: Watch, namespace: str, pool: str) -> None:
+        self._watch = watch
+        self._namespace = namespace
+        self._labels = f"{LABEL_SERVICE}={names.runtime_service(pool)}"
+
+    async def endpoints(self) -> AsyncIterator[Mapping[str, Endpoint]]:
+        async for slices in self._watch(ENDPOINT_SLICE, self._namespace, labels=self._labels):
+            yield merged(slices.values())
+
+
+def merged(slices: Iterable[Object]) -> dict[str, Endpoint]:
+    """The endpoints of all slices by the names of their pods, sorted, so that every proxy has the same order.
+
+    A pod may stand in several slices, while it moves from one to another or for its second address.
+    """
+    usable = sorted(
+        (one for one in slices if one.get("addressType") in _ADDRESSES),
+        key=lambda one: (_ADDRESSES.index(one["addressType"]), one["metadata"]["name"]),
+    )
+    found: dict[str, Endpoint] = {}
+    leaving: set[str] = set()
+    for one in usable:
+        for name, endpoint, terminating in _pods(one):
+            if terminating:
+                leaving.add(name)
+            found.setdefault(name, endpoint)
+    return {name: found[name] for name in sorted(found) if name not in leaving}
+
+
+def _pods(one: Object) -> Iterator[tuple[str, Endpoint, bool]]:
+    """Name, endpoint and whether it is terminating, of each pod in a slice."""
+    ports = [port["port"] for port in one.get("ports") or () if port.get("name") == names.PORT_HTTP]
+    if not ports:
+        return
+    for entry in one.get("endpoints") or ():
+        target = entry.get("targetRef") or {}
+        if target.get("kind") == "Pod" and entry.get("addresses"):
+            terminating = bool((entry.get("conditions") or {}).get("terminating"))
+            yield target["name"], Endpoint(entry["addresses"][0], ports[0]), terminating

@@ -1,0 +1,181 @@
+"""Counts of a server, plain numbers on the hot path, shown to Prometheus when it asks."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from prometheus_client import generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from tyrex_pool.build_info import registry
+from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.model.errors import ERRORS, TyrexError
+from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK
+
+BOUNDS = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+)
+"""Seconds, upper ends of the histograms' buckets."""
+
+
+OUTCOMES = (OK, ABANDONED, TyrexError.name, *ERRORS)
+"""All that an eval may come to."""
+
+
+class Histogram:
+    """`counts` are evals per bucket, each for itself, and `total` their seconds."""
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.total = 0.0
+
+    def family(self, name: str, text: str) -> HistogramMetricFamily:
+        below, buckets = 0, []
+        for bound, count in zip((*map(str, BOUNDS), "+Inf"), self.counts, strict=True):
+            below += count
+            buckets.append((bound, float(below)))
+        return HistogramMetricFamily(name, text, buckets=buckets, sum_value=self.total)
+
+
+class Source(Protocol):
+    """Something else that counts: a collector as prometheus_client has them."""
+
+    def collect(self) -> Iterator[Metric]: ...
+
+
+class Metrics:
+    """`describe` gives the pool as `GET /v1/pool` does; `sources` have more to show.
+
+    `connections` tells how many clients there are.
+    """
+
+    def __init__(self, describe: Callable[[], dict[str, Any]], *sources: Source) -> None:
+        self.connections: Callable[[], int] = lambda: 0
+        self._describe = describe
+        self._evals: dict[str, dict[str, int]] = {}
+        self._queue = Histogram()
+        self._run = Histogram()
+        self._registry = registry()
+        for source in (self, *sources):
+            self.show(source)
+        self.note_strategy()
+
+    def show(self, source: Source) -> None:
+        """Have what `source` counts among the metrics."""
+        self._registry.register(source)
+
+    def note_strategy(self) -> None:
+        """From now on evals count for the strategy that the pool has now: call it when that may have changed."""
+        self.strategy: str = self._describe()["strategy"]["type"]
+        self._outcomes = self._evals.setdefault(self.strategy, dict.fromkeys(OUTCOMES, 0))
+
+    def ended(self, outcome: str, ticket: Ticket) -> None:
+        """A ticket was answered, by a runtime or in the queue."""
+        try:
+            self._outcomes[outcome] += 1
+        except KeyError:  # a runtime may say anything
+            self._outcomes[TyrexError.name] += 1
+        started, finished = ticket.started, ticket.finished
+        if finished and started:  # no call more than needed: this runs for every eval
+            seconds, queue = started - ticket.arrived, self._queue
+            queue.counts[bisect_left(BOUNDS, seconds)] += 1
+            queue.total += seconds
+            seconds, run = finished - started, self._run
+            run.counts[bisect_left(BOUNDS, seconds)] += 1
+            run.total += seconds
+
+    def refused(self, outcome: str) -> None:
+        """A request had no runtime to go to."""
+        self._outcomes[outcome] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        pool = self._describe()
+        evals = CounterMetricFamily("tyrex_evals", "Evals by outcome and strategy", labels=["outcome", "strategy"])
+        for strategy, outcomes in self._evals.items():
+            for outcome, count in sorted(outcomes.items()):
+                evals.add_metric([outcome, strategy], count)
+        yield evals
+        yield GaugeMetricFamily("tyrex_runtimes", "Runtimes the pool should have", value=pool["size"])
+        yield GaugeMetricFamily("tyrex_runtimes_ready", "Runtimes that take evals", value=pool["readyRuntimes"])
+        yield GaugeMetricFamily("tyrex_evals_in_flight", "Evals that run now", value=pool["inFlight"])
+        yield GaugeMetricFamily("tyrex_evals_queued", "Evals that wait now", value=pool["queued"])
+        yield GaugeMetricFamily("tyrex_connections", "Connections of clients now", value=self.connections())
+        yield self._queue.family("tyrex_eval_queue_seconds", "Time from the request to the start")
+        yield self._run.family("tyrex_eval_run_seconds", "Time from the start to the answer")
+
+    def text(self) -> bytes:
+        """The exposition format, version 0.0.4."""
+        return generate_latest(self._registry)
+
+
+class Isolates(Protocol):
+    """What counts isolates: the supervisor."""
+
+    replacements: dict[str, int]
+    spares: dict[str, int]
+
+
+class IsolateMetrics:
+    """A source for pools of isolates."""
+
+    def __init__(self, isolates: Isolates) -> None:
+        self._isolates = isolates
+
+    def collect(self) -> Iterator[Metric]:
+        yield _counter(
+            "tyrex_isolate_replacements", "Isolates replaced, by cause", "cause", self._isolates.replacements
+        )
+        yield _counter(
+            "tyrex_isolate_spares", "Replacements that a spare stood ready for (hit), or not", "result",
+            self._isolates.spares,
+        )  # fmt: skip
+
+
+class Upstreams(Protocol):
+    """What counts connections to other servers: a RemotePool."""
+
+    retries: int
+
+    @property
+    def connections(self) -> int: ...
+
+
+class UpstreamMetrics:
+    """A source for pools of other servers."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(
+            "tyrex_eval_retries", "Evals offered to a second runtime", value=self._upstreams.retries
+        )
+        yield GaugeMetricFamily(
+            "tyrex_upstream_connections", "Connections to runtimes now", value=self._upstreams.connections
+        )
+
+
+def _counter(name: str, text: str, label: str, counts: dict[str, int]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, count in sorted(counts.items()):
+        family.add_metric([value], count)
+    return family

@@ -1,0 +1,165 @@
+"""Spans of evals on their way to an OpenTelemetry collector, in a thread of their own.
+
+They are made from what is known when an eval has ended. The evals never wait for it: what the queue cannot take is
+dropped and counted.
+"""
+
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from time import monotonic, time_ns
+from typing import Final, Protocol
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExportResult
+from opentelemetry.sdk.trace.sampling import Decision, Sampler
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, set_span_in_context
+from opentelemetry.trace.status import Status, StatusCode
+
+from tyrex_pool.model import names
+from tyrex_pool.model.trace_context import accepted
+from tyrex_pool.resources import version
+from tyrex_pool.server.telemetry.eval_record import OK, EvalRecord
+from tyrex_pool.server.telemetry.tracing import ServerInfo
+
+NAME: Final = "eval"
+_SWITCH: Final = 0.0005
+"""Seconds that the thread here may compute before the evals' has its turn; Python's own value is ten times that."""
+_NANO: Final = 1_000_000_000
+
+
+class Exporter(Protocol):
+    """As OpenTelemetry's are: `export` blocks."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult: ...
+    def shutdown(self) -> None: ...
+
+
+class Spans:
+    """Takes endings in the loop's thread, exports their spans in its own. `counts` is by what became of them."""
+
+    def __init__(self, scene: ServerInfo, exporter: Exporter, resource: Resource, sampler: Sampler) -> None:
+        self.counts = {"exported": 0, "failed": 0, "dropped": 0}
+        self._scene = scene
+        self._exporter = exporter
+        self._resource = resource
+        self._sampler = sampler
+        self._scope = InstrumentationScope(names.APPLICATION, version())
+        self._limit = _number("OTEL_BSP_MAX_QUEUE_SIZE", 2048)
+        self._batch = _number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)
+        self._delay = _number("OTEL_BSP_SCHEDULE_DELAY", 5000) / 1000
+        self._queue: deque[tuple[EvalRecord, str]] = deque()
+        self._wake = threading.Event()
+        self._stop = False
+        self._thread = threading.Thread(target=self._run, name="spans", daemon=True)
+
+    @classmethod
+    def start(cls, scene: ServerInfo) -> "Spans":
+        """With what OpenTelemetry's environment variables say."""
+        provider = TracerProvider(resource=_resource(scene), shutdown_on_exit=False)
+        self = cls(scene, OTLPSpanExporter(), provider.resource, provider.sampler)
+        sys.setswitchinterval(_SWITCH)
+        self._thread.start()
+        return self
+
+    # In the loop's thread
+
+    def sampled(self, parent: bytes, trace_id: bytes) -> bool:
+        """Whether the span of an eval with this trace is to be kept; `parent` is empty for none."""
+        context = Context()
+        if parent:
+            context = set_span_in_context(NonRecordingSpan(_context(parent, remote=True)), context)
+        found = self._sampler.should_sample(context, int(trace_id, 16), NAME, SpanKind.SERVER)
+        return found.decision is Decision.RECORD_AND_SAMPLE
+
+    def add(self, ending: EvalRecord, strategy: str) -> None:
+        if len(self._queue) >= self._limit:
+            self.counts["dropped"] += 1
+            return
+        self._queue.append((ending, strategy))
+        if len(self._queue) == self._batch:
+            self._wake.set()
+
+    def close(self, seconds: float) -> None:
+        """Export what there is, for at most `seconds`."""
+        self._stop = True
+        self._wake.set()
+        self._thread.join(seconds)
+        self._exporter.shutdown()  # it gives up what it tries again
+
+    # In the thread here
+
+    def _run(self) -> None:
+        while not self._stop:
+            self._wake.wait(self._delay)
+            self._wake.clear()
+            self._export()
+        self._export()
+
+    def _export(self) -> None:
+        """Export what is there now."""
+        while count := min(len(self._queue), self._batch):
+            batch = [self._queue.popleft() for _ in range(count)]
+            try:
+                done = self._exporter.export(self._spans(batch)) is SpanExportResult.SUCCESS
+            except Exception:
+                done = False
+            self.counts["exported" if done else "failed"] += count
+
+    def _spans(self, batch: list[tuple[EvalRecord, str]]) -> list[ReadableSpan]:
+        began = time_ns() - int(monotonic() * _NANO)
+        at: Callable[[float], int] = lambda seconds: began + int(seconds * _NANO)  # noqa: E731
+        return [self._span(ending, strategy, at) for ending, strategy in batch]
+
+    def _span(self, ending: EvalRecord, strategy: str, at: Callable[[float], int]) -> ReadableSpan:
+        parent = accepted(ending.parent)
+        failed = ending.outcome != OK
+        attributes = {
+            "tyrex.pool": self._scene.pool,
+            "tyrex.strategy": strategy,
+            "tyrex.outcome": ending.outcome,
+            "tyrex.runtime": ending.runtime,
+            "tyrex.epoch": ending.epoch or None,
+            "tyrex.eval": ending.eval_id,
+            "tyrex.queue_ms": round(ending.queue_ms, 3),
+            "http.route": ending.path,
+            "http.response.status_code": ending.status or None,
+            "error.type": ending.outcome if failed else None,
+            "tyrex.fault": ending.fault,
+        }
+        return ReadableSpan(
+            name=NAME,
+            context=_context(ending.trace),
+            parent=_context(parent, remote=True) if parent else None,
+            resource=self._resource,
+            attributes={name: value for name, value in attributes.items() if value is not None},
+            events=[Event("started", timestamp=at(ending.started))] if ending.started else (),
+            kind=SpanKind.SERVER,
+            status=Status(StatusCode.ERROR, ending.outcome) if failed else Status(),
+            start_time=at(ending.arrived),
+            end_time=at(ending.finished),
+            instrumentation_scope=self._scope,
+        )
+
+
+def _context(trace: bytes, remote: bool = False) -> SpanContext:
+    return SpanContext(int(trace[3:35], 16), int(trace[36:52], 16), remote, TraceFlags(int(trace[53:], 16)))
+
+
+def _resource(scene: ServerInfo) -> Resource:
+    """What the environment says, and our name where it gives none."""
+    found = Resource.create()
+    named = Resource({SERVICE_NAME: f"{names.APPLICATION}-{scene.server}", SERVICE_VERSION: version() or ""})
+    unnamed = str(found.attributes.get(SERVICE_NAME, "unknown_service")).startswith("unknown_service")
+    return found.merge(named) if unnamed else found
+
+
+def _number(variable: str, usual: int) -> int:
+    told = os.environ.get(variable, "")
+    return int(told) if told.isdigit() and int(told) else usual

@@ -1,0 +1,88 @@
+"""Deleting every pool: which, what is told meanwhile, and when it ends."""
+
+from typing import Any
+
+import pytest
+
+from tyrex_pool.cluster.access import ClusterError, Forbidden
+from tyrex_pool.controller.uninstall import remove_pools
+from tyrex_pool.model.kinds import Kind
+
+
+class Pools:
+    """Some `namespace/name`; a deleted one is gone `slow` looks later. `later` come when the first one is deleted."""
+
+    def __init__(self, *names: str, slow: float = 1, later: tuple[str, ...] = ()) -> None:
+        self.left: dict[str, float | None] = dict.fromkeys(names)
+        self.slow = slow
+        self.later = later
+
+    async def list(self, kind: Kind, namespace: str | None) -> list[dict[str, Any]]:
+        assert kind.name == "TyrexPool"
+        self.left = {name: wait if wait is None else wait - 1 for name, wait in self.left.items() if wait != 0}
+        split = [(*name.split("/"), wait) for name, wait in self.left.items()]
+        return [
+            {"metadata": {"namespace": where, "name": name} | ({} if wait is None else {"deletionTimestamp": "now"})}
+            for where, name, wait in split
+            if namespace in (None, where)
+        ]
+
+    async def delete(self, kind: Kind, namespace: str, name: str) -> bool:
+        assert self.left[f"{namespace}/{name}"] is None, "it goes already"
+        self.left[f"{namespace}/{name}"] = self.slow
+        self.left.update(dict.fromkeys(self.later))
+        self.later = ()
+        return True
+
+
+class Refusing(Pools):
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+    async def list(self, kind: Kind, namespace: str | None) -> list[dict[str, Any]]:
+        raise (Forbidden if self.status == 403 else ClusterError)("no", self.status)
+
+
+async def test_none() -> None:
+    told: list[str] = []
+    assert await remove_pools(Pools(), [], 60, told.append, 0) == []
+    assert told == []
+
+
+async def test_all_of_them() -> None:
+    pools = Pools("a/one", "b/two", slow=3)
+    told: list[str] = []
+    assert await remove_pools(pools, [], 60, told.append, 0) == []
+    assert told == ["2 pools are going: a/one, b/two"]
+    assert pools.left == {}
+
+
+async def test_those_of_some_namespaces() -> None:
+    pools = Pools("a/one", "b/two", "c/three")
+    assert await remove_pools(pools, ["a", "c"], 60, lambda _: None, 0) == []
+    assert pools.left == {"b/two": None}
+
+
+async def test_those_that_come_meanwhile() -> None:
+    told: list[str] = []
+    assert await remove_pools(Pools("a/one", later=("a/two",)), [], 60, told.append, 0) == []
+    assert told == ["1 pool is going: a/one", "2 pools are going: a/one, a/two", "1 pool is going: a/two"]
+
+
+async def test_the_deadline() -> None:
+    assert await remove_pools(Pools("a/one", "a/two", slow=1e9), [], 0.01, lambda _: None, 0) == ["a/one", "a/two"]
+
+
+async def test_without_a_crd_there_are_none() -> None:
+    assert await remove_pools(Refusing(404), [], 60, lambda _: None, 0) == []
+
+
+async def test_a_refusal_is_told_at_once_and_another_trouble_at_the_end() -> None:
+    told: list[str] = []
+    with pytest.raises(Forbidden):
+        await remove_pools(Refusing(403), [], 60, told.append, 0)
+    assert not told
+    with pytest.raises(ClusterError):
+        await remove_pools(Refusing(500), [], 0.05, told.append, 0)
+    assert told

@@ -1,0 +1,196 @@
+"""Looks over real connections, at servers that answer as a script says."""
+
+import asyncio
+import json
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.server.agents import until
+from tyrex_pool.server.remote.discovery import Endpoint
+from tyrex_pool.server.remote.health_check import HealthCheck, pause
+
+REPORT = {"ready": True, "inFlight": 0, "queued": 0, "runtimes": [{"state": "Ready", "capacity": 3, "epoch": 5}]}
+BODY = json.dumps(REPORT).encode()
+KEPT = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+LAST = KEPT.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+ENDLESS = b"HTTP/1.1 200 OK\r\n\r\n" + BODY
+NOTHING = b""
+"""It takes the request, and closes."""
+SILENT = None
+"""It takes the request, and no more."""
+
+Answer = bytes | None
+
+
+class Scripted:
+    """Gives these answers, one for each request; `asked` has the connection, by number, that each came on."""
+
+    def __init__(self, answers: Sequence[Answer], endpoint: Endpoint, server: asyncio.Server) -> None:
+        self.answers = list(answers)
+        self.endpoint = endpoint
+        self.server = server
+        self.asked: list[int] = []
+        self.connections = 0
+        self.closed = 0
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        number = self.connections
+        self.writers.append(writer)
+        try:
+            while True:
+                request = await reader.readuntil(b"\r\n\r\n")
+                assert request.startswith(b"GET /v1/pool HTTP/1.1\r\nHost: ")
+                self.asked.append(number)
+                answer = self.answers.pop(0)
+                if answer is not SILENT:
+                    writer.write(answer)
+                if answer not in (KEPT, CHUNKED, SILENT):
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.closed += 1
+            writer.close()
+
+
+@asynccontextmanager
+async def scripted(*answers: Answer, path: Path | None = None) -> AsyncIterator[Scripted]:
+    made: list[Scripted] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await made[0].serve(reader, writer)
+
+    if path is None:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        endpoint = Endpoint("127.0.0.1", server.sockets[0].getsockname()[1])
+    else:
+        server = await asyncio.start_unix_server(serve, str(path))
+        endpoint = Endpoint("localhost", 0, str(path))
+    made.append(Scripted(answers, endpoint, server))
+    try:
+        yield made[0]
+    finally:
+        server.close()
+        for writer in made[0].writers:
+            writer.close()
+
+
+async def look(health_check: HealthCheck) -> int:
+    """The capacity that it saw."""
+    async with asyncio.timeout(10):
+        return (await health_check.look()).capacity
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        pytest.param([KEPT, KEPT, KEPT], [1, 1, 1], id="one connection for all looks"),
+        pytest.param([CHUNKED, CHUNKED], [1, 1], id="in chunks"),
+        pytest.param([LAST, LAST], [1, 2], id="a server that keeps none"),
+        pytest.param([ENDLESS, ENDLESS], [1, 2], id="answers that end with their connection"),
+        pytest.param([KEPT, NOTHING, KEPT], [1, 1, 2], id="closed as it is asked"),
+        pytest.param([KEPT, LAST, KEPT, KEPT], [1, 1, 2, 2], id="the last answer on a connection is not enough"),
+        pytest.param([KEPT, b"nonsense\r\n\r\n", KEPT], [1, 1, 2], id="nonsense on a connection that was kept"),
+    ],
+)
+async def test_looks(answers: list[bytes], asked: list[int]) -> None:
+    async with scripted(*answers) as server:
+        with closing(HealthCheck(server.endpoint)) as health_check:
+            while server.answers:
+                assert await look(health_check) == 3
+        assert server.asked == asked
+
+
+async def test_over_a_unix_socket(tmp_path: Path) -> None:
+    async with scripted(KEPT, KEPT, path=tmp_path / "socket") as server:
+        with closing(HealthCheck(server.endpoint)) as health_check:
+            assert [await look(health_check), await look(health_check)] == [3, 3]
+        assert server.asked == [1, 1]
+
+
+async def test_a_connection_that_broke_in_between_is_opened_anew() -> None:
+    async with scripted(KEPT, KEPT) as server:
+        with closing(HealthCheck(server.endpoint)) as health_check:
+            await look(health_check)
+            server.writers[0].transport.abort()
+            assert await look(health_check) == 3
+        assert server.asked == [1, 2]
+
+
+async def test_a_server_that_ends_is_seen_at_once() -> None:
+    """It answers on the connections that it has, for a last time, and accepts no more."""
+    async with scripted(KEPT, LAST) as server:
+        with closing(HealthCheck(server.endpoint)) as health_check:
+            await look(health_check)
+            server.server.close()
+            with pytest.raises(ConnectionRefusedError):
+                await look(health_check)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(NOTHING, id="nothing"),
+        pytest.param(b"nonsense\r\n\r\n", id="nonsense"),
+        pytest.param(KEPT.replace(b"200 OK", b"404 Not Found"), id="another server's"),
+        pytest.param(ENDLESS[:-5], id="half an answer"),
+        pytest.param(KEPT.replace(b"ready", b"steady"), id="another report"),
+        pytest.param(KEPT.replace(b"{", b"["), id="no JSON"),
+    ],
+)
+async def test_what_is_no_such_server(answer: bytes) -> None:
+    async with scripted(answer, KEPT) as server:
+        with closing(HealthCheck(server.endpoint)) as health_check, pytest.raises(ValueError):
+            await look(health_check)
+
+
+async def test_nobody_is_there() -> None:
+    with socket.socket() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        endpoint = Endpoint("127.0.0.1", bound.getsockname()[1])
+        with closing(HealthCheck(endpoint)) as health_check, pytest.raises(ConnectionRefusedError):
+            await look(health_check)
+
+
+@pytest.mark.parametrize("before", [[], [KEPT]], ids=["the first look", "a later one"])
+async def test_a_look_that_takes_too_long_leaves_no_connection(before: list[bytes]) -> None:
+    async with scripted(*before, SILENT, KEPT) as server:
+        with closing(HealthCheck(server.endpoint)) as health_check:
+            for _ in before:
+                await look(health_check)
+            slow = asyncio.ensure_future(look(health_check))
+            await until(lambda: len(server.asked) == len(before) + 1)
+            slow.cancel()
+            await asyncio.wait([slow])
+            await until(lambda: server.closed == 1)
+            assert await look(health_check) == 3
+            assert server.asked[-1] == 2
+
+
+async def test_the_end_closes_the_connection() -> None:
+    async with scripted(KEPT) as server:
+        with closing(HealthCheck(server.endpoint)) as health_check:
+            await look(health_check)
+        await until(lambda: server.closed == 1)
+
+
+@given(st.integers(0, 1000), st.floats(0, 1e7))
+def test_each_runtime_has_its_time_of_the_second(index: int, now: float) -> None:
+    first = pause(index, now)
+    assert 0.5 <= first <= 1.5
+    assert pause(index, now + first) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_many_runtimes_are_not_looked_at_all_at_once() -> None:
+    times = Counter(round(pause(index, 12.34) % 1.0, 6) for index in range(1000))
+    assert set(times.values()) == {40}
