@@ -1,97 +1,16 @@
 """The server at the level of bytes: requests in pieces, in rows, broken, slow, and clients that leave."""
 
-import json
 import re
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import pytest
 
 from tests.local.conftest import Start
 from tests.local.running import RunningPool, result, until
+from tests.local.wire import request, wire
 
 SPEC = {"size": 2, "limits": {"request": "4Mi", "result": "16Mi"}}
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def result(self) -> object:
-        assert self.status == 200, self.body
-        return json.loads(self.body)["result"]
-
-    @property
-    def name(self) -> object:
-        return json.loads(self.body)["name"]
-
-
-@dataclass
-class Wire:
-    """A bare connection. An answer that does not come within ten seconds is a TimeoutError."""
-
-    socket: socket.socket
-    _held: bytearray = field(default_factory=bytearray)
-
-    def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
-
-    def answer(self) -> Answer:
-        """The next answer, read by its Content-Length."""
-        head = self._until(b"\r\n\r\n").decode()
-        first, *lines = head.split("\r\n")
-        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
-        version, status, _ = first.split(" ", 2)
-        assert version == "HTTP/1.1"
-        if status == "100":
-            return Answer(100, headers, b"")
-        return Answer(int(status), headers, self._take(int(headers["content-length"])))
-
-    def at_end(self) -> bool:
-        """Whether the server closes the connection now, with nothing more on it."""
-        try:
-            return not self._held and self.socket.recv(1) == b""
-        except ConnectionResetError:
-            return True
-
-    def _until(self, mark: bytes) -> bytes:
-        while mark not in self._held:
-            self._read()
-        return self._take(self._held.index(mark) + len(mark))
-
-    def _take(self, size: int) -> bytes:
-        while len(self._held) < size:
-            self._read()
-        taken = bytes(self._held[:size])
-        del self._held[:size]
-        return taken
-
-    def _read(self) -> None:
-        data = self.socket.recv(1 << 20)
-        assert data, f"the connection ended after {bytes(self._held[:200])!r}"
-        self._held += data
-
-
-@contextmanager
-def wire(pool: RunningPool) -> Iterator[Wire]:
-    with socket.create_connection(("127.0.0.1", pool.port), timeout=10) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        yield Wire(connection)
-
-
-def request(code: str, *headers: str, version: str = "1.1") -> bytes:
-    """A POST of `code` as it stands."""
-    lines = [
-        f"POST /v1/eval HTTP/{version}", "Host: pool", "Content-Type: text/javascript",
-        f"Content-Length: {len(code.encode())}", *headers, "", code,
-    ]  # fmt: skip
-    return "\r\n".join(lines).encode()
 
 
 def test_pipelined_requests_are_answered_in_order(pool: RunningPool) -> None:

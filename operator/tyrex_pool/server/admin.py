@@ -7,8 +7,8 @@ from typing import Protocol
 from tyrex_pool.model import names
 from tyrex_pool.model.wire import encode_json
 from tyrex_pool.server.api import Pool
-from tyrex_pool.server.http.connection import Connection, Routes
 from tyrex_pool.server.http.messages import Request, head
+from tyrex_pool.server.http.routes import Responder, Routes
 from tyrex_pool.server.telemetry.metrics import Metrics
 
 BODY_LIMIT = 4096
@@ -41,14 +41,14 @@ class Admin:
         """The exposition format, version 0.0.4."""
         return self._metrics.text()
 
-    def _healthy(self, connection: Connection, request: Request) -> None:
-        connection.respond(*_health(True))
+    def _healthy(self, responder: Responder, request: Request) -> None:
+        responder.respond(*_health(True))
 
-    def _ready(self, connection: Connection, request: Request) -> None:
-        connection.respond(*_readiness(self.readiness()))
+    def _ready(self, responder: Responder, request: Request) -> None:
+        responder.respond(*_readiness(self.readiness()))
 
-    def _show_metrics(self, connection: Connection, request: Request) -> None:
-        connection.respond(*_metrics(self.metrics()))
+    def _show_metrics(self, responder: Responder, request: Request) -> None:
+        responder.respond(*_metrics(self.metrics()))
 
 
 class Workers(Protocol):
@@ -65,9 +65,9 @@ class GroupAdmin:
     def __init__(self, processes: Workers) -> None:
         self._processes = processes
         self.routes: Routes = {
-            names.PATH_HEALTH.encode(): {b"GET": lambda connection, _: _Later(connection, self._healthy)},
-            names.PATH_READY.encode(): {b"GET": lambda connection, _: _Later(connection, self._ready)},
-            names.PATH_METRICS.encode(): {b"GET": lambda connection, _: _Later(connection, self._show_metrics)},
+            names.PATH_HEALTH.encode(): {b"GET": lambda responder, _: _Later(responder, self._healthy)},
+            names.PATH_READY.encode(): {b"GET": lambda responder, _: _Later(responder, self._ready)},
+            names.PATH_METRICS.encode(): {b"GET": lambda responder, _: _Later(responder, self._show_metrics)},
         }
 
     async def _healthy(self) -> tuple[bytes, bytes]:
@@ -83,11 +83,11 @@ class GroupAdmin:
 class _Later:
     """An answer that is being made."""
 
-    def __init__(self, connection: Connection, make: Callable[[], Awaitable[tuple[bytes, bytes]]]) -> None:
-        self._task = asyncio.ensure_future(self._answer(connection, make))
+    def __init__(self, responder: Responder, make: Callable[[], Awaitable[tuple[bytes, bytes]]]) -> None:
+        self._task = asyncio.ensure_future(self._answer(responder, make))
 
-    async def _answer(self, connection: Connection, make: Callable[[], Awaitable[tuple[bytes, bytes]]]) -> None:
-        connection.respond(*await make())
+    async def _answer(self, responder: Responder, make: Callable[[], Awaitable[tuple[bytes, bytes]]]) -> None:
+        responder.respond(*await make())
 
     def abandon(self) -> None:
         self._task.cancel()

@@ -12,8 +12,8 @@ from tyrex_pool.model.frames import RemoteAnswer
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
-from tyrex_pool.server.http.connection import Connection, Pending, Routes
 from tyrex_pool.server.http.messages import Request, error_answer, head, trace_line
+from tyrex_pool.server.http.routes import Pending, Responder, Routes
 from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK, Observer, ending
 from tyrex_pool.server.telemetry.metrics import Metrics
 
@@ -112,13 +112,13 @@ class Api:
             return decode_call(request.body)
         raise InvalidRequest(f"there is no {request.head.path.decode('latin-1')}")
 
-    def _eval(self, connection: Connection, request: Request) -> Pending | None:
-        return self._submit(connection, request, _read_eval(request))
+    def _eval(self, responder: Responder, request: Request) -> Pending | None:
+        return self._submit(responder, request, _read_eval(request))
 
-    def _call(self, connection: Connection, request: Request) -> Pending | None:
-        return self._submit(connection, request, decode_call(request.body))
+    def _call(self, responder: Responder, request: Request) -> Pending | None:
+        return self._submit(responder, request, decode_call(request.body))
 
-    def _submit(self, connection: Connection, request: Request, work: Work) -> Pending | None:
+    def _submit(self, responder: Responder, request: Request, work: Work) -> Pending | None:
         head, key = request.head, work.key
         if head.key is not None and key is None:
             key = _text(head.key, names.HEADER_KEY)
@@ -129,14 +129,14 @@ class Api:
         exchange = Exchange(work, key, request.arrived, request.arrived + seconds, self._bound_deliver)
         exchange.api = self
         exchange.request = request
-        exchange.reply_to = connection
+        exchange.reply_to = responder
         if request.trace or self.traces:
             self.trace(exchange, request.trace)
         try:
             self.backend.submit(exchange)
         except TyrexError as error:
             self.metrics.refused(error.name)
-            connection.respond(*error_answer(error, trace_line(exchange.trace)))
+            responder.respond(*error_answer(error, trace_line(exchange.trace)))
             if self.observers:
                 self.tell(exchange, error)
             return None
@@ -161,17 +161,17 @@ class Api:
             observer.ended(told)
 
     def _deliver(self, ticket: Ticket, outcome: Outcome) -> None:
-        connection: Connection = ticket.reply_to
+        responder: Responder = ticket.reply_to
         trace = trace_line(ticket.trace) if ticket.trace else b""
         if isinstance(outcome, bytes):
-            connection.respond(_RESULT % (_label(ticket), trail(ticket), trace), b'{"result":%b}' % outcome)
+            responder.respond(_RESULT % (_label(ticket), trail(ticket), trace), b'{"result":%b}' % outcome)
             self.metrics.ended(OK, ticket)
         elif isinstance(outcome, RemoteAnswer):
-            connection.respond(outcome.start + trace, outcome.body)
+            responder.respond(outcome.start + trace, outcome.body)
             self.metrics.ended(outcome.name, ticket)
         else:
             told = RUNTIME % _label(ticket) + trail(ticket) if ticket.epoch else b""
-            connection.respond(*error_answer(outcome, told + trace))
+            responder.respond(*error_answer(outcome, told + trace))
             self.metrics.ended(outcome.name, ticket)
         if self.observers:
             self.tell(ticket, outcome)
@@ -191,12 +191,12 @@ class Api:
             )
         return timeout_ms / 1000
 
-    def _pool(self, connection: Connection, request: Request) -> None:
-        connection.respond(JSON_HEAD, encode_json(self.backend.describe()))
+    def _pool(self, responder: Responder, request: Request) -> None:
+        responder.respond(JSON_HEAD, encode_json(self.backend.describe()))
 
-    def _explain(self, connection: Connection, request: Request) -> None:
+    def _explain(self, responder: Responder, request: Request) -> None:
         keys = parse_qs(request.head.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")
-        connection.respond(JSON_HEAD, encode_json(self.backend.explain(keys[0] if keys else None)))
+        responder.respond(JSON_HEAD, encode_json(self.backend.explain(keys[0] if keys else None)))
 
 
 def _read_eval(request: Request) -> EvalRequest:

@@ -3,9 +3,9 @@
 import asyncio
 
 from tyrex_pool.model.errors import InvalidRequest, NoRuntime
-from tyrex_pool.server.http.connection import Connection, Pending, Routes
 from tyrex_pool.server.http.listener import Listener
 from tyrex_pool.server.http.messages import Request, head
+from tyrex_pool.server.http.routes import Pending, Responder, Routes
 
 LIMIT = 1000
 HEAD = head(200, "text/plain")
@@ -15,7 +15,7 @@ Answer = tuple[int, bytes]
 class Later:
     """An answer that waits until the test gives it."""
 
-    def __init__(self, connection: Connection, request: Request) -> None:
+    def __init__(self, connection: Responder, request: Request) -> None:
         self.connection = connection
         self.request = request
         self.abandoned = asyncio.Event()
@@ -39,27 +39,27 @@ class Server:
         }
         self.listener: Listener
 
-    def echo(self, connection: Connection, request: Request) -> None:
+    def echo(self, connection: Responder, request: Request) -> None:
         head = request.head
         parts = (head.method, head.path, head.query, head.content_type, head.key, head.timeout_ms)
         connection.respond(HEAD, b"|".join(b"-" if part is None else part for part in (*parts, request.body)))
 
-    def soon(self, connection: Connection, request: Request) -> Pending:
+    def soon(self, connection: Responder, request: Request) -> Pending:
         asyncio.get_running_loop().call_soon(connection.respond, HEAD, request.body)
         return Later(connection, request)
 
-    def wait(self, connection: Connection, request: Request) -> Pending:
+    def wait(self, connection: Responder, request: Request) -> Pending:
         later = Later(connection, request)
         self.later.put_nowait(later)
         return later
 
-    def big(self, connection: Connection, request: Request) -> None:
+    def big(self, connection: Responder, request: Request) -> None:
         connection.respond(HEAD, b"x" * 4_000_000)
 
-    def error(self, connection: Connection, request: Request) -> None:
+    def error(self, connection: Responder, request: Request) -> None:
         raise InvalidRequest("no") if request.head.query else NoRuntime("none")
 
-    def mistake(self, connection: Connection, request: Request) -> None:
+    def mistake(self, connection: Responder, request: Request) -> None:
         raise OverflowError("nobody thought of this")
 
 

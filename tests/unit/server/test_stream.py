@@ -396,7 +396,7 @@ async def test_a_handshake_in_pieces_is_refused(listener: Listener) -> None:
     async with connected(listener) as client:
         asked = handshake("pool")
         client.send(asked[:30])
-        await until(lambda: len(listener) == 1 and next(iter(listener._peers))._url)  # type: ignore[attr-defined]
+        await until(lambda: len(listener) == 1 and next(iter(listener._peers))._parser.reading)  # type: ignore[attr-defined]
         client.send(asked[30:])
         assert (await client.answer())[0] == 404
 

@@ -11,13 +11,14 @@ class Head:
     Requests whose heads are equal, byte for byte, share one (`server/heads.py`): nobody changes it once it is read.
     """
 
-    __slots__ = ("content_type", "key", "length", "method", "path", "query", "queue", "timeout_ms")
+    __slots__ = ("content_type", "keep_alive", "key", "length", "method", "path", "query", "queue", "timeout_ms")
 
     def __init__(self) -> None:
         self.method = b""
         self.path = b""
         self.query = b""
         self.length = 0
+        self.keep_alive = True
         self.content_type = b""
         self.key: bytes | None = None
         self.timeout_ms: bytes | None = None

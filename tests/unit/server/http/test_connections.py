@@ -17,9 +17,10 @@ from tests.unit.server.listening import (
     post,
 )
 from tyrex_pool.model.errors import NoRuntime
-from tyrex_pool.server.http.connection import Connection, Pending, Routes
+from tyrex_pool.server.http.connection import CLOSING, Connection
 from tyrex_pool.server.http.head_cache import HeadCache
 from tyrex_pool.server.http.messages import Request, error_answer
+from tyrex_pool.server.http.routes import Pending, Responder, Routes
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ async def test_a_client_that_leaves(client: Client, server: Server) -> None:
 async def test_a_client_that_reads_slowly_holds_its_own_requests_back(client: Client, server: Server) -> None:
     client.send(get("/big") * 3 + post("/later"))
     async with asyncio.timeout(10):
-        while not any(getattr(peer, "_slow_reader", False) for peer in server.listener._peers):
+        while not any(not getattr(peer, "_writable", True) for peer in server.listener._peers):
             await asyncio.sleep(0.001)
     assert server.later.empty()
     for _ in range(3):
@@ -136,11 +137,11 @@ async def test_sweep(client: Client, server: Server, sent: bytes, after: float, 
             await asyncio.sleep(0.001)
     (connection,) = connections
     connection.sweep(connection._since + after)
-    assert connection._closing == closed
+    assert (connection._state is CLOSING) == closed
 
 
 def _begun(connection: Any) -> bool:
-    return bool(connection._url)
+    return bool(connection._parser.reading)
 
 
 async def test_a_request_that_comes_just_before_the_next_one_s_turn(client: Client, server: Server) -> None:
@@ -150,7 +151,7 @@ async def test_a_request_that_comes_just_before_the_next_one_s_turn(client: Clie
     client.send(post("/later") + post("/later", b"1"))
     first = await server.later.get()
     first.connection.respond(HEAD, b"first")
-    first.connection.data_received(post("/soon", b"2"))  # in the same turn of the loop
+    cast("Connection", first.connection).data_received(post("/soon", b"2"))  # in the same turn of the loop
     second = await server.later.get()
     second.connection.respond(HEAD, second.request.body)
     assert [(await client.answer())[1] for _ in range(3)] == [b"first", b"1", b"2"]
@@ -167,7 +168,7 @@ async def test_large_bodies_that_wait_pause_the_reading() -> None:
     """Of 16 requests of 900 KB that come while the first is answered, only a few may lie in our memory."""
     waiting: list[Later] = []
 
-    def handle(connection: Connection, request: Request) -> Pending:
+    def handle(connection: Responder, request: Request) -> Pending:
         waiting.append(Later(connection, request))
         return waiting[-1]
 

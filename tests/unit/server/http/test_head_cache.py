@@ -1,4 +1,4 @@
-"""HeadCache that came before: whoever sends one again, and whatever follows it, is understood as if it were new.
+"""Heads that came before: a request with such a head, and whatever follows it, is understood as if it were new.
 
 The parser is the measure: what a connection does that remembers heads is compared with what one does that does not.
 """
@@ -18,6 +18,7 @@ from tyrex_pool.server.http import head_cache
 from tyrex_pool.server.http.connection import Connection
 from tyrex_pool.server.http.head_cache import END, HeadCache
 from tyrex_pool.server.http.messages import Head, Request
+from tyrex_pool.server.http.routes import Responder
 
 KNOWN = [
     pytest.param(get("/echo"), id="GET"),
@@ -103,7 +104,7 @@ class Noting(Server):
         super().__init__()
         self.traces: list[bytes] = []
 
-    def echo(self, connection: Connection, request: Request) -> None:
+    def echo(self, connection: Responder, request: Request) -> None:
         self.traces.append(request.trace)
         super().echo(connection, request)
 
@@ -167,7 +168,7 @@ TRACED = [
 def test_requests_that_differ_in_their_trace_share_a_head(line: str) -> None:
     seen: list[tuple[bytes, bytes]] = []
 
-    def note(connection: Connection, request: Request) -> None:
+    def note(connection: Responder, request: Request) -> None:
         seen.append((request.trace, request.body))
         connection.respond(b"HTTP/1.1 200 OK\r\n", b"")
 

@@ -1,0 +1,244 @@
+"""HTTP/1.1 requests from bytes, without I/O: `feed` takes what a client sent and returns what it means.
+
+    BETWEEN ──first byte──► HEAD ──empty line──► BODY ──last byte──► BETWEEN
+                             └──────────────┬─────┘
+                       refused, or CONNECT  └──► ENDED: what follows is not read
+
+httptools parses; the bytes reach it as they came. A request that offers an upgrade (RFC 9110, 7.8) is answered as if
+it did not. httptools ends such a request after its head, so a second parser, told the same framing, reads its body.
+"""
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+import httptools
+
+from tyrex_pool.model import names
+from tyrex_pool.model.errors import InvalidRequest
+from tyrex_pool.server.http.messages import Head, Request, error_answer, plain_problem, too_large
+
+_MAX_HEAD: Final = 65_536
+_LENGTH_FRAMED: Final = (b"POST", b"GET")
+"""Methods whose requests and answers are framed by their length alone."""
+_FIELDS: Final = {
+    b"content-length": "length",
+    b"expect": "expect",
+    b"transfer-encoding": "chunked",
+    b"upgrade": "upgrade",
+    b"content-type": "content_type",
+    names.HEADER_KEY.lower().encode(): "key",
+    names.HEADER_TIMEOUT.lower().encode(): "timeout_ms",
+    names.HEADER_QUEUE.lower().encode(): "queue",
+    names.HEADER_TRACE.encode(): "trace",
+}
+_SAME_FRAMING: Final = b"%b / HTTP/1.1\r\n%b%b\r\n"
+
+
+class ParserState(Enum):
+    BETWEEN = "between two requests"
+    HEAD = "in the head of a request"
+    BODY = "in the body or the trailers of a request"
+    ENDED = "no further request is read"
+
+
+BETWEEN, HEAD, BODY, ENDED = ParserState
+"""By name, since looking a member up in its class costs more on the hot path."""
+
+
+class ParsedRequest(NamedTuple):
+    """A whole request. `cacheable`: another request whose head has the same bytes means the same."""
+
+    request: Request
+    cacheable: bool
+
+
+class Refusal(NamedTuple):
+    """The answer (head and body) to a request that is not read to its end."""
+
+    start: bytes
+    body: bytes
+
+
+class ExpectsContinue(NamedTuple):
+    """The client waits for `100 Continue` before it sends the body."""
+
+
+class EndOfRequests(NamedTuple):
+    """The client asked for a tunnel (CONNECT): nothing after that request is HTTP."""
+
+
+Event = ParsedRequest | Refusal | ExpectsContinue | EndOfRequests
+
+
+class RequestParser:
+    """One connection's requests. `limit` bounds a body in bytes and may change; `begun_at` is when the last request
+    began, on the clock of `feed`'s caller.
+    """
+
+    __slots__ = (
+        "_chunked", "_chunks", "_events", "_expects", "_head", "_head_size", "_now", "_offers_upgrade", "_parser",
+        "_replaying", "_size", "_trace", "_unfinished", "_url", "begun_at", "limit", "state",
+    )  # fmt: skip
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.state = BETWEEN
+        self.begun_at = 0.0
+        self._parser = httptools.HttpRequestParser(self)
+        self._events: list[Event] = []
+        self._now = 0.0
+        self._unfinished = 0
+        """Bytes of a head or of a chunk's size line that were fed and had no effect yet."""
+        self._replaying = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._head = Head()
+        self._url = self._trace = b""
+        self._size = 0
+        self._head_size = 0
+        self._chunks: list[bytes] = []
+        self._expects = self._chunked = self._offers_upgrade = False
+
+    @property
+    def reading(self) -> bool:
+        """Whether a part of a request has come, and its rest is still expected."""
+        return self.state is HEAD or self.state is BODY
+
+    def feed(self, data: bytes, now: float) -> list[Event]:
+        """The events that `data`, received at `now` (`monotonic()` seconds), completes."""
+        self._now = now
+        self._events = []
+        self._unfinished += len(data)
+        while data and self.state is not ENDED:
+            data = self._feed(data)
+        if self._unfinished > _MAX_HEAD:
+            self._head_too_large()
+        return self._events
+
+    def _feed(self, data: bytes) -> bytes:
+        """Returns the bytes that are still to be parsed: those after a request that offered an upgrade."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.state is BODY:
+                self._go_on_with_body()
+            rest: int = upgrade.args[0]
+            return data[rest:]
+        except httptools.HttpParserError as error:
+            cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
+            self._refuse(*error_answer(InvalidRequest(f"the request is not valid HTTP/1.1: {cause}")))
+        return b""
+
+    def _go_on_with_body(self) -> None:
+        keep_alive = self._parser.should_keep_alive()
+        framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b"Content-Length: %d\r\n" % self._head.length
+        close = b"" if keep_alive else b"Connection: close\r\n"
+        method = self._parser.get_method()
+        self._parser = httptools.HttpRequestParser(self)
+        self._replaying = True
+        self._parser.feed_data(_SAME_FRAMING % (method, framing, close))
+        self._replaying = False
+
+    def close(self) -> None:
+        """Forget what was read: httptools' parser and this one refer to each other, which would keep it for long."""
+        self.state = ENDED
+        self._chunks = []
+        self._events = []
+        del self._parser
+
+    # httptools' callbacks
+
+    def on_message_begin(self) -> None:
+        if not self._replaying and self.state is not ENDED:
+            self._begin()
+            self.state = HEAD
+            self.begun_at = self._now
+
+    def on_url(self, url: bytes) -> None:
+        if not self._replaying:
+            self._url += url
+            self._head_size += len(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._replaying:
+            return
+        self._head_size += len(name) + len(value)
+        if self.state is not HEAD:  # a trailer, or the head of a request that was refused
+            if self.state is BODY and self._head_size > _MAX_HEAD:
+                self._head_too_large()
+            return
+        field = _FIELDS.get(name.lower())
+        if field is None:
+            return
+        if field == "length":
+            self._head.length = int(value)
+            if self._head.length > self.limit:
+                self._too_large()
+        elif field == "expect":
+            self._expects = True
+        elif field == "chunked":
+            self._chunked = True
+        elif field == "upgrade":
+            self._offers_upgrade = True
+        elif field == "trace":
+            self._trace = value.strip(b" \t")
+        else:
+            setattr(self._head, field, value)
+
+    def on_headers_complete(self) -> None:
+        if self._replaying or self.state is ENDED:
+            return
+        self.state = BODY
+        self._unfinished = 0
+        if self._head_size > _MAX_HEAD:
+            self._head_too_large()
+        elif self._expects:
+            self._events.append(ExpectsContinue())
+
+    def on_body(self, chunk: bytes) -> None:
+        if self.state is ENDED:
+            return
+        self._unfinished = 0
+        self._size += len(chunk)
+        if self._size > self.limit:
+            self._too_large()
+        else:
+            self._chunks.append(chunk)
+
+    def on_message_complete(self) -> None:
+        if self.state is ENDED:
+            return
+        method = self._parser.get_method()
+        if self._parser.should_upgrade() and method != b"CONNECT" and (self._chunked or self._head.length):
+            return  # the body is still to come
+        self.state = BETWEEN
+        self._unfinished = 0
+        self._events.append(self._finished(method))
+        if method == b"CONNECT":
+            self.state = ENDED
+            self._events.append(EndOfRequests())
+
+    def _finished(self, method: bytes) -> ParsedRequest:
+        head = self._head
+        head.path, _, head.query = self._url.partition(b"?")
+        head.method = method
+        head.keep_alive = self._parser.should_keep_alive()
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks = []
+        cacheable = head.keep_alive and method in _LENGTH_FRAMED and not (self._expects or self._offers_upgrade)
+        return ParsedRequest(Request(head, body, self._now, self._trace), cacheable)
+
+    # Refusals
+
+    def _head_too_large(self) -> None:
+        self._refuse(*plain_problem(431, "invalid_request", f"send headers of at most {_MAX_HEAD} bytes"))
+
+    def _too_large(self) -> None:
+        self._refuse(*error_answer(too_large(self.limit)))
+
+    def _refuse(self, start: bytes, body: bytes) -> None:
+        if self.state is not ENDED:
+            self.state = ENDED
+            self._chunks = []
+            self._events.append(Refusal(start, body))
