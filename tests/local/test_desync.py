@@ -15,8 +15,9 @@ H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: A
 
 def body_of_offers() -> str:
     """Code that grows or shrinks by the length of a request if each offer in it is rewritten."""
-    smuggled = SMUGGLED.ljust(len(SMUGGLED) + len(SMUGGLED) % 2)
-    return "'body ok' /*" + OFFER * (len(smuggled) // 2) + "\r\n\r\n*/ //" + smuggled
+    smuggled = SMUGGLED + "*/"
+    smuggled = smuggled.rjust(len(smuggled) + len(smuggled) % 2)
+    return "'body ok' /*" + OFFER * (len(smuggled) // 2) + "\r\n\r\n" + smuggled
 
 
 def send_apart(pool: RunningPool, data: bytes, *cuts: int) -> list[object]:
