@@ -17,8 +17,9 @@ from tyrex_pool.controller.metrics import OperatorMetrics
 from tyrex_pool.controller.store import Store
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.server.telemetry.metrics import IsolateMetrics, Metrics, UpstreamMetrics
+from tyrex_pool.server.telemetry.server_info import ServerInfo
 from tyrex_pool.server.telemetry.spans import Spans
-from tyrex_pool.server.telemetry.tracing import ServerInfo, Tracer
+from tyrex_pool.server.telemetry.tracing import Tracer
 
 SCRAPED = {"namespace", "pool", "component", "job"}
 """Labels that a scrape adds, with those of the chart's monitors."""

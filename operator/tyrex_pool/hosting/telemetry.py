@@ -14,7 +14,8 @@ from tyrex_pool.server.api import Api, Pool
 from tyrex_pool.server.telemetry.access_log import AccessLog
 from tyrex_pool.server.telemetry.eval_record import Observer
 from tyrex_pool.server.telemetry.metrics import Metrics, Source
-from tyrex_pool.server.telemetry.tracing import ServerInfo, TracingRefused, tracer
+from tyrex_pool.server.telemetry.server_info import ServerInfo
+from tyrex_pool.server.telemetry.tracing import TracingRefused, tracer
 
 _LAST_SPANS = 2.0
 """Seconds in which the last spans are sent when a server ends."""

@@ -1,4 +1,4 @@
-"""The pool's HTTP interface: evals, calls, and what the pool tells of itself."""
+"""The pool's HTTP interface: evals, calls, and the pool's state."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -6,15 +6,17 @@ from urllib.parse import parse_qs
 
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
-from tyrex_pool.model.durations import format_duration
-from tyrex_pool.model.errors import InvalidRequest, TyrexError
+from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import RemoteAnswer
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
-from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
-from tyrex_pool.server.http.messages import Request, error_answer, head, trace_line
+from tyrex_pool.model.wire import decode_call, encode_json
+from tyrex_pool.pool.outcome import Outcome
+from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
+from tyrex_pool.server.http.messages import RUNTIME_LINE, Request, error_answer, trace_line
 from tyrex_pool.server.http.routes import Pending, Responder, Routes
-from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK, Observer, ending
+from tyrex_pool.server.requests import CALL, EVAL, Work, read_eval, read_text, read_timeout
+from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK, Observer, record_of
 from tyrex_pool.server.telemetry.metrics import Metrics
 
 
@@ -23,32 +25,24 @@ class Pool(Protocol):
 
     @property
     def spec(self) -> PoolSpec:
-        """What the pool should be now."""
+        """The present spec; it may change."""
         ...
 
     @property
     def ready(self) -> bool: ...
     @property
-    def reason(self) -> str | None: ...
+    def reason(self) -> str | None:
+        """Why the pool is not ready, where that is known."""
+        ...
+
     def submit(self, ticket: Ticket) -> None: ...
     def cancel(self, ticket: Ticket) -> None: ...
     def describe(self) -> dict[str, Any]: ...
     def explain(self, key: str | None) -> dict[str, Any]: ...
 
 
-Outcome = bytes | TyrexError | RemoteAnswer
-"""Of an eval: its result as JSON, an error, or what another server answered, whose `start` is all of its head."""
-Work = EvalRequest | CallRequest
-_JSON = (names.TYPE_JSON.encode(), b"")
-JSON_HEAD = head(200, names.TYPE_JSON)
-"""The start of every result."""
-_EVAL = names.PATH_EVAL.encode()
-_CALL = names.PATH_CALL.encode()
-_TYPES = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
-
-
-class Exchange(Ticket):
-    """An eval that a connection waits for."""
+class HttpTicket(Ticket):
+    """An eval whose answer a connection waits for."""
 
     __slots__ = ("api",)
     api: "Api"
@@ -57,63 +51,39 @@ class Exchange(Ticket):
         self.api.abandon(self)
 
 
-def trail(ticket: Ticket) -> bytes:
-    """What an eval was and how long it took, as header lines."""
-    started = ticket.started or ticket.finished
-    return _TRAIL % (
-        ticket.epoch,
-        ticket.id,
-        (started - ticket.arrived) * 1000,
-        (ticket.finished - started) * 1000 if ticket.finished else 0.0,
-    )
-
-
-_TRAIL = (
-    f"{names.HEADER_EPOCH}: %d\r\n{names.HEADER_EVAL}: %b\r\n"
-    f"{names.HEADER_SERVER_TIMING}: queue;dur=%.3f, eval;dur=%.3f\r\n"
-).encode()
-RUNTIME = f"{names.HEADER_RUNTIME}: %b\r\n".encode()
-"""Who ran it, as a header line."""
-_RESULT = JSON_HEAD + RUNTIME + b"%b%b"
+_RESULT = JSON_HEAD + RUNTIME_LINE + b"%b%b"
 
 
 class Api:
-    """Handlers over a backend; `routes` is what a listener wants.
+    """Handlers over a pool; `routes` is what a listener needs.
 
-    `begin` makes the trace of an eval from the one that came with it, which may be empty; without it that one is passed
-    on. `observers` hear how each eval ended. `traces` says that an eval needs a trace even if it came without one.
+    `begin` makes the trace context of an eval from the one that came with its request (empty for none); without `begin`
+    that one is passed on. With `begin`, an eval gets a trace even if its request had none. `observers` get a record of
+    each eval that ended.
     """
 
     def __init__(
         self,
-        backend: Pool,
+        pool: Pool,
         metrics: Metrics,
         begin: Callable[[bytes], bytes] | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
-        self.backend = backend
+        self.pool = pool
         self.metrics = metrics
         self.observers = observers
         self.traces = begin is not None
         self._begin = begin or accepted
         self._bound_deliver = self._deliver
         self.routes: Routes = {
-            _EVAL: {b"POST": self._eval},
-            _CALL: {b"POST": self._call},
+            EVAL: {b"POST": self._eval},
+            CALL: {b"POST": self._call},
             names.PATH_POOL.encode(): {b"GET": self._pool},
             names.PATH_EXPLAIN.encode(): {b"GET": self._explain},
         }
 
-    def read(self, request: Request) -> Work:
-        """What `request`, which may have come in another way than over HTTP, asks for. Raises InvalidRequest."""
-        if request.head.path == _EVAL:
-            return _read_eval(request)
-        if request.head.path == _CALL:
-            return decode_call(request.body)
-        raise InvalidRequest(f"there is no {request.head.path.decode('latin-1')}")
-
     def _eval(self, responder: Responder, request: Request) -> Pending | None:
-        return self._submit(responder, request, _read_eval(request))
+        return self._submit(responder, request, read_eval(request))
 
     def _call(self, responder: Responder, request: Request) -> Pending | None:
         return self._submit(responder, request, decode_call(request.body))
@@ -121,113 +91,71 @@ class Api:
     def _submit(self, responder: Responder, request: Request, work: Work) -> Pending | None:
         head, key = request.head, work.key
         if head.key is not None and key is None:
-            key = _text(head.key, names.HEADER_KEY)
+            key = read_text(head.key, names.HEADER_KEY)
         if head.timeout_ms is None and work.timeout_ms is None:
-            seconds: float = self.backend.spec.timeouts.eval
+            seconds: float = self.pool.spec.timeouts.eval
         else:
-            seconds = self._timeout(head.timeout_ms, work.timeout_ms)
-        exchange = Exchange(work, key, request.arrived, request.arrived + seconds, self._bound_deliver)
-        exchange.api = self
-        exchange.request = request
-        exchange.reply_to = responder
+            seconds = read_timeout(head.timeout_ms, work.timeout_ms, self.pool.spec.timeouts)
+        ticket = HttpTicket(work, key, request.arrived, request.arrived + seconds, self._bound_deliver)
+        ticket.api = self
+        ticket.request = request
+        ticket.reply_to = responder
         if request.trace or self.traces:
-            self.trace(exchange, request.trace)
+            self.begin_trace(ticket, request.trace)
         try:
-            self.backend.submit(exchange)
+            self.pool.submit(ticket)
         except TyrexError as error:
             self.metrics.refused(error.name)
-            responder.respond(*error_answer(error, trace_line(exchange.trace)))
+            responder.respond(*error_answer(error, trace_line(ticket.trace)))
             if self.observers:
-                self.tell(exchange, error)
+                self.notify(ticket, error)
             return None
-        return exchange
+        return ticket
 
-    def trace(self, ticket: Ticket, header: bytes) -> None:
-        """Give `ticket` its trace; `header` is the one that came with it."""
+    def begin_trace(self, ticket: Ticket, header: bytes) -> None:
+        """Give `ticket` its trace context; `header` is the `traceparent` of its request, empty for none."""
         ticket.parent = header
         ticket.trace = self._begin(header)
 
     def abandon(self, ticket: Ticket) -> None:
-        """Nobody waits for `ticket` any more."""
-        self.backend.cancel(ticket)
+        """The caller of `ticket` has left."""
+        self.pool.cancel(ticket)
         self.metrics.refused(ABANDONED)
         if self.observers:
-            self.tell(ticket, None)
+            self.notify(ticket, None)
 
-    def tell(self, ticket: Ticket, outcome: Outcome | None) -> None:
-        """Tell the observers; None: nobody waited any more."""
-        told = ending(ticket, outcome)
+    def notify(self, ticket: Ticket, outcome: Outcome | None) -> None:
+        """Give the observers the record of `ticket`; `outcome` None: the caller had left."""
+        request: Request = ticket.request
+        record = record_of(ticket, outcome, request.head.path, len(request.body))
         for observer in self.observers:
-            observer.ended(told)
+            observer.observe(record)
 
     def _deliver(self, ticket: Ticket, outcome: Outcome) -> None:
         responder: Responder = ticket.reply_to
         trace = trace_line(ticket.trace) if ticket.trace else b""
         if isinstance(outcome, bytes):
-            responder.respond(_RESULT % (_label(ticket), trail(ticket), trace), b'{"result":%b}' % outcome)
+            responder.respond(_RESULT % (_label(ticket), timing_lines(ticket), trace), RESULT_BODY % outcome)
             self.metrics.ended(OK, ticket)
         elif isinstance(outcome, RemoteAnswer):
             responder.respond(outcome.start + trace, outcome.body)
             self.metrics.ended(outcome.name, ticket)
         else:
-            told = RUNTIME % _label(ticket) + trail(ticket) if ticket.epoch else b""
-            responder.respond(*error_answer(outcome, told + trace))
+            lines = RUNTIME_LINE % _label(ticket) + timing_lines(ticket) if ticket.epoch else b""
+            responder.respond(*error_answer(outcome, lines + trace))
             self.metrics.ended(outcome.name, ticket)
         if self.observers:
-            self.tell(ticket, outcome)
-
-    def _timeout(self, header: bytes | None, timeout_ms: int | None) -> float:
-        """Seconds; the smaller of the body's and the header's, or the pool's default."""
-        timeouts = self.backend.spec.timeouts
-        if header is not None:
-            told = _number(header)
-            timeout_ms = told if timeout_ms is None else min(told, timeout_ms)
-        if timeout_ms is None:
-            return timeouts.eval
-        if timeout_ms > timeouts.max_eval * 1000:
-            limit = format_duration(timeouts.max_eval)
-            raise InvalidRequest(
-                f"timeoutMs: write at most {timeouts.max_eval * 1000:.0f} (timeouts.maxEval is {limit})"
-            )
-        return timeout_ms / 1000
+            self.notify(ticket, outcome)
 
     def _pool(self, responder: Responder, request: Request) -> None:
-        responder.respond(JSON_HEAD, encode_json(self.backend.describe()))
+        responder.respond(JSON_HEAD, encode_json(self.pool.describe()))
 
     def _explain(self, responder: Responder, request: Request) -> None:
         keys = parse_qs(request.head.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")
-        responder.respond(JSON_HEAD, encode_json(self.backend.explain(keys[0] if keys else None)))
-
-
-def _read_eval(request: Request) -> EvalRequest:
-    kind = request.head.content_type
-    if kind not in _JSON:
-        kind = kind.partition(b";")[0].strip().lower()
-    if kind in _JSON:
-        return decode_eval(request.body)
-    language = _TYPES.get(kind)
-    if language is None:
-        known = ", ".join((names.TYPE_JSON, *names.LANGUAGES))
-        raise InvalidRequest(f"Content-Type: write one of {known}; got {kind.decode('latin-1')!r}")
-    return EvalRequest(_text(request.body, "the body"), language=language)  # type: ignore[arg-type]
+        responder.respond(JSON_HEAD, encode_json(self.pool.explain(keys[0] if keys else None)))
 
 
 def _label(ticket: Ticket) -> bytes:
     slot = ticket.slot
     assert slot is not None
     return slot.label
-
-
-def _text(raw: bytes, where: str) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as exc:
-        raise InvalidRequest(f"{where}: write UTF-8; {exc.reason} at byte {exc.start}") from exc
-
-
-def _number(raw: bytes) -> int:
-    if not raw.isdigit() or len(raw) > 12 or int(raw) < 1:
-        raise InvalidRequest(
-            f"{names.HEADER_TIMEOUT}: write a whole number of ms from 1; got {raw.decode('latin-1')!r}"
-        )
-    return int(raw)

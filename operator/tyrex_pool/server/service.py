@@ -41,7 +41,7 @@ class Service:
     @classmethod
     async def open(cls, api: Api, admin: Admin, address: Address, streams: MakeStream | None = None) -> "Service":
         """`streams`: how a proxy may go on, for a server that it may stand before."""
-        limit = int(api.backend.spec.limits.request)
+        limit = int(api.pool.spec.limits.request)
         if address.socket is not None:
             public = await Listener.open_unix(api.routes, limit, address.socket, streams)
         else:

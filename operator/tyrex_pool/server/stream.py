@@ -8,10 +8,12 @@ from typing import Any
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Frames, Order, RemoteAnswer, decode_order, encode
-from tyrex_pool.server.api import JSON_HEAD, Api, trail
+from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
+from tyrex_pool.server.api import Api
 from tyrex_pool.server.http.connection import STALLED, Peer
 from tyrex_pool.server.http.frame_writer import FrameWriter, prepare
 from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake, too_large
+from tyrex_pool.server.requests import read_work
 from tyrex_pool.server.telemetry.eval_record import OK
 
 _FRAME_MORE = 1 << 17
@@ -25,7 +27,7 @@ log = logging.getLogger("tyrex_pool")
 class Stream(asyncio.Protocol):
     """It takes over `transport` from the HTTP connection that it began as, and registers itself in `peers`."""
 
-    def __init__(self, api: Api, transport: Any, limit: int, peers: set[Peer]) -> None:
+    def __init__(self, api: Api, transport: asyncio.Transport, limit: int, peers: set[Peer]) -> None:
         self._api = api
         self._transport = transport
         self._limit = limit
@@ -91,21 +93,21 @@ class Stream(asyncio.Protocol):
         try:
             if len(order.body) > self._limit:
                 raise too_large(self._limit)
-            work = self._api.read(request)
+            work = read_work(request)
         except TyrexError as error:
             return self._refuse(number, error)
         ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._bound_deliver)
         ticket.reply_to = number
         ticket.request = request
         if order.trace or self._api.traces:
-            self._api.trace(ticket, order.trace)
+            self._api.begin_trace(ticket, order.trace)
         self._tickets[number] = ticket
         try:
-            self._api.backend.submit(ticket)
+            self._api.pool.submit(ticket)
         except TyrexError as error:
             self._refuse(number, error)
             if self._api.observers:
-                self._api.tell(ticket, error)
+                self._api.notify(ticket, error)
 
     def _head(self, order: Order) -> Head:
         """Orders that are alike but for their bodies share one."""
@@ -127,17 +129,17 @@ class Stream(asyncio.Protocol):
         slot = ticket.slot
         assert slot is not None
         if isinstance(outcome, bytes):
-            name, start, more, body = OK, JSON_HEAD, trail(ticket), b'{"result":%b}' % outcome
+            name, start, more, body = OK, JSON_HEAD, timing_lines(ticket), RESULT_BODY % outcome
         else:
             start, body = error_answer(outcome)
-            name, more = outcome.name, trail(ticket) if ticket.epoch else b""
+            name, more = outcome.name, timing_lines(ticket) if ticket.epoch else b""
         number: int = ticket.reply_to
         self._tickets.pop(number, None)
         answer = RemoteAnswer(name, ticket.epoch, slot.own, start, more, body)
         self._out.add(number, encode(answer), at_once=not self._tickets)
         self._api.metrics.ended(name, ticket)
         if self._api.observers:
-            self._api.tell(ticket, outcome)
+            self._api.notify(ticket, outcome)
 
     def _refuse(self, number: int, error: TyrexError) -> None:
         """RemoteAnswer an order that no runtime gets."""

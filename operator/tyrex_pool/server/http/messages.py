@@ -1,4 +1,6 @@
-"""Requests and answers of the HTTP server as values; nothing here reads or writes."""
+"""Requests and answers of the HTTP server as values, without I/O."""
+
+from typing import Final
 
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import PayloadTooLarge, TyrexError
@@ -6,9 +8,9 @@ from tyrex_pool.model.wire import encode_json, problem
 
 
 class Head:
-    """What the head of a request says; header values that nobody asked for are not kept.
+    """The head of a request; only the headers that the server uses are kept. `length` is that of Content-Length.
 
-    Requests whose heads are equal, byte for byte, share one (`server/heads.py`): nobody changes it once it is read.
+    Requests whose heads are equal, byte for byte, share one (`head_cache.py`): it does not change once it is parsed.
     """
 
     __slots__ = ("content_type", "keep_alive", "key", "length", "method", "path", "query", "queue", "timeout_ms")
@@ -26,7 +28,7 @@ class Head:
 
 
 class Request:
-    """One request, `arrived` whole at that time (`monotonic()` seconds). `trace` is what it says of one, unchecked."""
+    """One request, complete at `arrived` (`monotonic()` seconds). `trace` is its `traceparent`, not validated."""
 
     __slots__ = ("arrived", "body", "head", "trace")
 
@@ -37,7 +39,11 @@ class Request:
         self.trace = trace
 
 
-_REASONS = {
+RUNTIME_LINE: Final = f"{names.HEADER_RUNTIME}: %b\r\n".encode()
+"""The header line with the name of the runtime that ran an eval."""
+_TRACE_LINE: Final = f"{names.HEADER_TRACE}: %b\r\n".encode()
+_RETRY_LINE: Final = f"{names.HEADER_RETRY_AFTER}: 1\r\n".encode()
+_REASONS: Final = {
     200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
     405: b"Method Not Allowed", 408: b"Request Timeout", 413: b"Content Too Large", 422: b"Unprocessable Content",
     431: b"Request Header Fields Too Large", 500: b"Internal Server Error", 502: b"Bad Gateway",
@@ -46,7 +52,7 @@ _REASONS = {
 
 
 def head(status: int, content_type: str) -> bytes:
-    """The start of an answer; more header lines may follow it."""
+    """The start of an answer; more header lines may follow."""
     return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n" % (
         status,
         _REASONS.get(status, b"Status"),
@@ -55,20 +61,17 @@ def head(status: int, content_type: str) -> bytes:
 
 
 def trace_line(trace: bytes) -> bytes:
-    """The header line that tells a trace; nothing for none."""
-    return b"%b: %b\r\n" % (_TRACE, trace) if trace else b""
-
-
-_TRACE = names.HEADER_TRACE.encode()
+    """The header line of a trace context; empty for none."""
+    return _TRACE_LINE % trace if trace else b""
 
 
 def too_large(limit: int) -> TyrexError:
-    """What a body of more than `limit` bytes is answered."""
+    """The answer to a body of more than `limit` bytes."""
     return PayloadTooLarge(f"send at most {limit} bytes (limits.request)")
 
 
 def mistake() -> TyrexError:
-    """What a request is answered that a mistake of ours ended."""
+    """The answer to a request that failed through a defect of the server."""
     return TyrexError("the server failed to handle this request; its log says why")
 
 
@@ -76,12 +79,12 @@ def error_answer(error: TyrexError, extra: bytes = b"") -> tuple[bytes, bytes]:
     """Head and body of the problem document for `error`."""
     start = head(error.status, names.TYPE_PROBLEM) + extra
     if error.retryable:
-        start += b"%b: 1\r\n" % names.HEADER_RETRY_AFTER.encode()
+        start += _RETRY_LINE
     return start, problem(error)
 
 
 def plain_problem(status: int, name: str, detail: str) -> tuple[bytes, bytes]:
-    """Head and body of a problem that is HTTP's and not an eval's."""
+    """Head and body of a problem of the HTTP request itself, not of an eval."""
     title = _REASONS[status].decode()
     members = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     body = encode_json(members | {"name": name, "fault": "caller", "retryable": False})

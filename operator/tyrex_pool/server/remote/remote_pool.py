@@ -19,7 +19,7 @@ from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, Tyr
 from tyrex_pool.model.frames import RemoteAnswer
 from tyrex_pool.pool.dispatcher import Dispatcher, answer, too_late
 from tyrex_pool.pool.view import PARKED, SERVING, SlotState, describe, explain
-from tyrex_pool.server.api import RUNTIME
+from tyrex_pool.server.http.messages import RUNTIME_LINE
 from tyrex_pool.server.remote.definition import UNDEFINED, Definition
 from tyrex_pool.server.remote.discovery import Discovery, Endpoint
 from tyrex_pool.server.remote.health_check import HealthCheck, pause
@@ -163,7 +163,7 @@ class RemotePool:
 
     def _new(self, name: str, endpoint: Endpoint) -> RemoteRuntime:
         remote = RemoteRuntime(
-            Slot(name, 0, self.spec.concurrency, 0, stage_limit=None), endpoint, RUNTIME % name.encode()
+            Slot(name, 0, self.spec.concurrency, 0, stage_limit=None), endpoint, RUNTIME_LINE % name.encode()
         )
         remote.slot.owner = remote
         remote.watcher = self._spawn(self._watch(remote))

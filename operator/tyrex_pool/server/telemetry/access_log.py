@@ -27,10 +27,10 @@ class AccessLog:
         self._loop = loop
         self._lines: list[str] = []
 
-    def ended(self, ending: EvalRecord) -> None:
+    def observe(self, record: EvalRecord) -> None:
         if not self._lines:
             self._loop.call_soon(self._flush)
-        self._lines.append(self._line(ending, datetime.now(UTC)))
+        self._lines.append(self._line(record, datetime.now(UTC)))
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
@@ -54,35 +54,35 @@ def _parts(lines: list[str]) -> Iterator[str]:
     yield "".join(part)
 
 
-def _json(ending: EvalRecord, now: datetime) -> str:
+def _json(record: EvalRecord, now: datetime) -> str:
     fields: dict[str, Any] = {
         "time": now.isoformat(timespec="milliseconds"),
         "level": "info",
         "logger": LOGGER,
-        "message": _summary(ending),
-        "outcome": ending.outcome,
-        "status": ending.status,
-        "fault": ending.fault,
-        "runtime": ending.runtime,
-        "eval": ending.eval_id,
-        "key": ending.keyed,
-        "queue_ms": round(ending.queue_ms, 3),
-        "run_ms": round(ending.run_ms, 3),
-        "bytes_in": ending.received,
-        "bytes_out": ending.sent,
+        "message": _summary(record),
+        "outcome": record.outcome,
+        "status": record.status,
+        "fault": record.fault,
+        "runtime": record.runtime,
+        "eval": record.eval_id,
+        "key": record.keyed,
+        "queue_ms": round(record.queue_ms, 3),
+        "run_ms": round(record.run_ms, 3),
+        "bytes_in": record.received,
+        "bytes_out": record.sent,
     }
-    if ending.trace:
-        fields |= {"trace_id": trace_id(ending.trace), "span_id": span_id(ending.trace)}
+    if record.trace:
+        fields |= {"trace_id": trace_id(record.trace), "span_id": span_id(record.trace)}
     return _encode(fields).decode() + "\n"
 
 
-def _readable(ending: EvalRecord, now: datetime) -> str:
-    who = ending.eval_id or ending.runtime or "-"
-    times = f"queue {ending.queue_ms:.3f} ms, run {ending.run_ms:.3f} ms"
-    traced = f", trace {trace_id(ending.trace)}" if ending.trace else ""
-    sizes = f"{ending.received} B in, {ending.sent} B out{', with key' if ending.keyed else ''}"
-    return f"{now.astimezone():%H:%M:%S} info    {who} {_summary(ending)}, {times}, {sizes}{traced}\n"
+def _readable(record: EvalRecord, now: datetime) -> str:
+    who = record.eval_id or record.runtime or "-"
+    times = f"queue {record.queue_ms:.3f} ms, run {record.run_ms:.3f} ms"
+    traced = f", trace {trace_id(record.trace)}" if record.trace else ""
+    sizes = f"{record.received} B in, {record.sent} B out{', with key' if record.keyed else ''}"
+    return f"{now.astimezone():%H:%M:%S} info    {who} {_summary(record)}, {times}, {sizes}{traced}\n"
 
 
-def _summary(ending: EvalRecord) -> str:
-    return f"POST {ending.path} {ending.status or '-'} {ending.outcome}"
+def _summary(record: EvalRecord) -> str:
+    return f"POST {record.path} {record.status or '-'} {record.outcome}"

@@ -1,31 +1,29 @@
-"""How an eval ended, for whoever writes that down: the access log and the traces. Made only where somebody does."""
+"""How an eval ended, for the access log and the traces. A record is made only where an observer wants it."""
 
 import re
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import ERRORS, Fault, TyrexError
 from tyrex_pool.model.wire import problem
-from tyrex_pool.server.http.messages import Request
-
-if TYPE_CHECKING:
-    from tyrex_pool.server.api import Outcome
+from tyrex_pool.pool.outcome import Outcome
 
 OK: Final = "ok"
 ABANDONED: Final = "abandoned"
 """The caller left before there was an answer."""
-_AROUND: Final = b'{"result":}'
-_EVAL: Final = re.compile(rb"\r\n%b: ([^\r]*)" % names.HEADER_EVAL.encode(), re.IGNORECASE)
+_RESULT_FRAME: Final = b'{"result":}'
+"""What an answer has around its result."""
+_EVAL_ID: Final = re.compile(rb"\r\n%b: ([^\r]*)" % names.HEADER_EVAL.encode(), re.IGNORECASE)
 
 
 class EvalRecord(NamedTuple):
-    """Nothing of it is the guest's or the caller's text: no code, no key, no result, no message of an error.
+    """Holds no text of the guest or the caller: no code, key, result or error message.
 
-    `outcome` is OK, ABANDONED or the name of an error; `status` 0 where nothing was answered. `trace` is that of the
-    eval, `parent` the one that it came with. Times are `monotonic()` seconds, `started` 0 for an eval
-    that never did. `received` and `sent` are bytes of bodies.
+    `outcome` is OK, ABANDONED or the name of an error; `status` is that of HTTP, 0 without an answer. `trace` is the
+    eval's own trace context, `parent` the one that came with the request. Times are `monotonic()` seconds, `started` is
+    0 for an eval that never started. `received` and `sent` are bytes of bodies.
     """
 
     outcome: str
@@ -54,43 +52,52 @@ class EvalRecord(NamedTuple):
 
 
 class Observer(Protocol):
-    """Somebody who writes down what becomes of evals; it must be quick, and never raise."""
+    """Writes down how evals ended; it must be quick, and never raise."""
 
-    def ended(self, ending: EvalRecord) -> None: ...
+    def observe(self, record: EvalRecord) -> None: ...
 
 
-def ending(ticket: Ticket, outcome: "Outcome | None") -> EvalRecord:
-    """That of `ticket`; None as outcome if it was abandoned."""
-    request: Request = ticket.request
+class _Answered(NamedTuple):
+    """What an outcome says by itself. `eval_id`: as another server gave it, empty otherwise."""
+
+    outcome: str
+    status: int
+    fault: Fault | None
+    eval_id: bytes
+    sent: int
+
+
+def record_of(ticket: Ticket, outcome: Outcome | None, path: bytes, received: int) -> EvalRecord:
+    """`outcome` None: the eval was abandoned. `path` and `received` (bytes of the body) are of its request."""
     slot = ticket.slot
-    name, status, fault, eval_id, sent = _told(outcome)
+    answered = _answered(outcome)
     return EvalRecord(
-        name,
-        status,
-        fault,
+        answered.outcome,
+        answered.status,
+        answered.fault,
         slot.name if slot is not None else None,
         ticket.epoch or (slot.epoch if slot is not None else 0),
-        (ticket.id or eval_id).decode("latin-1") or None,
+        (ticket.id or answered.eval_id).decode("latin-1") or None,
         ticket.key is not None,
-        request.head.path.decode("latin-1"),
+        path.decode("latin-1"),
         ticket.trace,
         ticket.parent if ticket.trace else b"",
         ticket.arrived,
         ticket.started,
         ticket.finished or monotonic(),
-        len(request.body),
-        sent,
+        received,
+        answered.sent,
     )
 
 
-def _told(outcome: "Outcome | None") -> tuple[str, int, Fault | None, bytes, int]:
-    """Name, status, fault, the eval's id as another server told it, and the bytes of the answer's body."""
+def _answered(outcome: Outcome | None) -> _Answered:
     if outcome is None:
-        return ABANDONED, 0, None, b"", 0
+        return _Answered(ABANDONED, 0, None, b"", 0)
     if isinstance(outcome, bytes):
-        return OK, 200, None, b"", len(outcome) + len(_AROUND)
+        return _Answered(OK, 200, None, b"", len(outcome) + len(_RESULT_FRAME))
     if isinstance(outcome, TyrexError):
-        return outcome.name, outcome.status, outcome.fault, b"", len(problem(outcome))
-    kind, found = ERRORS.get(outcome.name), _EVAL.search(outcome.start)
+        return _Answered(outcome.name, outcome.status, outcome.fault, b"", len(problem(outcome)))
+    kind, found = ERRORS.get(outcome.name), _EVAL_ID.search(outcome.start)
+    status = int(outcome.start.split(b" ", 2)[1])
     fault, eval_id = kind.fault if kind is not None else None, found[1] if found is not None else b""
-    return outcome.name, int(outcome.start.split(b" ", 2)[1]), fault, eval_id, len(outcome.body)
+    return _Answered(outcome.name, status, fault, eval_id, len(outcome.body))

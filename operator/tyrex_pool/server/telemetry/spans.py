@@ -26,7 +26,7 @@ from tyrex_pool.model import names
 from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.resources import version
 from tyrex_pool.server.telemetry.eval_record import OK, EvalRecord
-from tyrex_pool.server.telemetry.tracing import ServerInfo
+from tyrex_pool.server.telemetry.server_info import ServerInfo
 
 NAME: Final = "eval"
 _SWITCH: Final = 0.0005
@@ -78,11 +78,11 @@ class Spans:
         found = self._sampler.should_sample(context, int(trace_id, 16), NAME, SpanKind.SERVER)
         return found.decision is Decision.RECORD_AND_SAMPLE
 
-    def add(self, ending: EvalRecord, strategy: str) -> None:
+    def add(self, record: EvalRecord, strategy: str) -> None:
         if len(self._queue) >= self._limit:
             self.counts["dropped"] += 1
             return
-        self._queue.append((ending, strategy))
+        self._queue.append((record, strategy))
         if len(self._queue) == self._batch:
             self._wake.set()
 
@@ -115,35 +115,35 @@ class Spans:
     def _spans(self, batch: list[tuple[EvalRecord, str]]) -> list[ReadableSpan]:
         began = time_ns() - int(monotonic() * _NANO)
         at: Callable[[float], int] = lambda seconds: began + int(seconds * _NANO)  # noqa: E731
-        return [self._span(ending, strategy, at) for ending, strategy in batch]
+        return [self._span(record, strategy, at) for record, strategy in batch]
 
-    def _span(self, ending: EvalRecord, strategy: str, at: Callable[[float], int]) -> ReadableSpan:
-        parent = accepted(ending.parent)
-        failed = ending.outcome != OK
+    def _span(self, record: EvalRecord, strategy: str, at: Callable[[float], int]) -> ReadableSpan:
+        parent = accepted(record.parent)
+        failed = record.outcome != OK
         attributes = {
             "tyrex.pool": self._scene.pool,
             "tyrex.strategy": strategy,
-            "tyrex.outcome": ending.outcome,
-            "tyrex.runtime": ending.runtime,
-            "tyrex.epoch": ending.epoch or None,
-            "tyrex.eval": ending.eval_id,
-            "tyrex.queue_ms": round(ending.queue_ms, 3),
-            "http.route": ending.path,
-            "http.response.status_code": ending.status or None,
-            "error.type": ending.outcome if failed else None,
-            "tyrex.fault": ending.fault,
+            "tyrex.outcome": record.outcome,
+            "tyrex.runtime": record.runtime,
+            "tyrex.epoch": record.epoch or None,
+            "tyrex.eval": record.eval_id,
+            "tyrex.queue_ms": round(record.queue_ms, 3),
+            "http.route": record.path,
+            "http.response.status_code": record.status or None,
+            "error.type": record.outcome if failed else None,
+            "tyrex.fault": record.fault,
         }
         return ReadableSpan(
             name=NAME,
-            context=_context(ending.trace),
+            context=_context(record.trace),
             parent=_context(parent, remote=True) if parent else None,
             resource=self._resource,
             attributes={name: value for name, value in attributes.items() if value is not None},
-            events=[Event("started", timestamp=at(ending.started))] if ending.started else (),
+            events=[Event("started", timestamp=at(record.started))] if record.started else (),
             kind=SpanKind.SERVER,
-            status=Status(StatusCode.ERROR, ending.outcome) if failed else Status(),
-            start_time=at(ending.arrived),
-            end_time=at(ending.finished),
+            status=Status(StatusCode.ERROR, record.outcome) if failed else Status(),
+            start_time=at(record.arrived),
+            end_time=at(record.finished),
             instrumentation_scope=self._scope,
         )
 

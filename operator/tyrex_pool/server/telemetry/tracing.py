@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from prometheus_client.core import CounterMetricFamily, Metric
 
 from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.server.telemetry.eval_record import EvalRecord
+from tyrex_pool.server.telemetry.server_info import ServerInfo
 
 if TYPE_CHECKING:
     from tyrex_pool.server.telemetry.spans import Spans
@@ -45,14 +46,6 @@ def wanted(environment: Mapping[str, str]) -> bool:
     return True
 
 
-class ServerInfo(NamedTuple):
-    """What the spans of a server have in common. `server` is its command, `strategy` tells the one of now."""
-
-    server: str
-    pool: str
-    strategy: Callable[[], str]
-
-
 class Tracer:
     """Begins a span for each eval, and is told when it ended. Also a source of metrics."""
 
@@ -68,9 +61,9 @@ class Tracer:
         flags = _SAMPLED if self._spans.sampled(parent, trace_id) else _NOT_SAMPLED
         return b"00-%b-%016x-%b" % (trace_id, self._chance.getrandbits(64) or 1, flags)
 
-    def ended(self, ending: EvalRecord) -> None:
-        if ending.trace.endswith(_SAMPLED):
-            self._spans.add(ending, self._scene.strategy())
+    def observe(self, record: EvalRecord) -> None:
+        if record.trace.endswith(_SAMPLED):
+            self._spans.add(record, self._scene.strategy())
 
     def close(self, seconds: float) -> None:
         """Send what there is, for at most `seconds`. Blocks."""

@@ -24,7 +24,7 @@ async def written(*endings: EvalRecord, readable: bool = False) -> str:
     stream = io.StringIO()
     log = AccessLog(stream, readable, asyncio.get_running_loop())
     for ending in endings:
-        log.ended(ending)
+        log.observe(ending)
     assert stream.getvalue() == "", "all lines of one turn are written at once"
     await asyncio.sleep(0)
     return stream.getvalue()
@@ -85,9 +85,9 @@ async def test_nobody_reads_any_more() -> None:
             raise BrokenPipeError
 
     log = AccessLog(Broken(), False, asyncio.get_running_loop())
-    log.ended(ENDED)
+    log.observe(ENDED)
     await asyncio.sleep(0)
-    log.ended(ENDED)
+    log.observe(ENDED)
     await asyncio.sleep(0)
 
 
@@ -108,7 +108,7 @@ async def test_no_line_is_torn_when_others_write_too() -> None:
     stream = Pieces()
     log = AccessLog(stream, False, asyncio.get_running_loop())
     for number in range(100):
-        log.ended(ENDED._replace(eval_id=f"hello-ü.{number}"))
+        log.observe(ENDED._replace(eval_id=f"hello-ü.{number}"))
     await asyncio.sleep(0)
     assert all(len(piece.encode()) <= AT_ONCE and piece.endswith("\n") for piece in stream.pieces)
     assert len(stream.pieces) < 20, "as few as may be"

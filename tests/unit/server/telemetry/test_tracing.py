@@ -14,8 +14,9 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 
 from tests.unit.server.agents import until
 from tyrex_pool.server.telemetry.eval_record import EvalRecord
+from tyrex_pool.server.telemetry.server_info import ServerInfo
 from tyrex_pool.server.telemetry.spans import Spans
-from tyrex_pool.server.telemetry.tracing import ServerInfo, Tracer, TracingRefused, tracer, wanted
+from tyrex_pool.server.telemetry.tracing import Tracer, TracingRefused, tracer, wanted
 
 ID, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 SCENE = ServerInfo("serve", "pool", lambda: "Hash")
@@ -144,8 +145,8 @@ def test_a_root_that_is_not_sampled() -> None:
 async def test_only_sampled_ones_are_sent(make: Make) -> None:
     sent = Sent()
     traces = Tracer(make(sent), SCENE)
-    traces.ended(ended(f"00-{ID}-{SPAN}-00"))
-    traces.ended(ended(TRACE))
+    traces.observe(ended(f"00-{ID}-{SPAN}-00"))
+    traces.observe(ended(TRACE))
     await until(lambda: sent.spans)
     traces.close(10)
     (span,) = sent.spans
@@ -162,7 +163,7 @@ async def test_only_sampled_ones_are_sent(make: Make) -> None:
 async def test_a_collector_that_fails(make: Make, do: Callable[[], SpanExportResult]) -> None:
     traces = Tracer(make(Sent(do)), SCENE)
     for number in (1, 2):
-        traces.ended(ended(TRACE))
+        traces.observe(ended(TRACE))
         await until(lambda number=number: counts(traces)["failed"] == number)  # type: ignore[misc]
     assert counts(traces) == {"exported": 0, "failed": 2, "dropped": 0}
 
@@ -171,7 +172,7 @@ def test_what_the_queue_cannot_take_is_dropped_and_counted(make: Make, monkeypat
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "3")
     traces = Tracer(make(Sent(), running=False), SCENE)
     for _ in range(10):
-        traces.ended(ended(TRACE))
+        traces.observe(ended(TRACE))
     assert counts(traces) == {"exported": 0, "failed": 0, "dropped": 7}
 
 
@@ -180,7 +181,7 @@ def test_the_last_ones_are_sent_at_the_end(make: Make, monkeypatch: pytest.Monke
     sent = Sent()
     traces = Tracer(make(sent), SCENE)
     for _ in range(1000):
-        traces.ended(ended(TRACE))
+        traces.observe(ended(TRACE))
     traces.close(10)
     assert len(sent.spans) == 1000
     assert counts(traces)["exported"] == 1000
