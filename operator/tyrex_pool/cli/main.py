@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, cast
 
 from tyrex_pool.cli.output import PROGRAM, error_text, program
-from tyrex_pool.hosting.errors import BadInput, said
+from tyrex_pool.hosting.errors import BadInput, user_message
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy, TyrexError
 from tyrex_pool.model.text import printable
 from tyrex_pool.resources import version
@@ -87,7 +87,7 @@ def guarded(module: CommandModule, args: argparse.Namespace) -> int:
         code = module.run(args)
         sys.stdout.flush()
     except (BadInput, InvalidSpec, InvalidStrategy) as exc:
-        return complain(said(exc), 2)
+        return complain(user_message(exc), 2)
     except TyrexError as exc:
         return complain(error_text(exc), 1)
     except BrokenPipeError:
@@ -95,7 +95,7 @@ def guarded(module: CommandModule, args: argparse.Namespace) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as exc:
-        return complain(said(exc), 2)
+        return complain(user_message(exc), 2)
     except KeyboardInterrupt:
         return 130
     return code

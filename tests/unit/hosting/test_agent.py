@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tyrex_pool.cli.agent import meant_for_us
+from tyrex_pool.hosting.agent import manifest_of_revision
 from tyrex_pool.hosting.errors import BadInput
 
 MANIFEST = """
@@ -21,7 +21,7 @@ def write(file: Path, revision: str) -> None:
 async def test_an_agent_waits_for_the_manifest_of_its_own_revision(tmp_path: Path) -> None:
     file = tmp_path / "pool.yaml"
     write(file, "old")
-    reading = asyncio.ensure_future(meant_for_us(str(file), "new", asyncio.Event()))
+    reading = asyncio.ensure_future(manifest_of_revision(str(file), "new", asyncio.Event()))
     await asyncio.wait([reading], timeout=0.3)
     assert not reading.done()
     write(file, "new")
@@ -33,11 +33,11 @@ async def test_it_does_not_start_with_another_one(tmp_path: Path) -> None:
     file = tmp_path / "pool.yaml"
     write(file, "old")
     with pytest.raises(BadInput, match=r"is of revision old, and this runtime of new"):
-        await meant_for_us(str(file), "new", asyncio.Event(), patience=0.0)
+        await manifest_of_revision(str(file), "new", asyncio.Event(), patience=0.0)
 
 
 async def test_without_a_revision_any_manifest_will_do(tmp_path: Path) -> None:
     file = tmp_path / "pool.yaml"
     write(file, "old")
-    manifest, _ = await meant_for_us(str(file), None, asyncio.Event())
+    manifest, _ = await manifest_of_revision(str(file), None, asyncio.Event())
     assert manifest.name == "p"
