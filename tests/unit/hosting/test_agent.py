@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tyrex_pool.hosting.agent import manifest_of_revision
+from tyrex_pool.hosting.agent import drain_time, manifest_of_revision
 from tyrex_pool.hosting.errors import BadInput
 
 MANIFEST = """
@@ -41,3 +41,18 @@ async def test_without_a_revision_any_manifest_will_do(tmp_path: Path) -> None:
     write(file, "old")
     manifest, _ = await manifest_of_revision(str(file), None, asyncio.Event())
     assert manifest.name == "p"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        pytest.param(MANIFEST.replace("{permissions", "{timeouts: {drain: 7s}, permissions"), 7.0, id="changed"),
+        pytest.param("kind: TyrexPool", 30.0, id="not valid"),
+        pytest.param(None, 30.0, id="no file"),
+    ],
+)
+def test_the_drain_time_is_the_present_one(tmp_path: Path, text: str | None, seconds: float) -> None:
+    file = tmp_path / "pool.yaml"
+    if text is not None:
+        file.write_text(text.replace("REVISION", "new"))
+    assert drain_time(file, 30.0) == seconds
