@@ -12,7 +12,7 @@ from tyrex_pool.model import names
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", help="the manifest of the pool; its size and strategy are the proxy's matter"
+        "file", metavar="FILE", help="the manifest of the pool; its size and strategy matter to the proxy alone"
     )
     parser.add_argument(
         "--name", help=f"name of this runtime (default ${names.RUNTIME_NAME_VARIABLE}, or the pool's name and -0)"

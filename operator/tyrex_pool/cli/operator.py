@@ -31,23 +31,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NS",
-        help="look after this one; repeatable (default: all)",
+        help="operate on the pools of this namespace; repeatable (default: all)",
     )
     parser.add_argument("--runtime-image", metavar="IMAGE", help="for pools that name none in spec.runtime.image")
     parser.add_argument("--proxy-image", metavar="IMAGE", help="for pools that name none in spec.proxy.image")
     parser.add_argument("--image-pull-policy", choices=("Always", "IfNotPresent", "Never"))
     parser.add_argument("--image-pull-secret", action="append", default=[], metavar="SECRET", help="repeatable")
-    parser.add_argument("--resync", type=duration, default=60.0, metavar="60s", help="look at every pool this often")
+    parser.add_argument("--resync", type=duration, default=60.0, metavar="60s", help="reconcile every pool this often")
     parser.add_argument(
-        "--lease", default=_LEASE, metavar="NAME", help=f"Lease in ${_NAMESPACE_VARIABLE}; who holds it works"
+        "--lease", default=_LEASE, metavar="NAME", help=f"Lease in ${_NAMESPACE_VARIABLE}; only its holder operates"
     )
-    parser.add_argument("--no-lease", action="store_true", help="work at once: no other operator is there")
+    parser.add_argument(
+        "--no-lease", action="store_true", help="operate at once, without a Lease: there is no other operator"
+    )
     parser.add_argument("--host", default=EVERYWHERE, help=f"address of the admin port (default {EVERYWHERE})")
     parser.add_argument("--admin-port", type=int, default=names.ADMIN_PORT, help="port of health and metrics")
     parser.add_argument(
         "--remove-pools", action="store_true", help="delete all pools, wait until they are gone, and end"
     )
-    parser.add_argument("--timeout", type=duration, default=300.0, metavar="5m", help="of --remove-pools")
+    parser.add_argument("--timeout", type=duration, default=300.0, metavar="5m", help="how long --remove-pools waits")
 
 
 def run(args: argparse.Namespace) -> int:

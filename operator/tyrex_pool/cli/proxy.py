@@ -1,4 +1,4 @@
-"""`tyrex-pool proxy`: the dispatch server over runtimes elsewhere: those of a TyrexPool in a cluster, or a list."""
+"""`tyrex-pool proxy`: the dispatch server over the runtimes of a list, or of a TyrexPool in a cluster."""
 
 import argparse
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", metavar="URL", action="append", help="http://HOST:PORT or unix:/PATH; repeatable")
     parser.add_argument("--strategy", choices=sorted(STRATEGIES), help="instead of the manifest's")
     parser.add_argument("--pool", metavar="NAME", help="follow this TyrexPool of the cluster, instead of all these")
-    parser.add_argument("--namespace", metavar="NS", help="where that TyrexPool is")
+    parser.add_argument("--namespace", metavar="NS", help="namespace of that TyrexPool")
     parser.add_argument("--workers", type=worker_count, default=1, metavar="N", help="processes that share the port")
     add_server_arguments(parser, EVERYWHERE)
 

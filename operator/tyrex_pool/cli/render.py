@@ -1,4 +1,4 @@
-"""`tyrex-pool render FILE`: prints every object that the operator would create for a manifest."""
+"""`tyrex-pool render FILE`: prints the objects that the operator would create for a manifest."""
 
 import argparse
 import sys

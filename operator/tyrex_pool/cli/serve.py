@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--try",
         dest="trial",
         metavar="CODE",
-        help="evaluate CODE once it runs and show how to go on; ends off a terminal",
+        help="evaluate CODE after the start and print how to repeat it; without a terminal, end then",
     )
 
 

@@ -9,7 +9,8 @@ from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.plan.declared_pool import Platform
 
 IMAGES = ["--runtime-image", "r:1", "--proxy-image", "p:1"]
-EVERYTHING = "-n a --namespace b --resync 5s --lease mine --host :: --admin-port 1 --image-pull-policy Never --image-pull-secret s"
+IMAGE_PULLS = ["--image-pull-policy", "Never", "--image-pull-secret", "s"]
+OTHERS = ["-n", "a", "--namespace", "b", "--resync", "5s", "--lease", "mine", "--host", "::", "--admin-port", "1"]
 POD = {"POD_NAMESPACE": "tyrex", "POD_NAME": "operator-0"}
 
 
@@ -34,7 +35,7 @@ POD = {"POD_NAMESPACE": "tyrex", "POD_NAME": "operator-0"}
             id="on a machine, alone",
         ),
         pytest.param(
-            [*IMAGES, *EVERYTHING.split()],
+            [*IMAGES, *IMAGE_PULLS, *OTHERS],
             POD,
             Settings(
                 Platform("r:1", "p:1", "Never", ("s",), "tyrex"),

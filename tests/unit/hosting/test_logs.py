@@ -1,4 +1,4 @@
-"""Log lines for people and for programs; what guests print must not pass for ours."""
+"""The log as text and as JSON: no message of a guest may look like a record of its own."""
 
 import json
 import logging

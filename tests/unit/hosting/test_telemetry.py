@@ -30,6 +30,6 @@ async def test_the_access_log_is_written_when_it_is_wanted(
 
 async def test_traces_that_cannot_be_made_are_bad_input(pool: RemotePool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "nowhere")
-    with pytest.raises(BadInput, match="^OTEL_EXPORTER_OTLP_ENDPOINT: write http://HOST:4318, not 'nowhere'$"):
+    with pytest.raises(BadInput, match=r"^OTEL_EXPORTER_OTLP_ENDPOINT: write http://HOST:4318, not 'nowhere'$"):
         async with api_with_telemetry(pool, ServerOptions("proxy", LISTEN)):
             pass
