@@ -73,7 +73,7 @@ def overview() -> argparse.ArgumentParser:
         description="Pools of Deno runtimes that evaluate JavaScript and TypeScript.",
         epilog="commands:\n"
         + "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
-        + f"\n\n`{program()} COMMAND --help` tells more.",
+        + f"\n\n`{program()} COMMAND --help` lists its options.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version() or '(not installed)'}")
