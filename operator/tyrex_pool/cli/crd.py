@@ -7,7 +7,7 @@ from tyrex_pool import resources
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """The command has no arguments."""
 
 
 def run(args: argparse.Namespace) -> int:

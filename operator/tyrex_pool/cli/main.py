@@ -1,6 +1,6 @@
-"""`tyrex-pool`: finds the command, runs it, and turns what it raises into a message and an exit code.
+"""`tyrex-pool`: imports the module of the command, runs it, and reports its exception as a message and an exit code.
 
-Exit codes: 0 done, 1 an eval failed, 2 bad input, 130 Ctrl-C.
+Exit codes: 0 success, 1 a failed eval, 2 bad input, 130 Ctrl-C, 141 a closed stdout.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol, cast
 
 from tyrex_pool.cli.output import PROGRAM, error_text, program
-from tyrex_pool.hosting.errors import BadInput, said
+from tyrex_pool.hosting.errors import BadInput, user_message
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy, TyrexError
 from tyrex_pool.model.text import printable
 from tyrex_pool.resources import version
@@ -25,14 +25,14 @@ class Command(NamedTuple):
 
 
 class CommandModule(Protocol):
-    """What a command's module has."""
+    """The protocol of a command's module."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
     def run(self, args: argparse.Namespace) -> int:
-        """Do it; returns the exit code.
+        """Run the command; returns the exit code.
 
-        May raise BadInput, InvalidSpec, InvalidStrategy, TyrexError and OSError.
+        Raises BadInput, InvalidSpec, InvalidStrategy, TyrexError and OSError.
         """
         ...
 
@@ -56,11 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = COMMANDS.get(name)
     if command is None:
         overview().parse_args(words or ["--help"])
-        return 2  # an overview accepts nothing but --help and --version, which exit by themselves
+        return 2  # not reached: the overview accepts --help and --version alone, which exit by themselves
     module = cast("CommandModule", importlib.import_module(command.module))
     parser = argparse.ArgumentParser(f"{program()} {name}", description=f"{command.summary}.".capitalize())
     module.add_arguments(parser)
-    # Intermixed, so that `eval POOL --url URL CODE` means what it says.
+    # Intermixed: options may stand between positional arguments, as in `eval POOL --url URL CODE`.
     return guarded(module, parser.parse_intermixed_args(words[1:]))
 
 
@@ -73,7 +73,7 @@ def overview() -> argparse.ArgumentParser:
         description="Pools of Deno runtimes that evaluate JavaScript and TypeScript.",
         epilog="commands:\n"
         + "\n".join(f"  {name:{width}}  {command.summary}" for name, command in COMMANDS.items())
-        + f"\n\n`{program()} COMMAND --help` tells more.",
+        + f"\n\n`{program()} COMMAND --help` lists its options.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {version() or '(not installed)'}")
@@ -82,20 +82,20 @@ def overview() -> argparse.ArgumentParser:
 
 
 def guarded(module: CommandModule, args: argparse.Namespace) -> int:
-    """Run the command; errors that are the user's to read are printed without a traceback."""
+    """Run the command; returns its exit code. Prints an error that the user can act on without a traceback."""
     try:
         code = module.run(args)
         sys.stdout.flush()
     except (BadInput, InvalidSpec, InvalidStrategy) as exc:
-        return complain(said(exc), 2)
+        return complain(user_message(exc), 2)
     except TyrexError as exc:
         return complain(error_text(exc), 1)
     except BrokenPipeError:
-        # Whoever read our output left (`| head`): nothing to say, and nothing may be flushed at exit.
+        # The reader of stdout has closed the pipe, as `| head` does; the flush at exit must not fail over it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as exc:
-        return complain(said(exc), 2)
+        return complain(user_message(exc), 2)
     except KeyboardInterrupt:
         return 130
     return code

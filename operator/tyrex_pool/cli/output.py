@@ -1,4 +1,4 @@
-"""What the commands print: JSON, tables, errors, and nothing that could steer a terminal."""
+"""Formats the output of commands: JSON, tables and errors, free of control sequences for a terminal."""
 
 import sys
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ RETRIES = {
 
 
 def program() -> str:
-    """The command as it was called: kubectl runs `kubectl-tyrex` for `kubectl tyrex`."""
+    """The program's name as the user typed it: kubectl runs `kubectl-tyrex` for `kubectl tyrex`."""
     return "kubectl tyrex" if Path(sys.argv[0]).stem == "kubectl-tyrex" else PROGRAM
 
 
@@ -34,7 +34,7 @@ def json_text(value: Any, *, pretty: bool | None = None) -> str:
 
 
 def error_text(error: TyrexError) -> str:
-    """`error` for a person: what, whose fault, if it may be repeated, and the guest's value and stack."""
+    """`error` as lines of text: name and detail, fault, whether a retry is safe, the guest's value and stack."""
     lines = [
         f"{error.name}: {error.detail}",
         f"  fault: {FAULTS[error.fault]}",
@@ -48,7 +48,7 @@ def error_text(error: TyrexError) -> str:
 
 
 def table(rows: Sequence[Sequence[object]]) -> str:
-    """`rows` in columns as wide as their widest cell; None is a dash."""
+    """`rows` as text, in columns as wide as their widest cells; None is printed as a dash."""
     cells = [["-" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells)
@@ -56,5 +56,5 @@ def table(rows: Sequence[Sequence[object]]) -> str:
 
 
 def line(text: str | None) -> str | None:
-    """`text` on one line, as a cell of a table wants it."""
+    """`text` on one line, for a cell of a table."""
     return None if text is None else " ".join(text.split())

@@ -1,10 +1,10 @@
-"""`tyrex-pool render FILE`: prints every object that the operator would create for a manifest."""
+"""`tyrex-pool render FILE`: prints the objects that the operator would create for a manifest."""
 
 import argparse
 import sys
 
 from tyrex_pool.cli.output import json_text
-from tyrex_pool.hosting.hosting import read_manifest
+from tyrex_pool.hosting.manifest_file import read_manifest
 from tyrex_pool.model import names
 from tyrex_pool.model.supported import require_supported
 from tyrex_pool.model.yaml_text import dump_documents

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 
 
 class BadInput(Exception):  # noqa: N818 - it is the user's error
-    """The command line asks for something that cannot be done; the message says what to write instead."""
+    """The command line or the environment asks for something impossible; the message says what to write instead."""
 
 
 @contextlib.contextmanager
 def operator_extra() -> Iterator[None]:
-    """Around imports that come with the extra `operator`: raises BadInput when they are not installed."""
+    """Encloses imports of packages that the extra `operator` installs. Raises BadInput when one is missing."""
     try:
         yield
     except ModuleNotFoundError as exc:
         raise BadInput(f"a cluster needs more packages: pip install 'tyrex-pool[operator]' ({exc})") from exc
 
 
-def said(error: Exception) -> str:
-    """What the user reads of an error that is theirs to read."""
+def user_message(error: Exception) -> str:
+    """The text that a command prints for `error`; an OSError about a file is printed as `FILE: REASON`."""
     return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)

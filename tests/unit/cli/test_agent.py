@@ -1,43 +1,38 @@
-import asyncio
-from pathlib import Path
-
 import pytest
 
-from tyrex_pool.cli.agent import meant_for_us
-from tyrex_pool.hosting.errors import BadInput
+from tests.unit.cli.parsing import parsed
+from tyrex_pool.cli import agent
+from tyrex_pool.hosting.options import AgentOptions, ServerOptions
+from tyrex_pool.model import names
+from tyrex_pool.server.service import Address
 
-MANIFEST = """
-apiVersion: tyrex.dev/v1alpha1
-kind: TyrexPool
-metadata: {name: p, annotations: {tyrex.dev/spec-hash: REVISION}}
-spec: {permissions: {allow: {net: [REVISION]}}}
-"""
+SERVER = ServerOptions("agent", Address("0.0.0.0", 8080, 9090))
 
 
-def write(file: Path, revision: str) -> None:
-    file.write_text(MANIFEST.replace("REVISION", revision))
-
-
-async def test_an_agent_waits_for_the_manifest_of_its_own_revision(tmp_path: Path) -> None:
-    file = tmp_path / "pool.yaml"
-    write(file, "old")
-    reading = asyncio.ensure_future(meant_for_us(str(file), "new", asyncio.Event()))
-    await asyncio.wait([reading], timeout=0.3)
-    assert not reading.done()
-    write(file, "new")
-    manifest, _ = await asyncio.wait_for(reading, 10)
-    assert manifest.spec.permissions.allow.net == ("new",)
-
-
-async def test_it_does_not_start_with_another_one(tmp_path: Path) -> None:
-    file = tmp_path / "pool.yaml"
-    write(file, "old")
-    with pytest.raises(BadInput, match=r"is of revision old, and this runtime of new"):
-        await meant_for_us(str(file), "new", asyncio.Event(), patience=0.0)
-
-
-async def test_without_a_revision_any_manifest_will_do(tmp_path: Path) -> None:
-    file = tmp_path / "pool.yaml"
-    write(file, "old")
-    manifest, _ = await meant_for_us(str(file), None, asyncio.Event())
-    assert manifest.name == "p"
+@pytest.mark.parametrize(
+    ("words", "environment", "options"),
+    [
+        pytest.param(["p.yaml"], {}, AgentOptions(SERVER, "p.yaml"), id="file"),
+        pytest.param(
+            ["p.yaml"],
+            {names.RUNTIME_NAME_VARIABLE: "web-7", names.SPEC_HASH_VARIABLE: "abc"},
+            AgentOptions(SERVER, "p.yaml", "web-7", "abc"),
+            id="in a pod",
+        ),
+        pytest.param(
+            ["p.yaml", "--name", "mine"],
+            {names.RUNTIME_NAME_VARIABLE: "web-7"},
+            AgentOptions(SERVER, "p.yaml", "mine"),
+            id="the option before the variable",
+        ),
+        pytest.param(["p.yaml"], {names.RUNTIME_NAME_VARIABLE: ""}, AgentOptions(SERVER, "p.yaml"), id="empty"),
+        pytest.param(
+            ["p.yaml", "--socket", "/run/a"],
+            {},
+            AgentOptions(ServerOptions("agent", Address("0.0.0.0", 8080, 9090, socket="/run/a")), "p.yaml"),
+            id="socket",
+        ),
+    ],
+)
+def test_options(words: list[str], environment: dict[str, str], options: AgentOptions) -> None:
+    assert agent.options(parsed(agent, *words), environment) == options

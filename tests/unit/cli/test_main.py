@@ -98,6 +98,11 @@ def test_only_a_cluster_needs_the_packages_for_one(python: Callable[[str], str])
     assert python(program) == "set()\n"
 
 
+def test_an_agent_imports_no_http_client(python: Callable[[str], str]) -> None:
+    program = "import sys, tyrex_pool.cli.agent\nprint({'httpx', 'tyrex_pool.client'} & set(sys.modules))"
+    assert python(program) == "set()\n"
+
+
 def test_a_reader_that_leaves_is_no_error(python: Callable[[str], str]) -> None:
     program = (
         "import os; from argparse import Namespace; from tyrex_pool.cli.main import guarded\n"

@@ -1,43 +1,40 @@
-"""What the parent of several workers and each of them tell each other: lines of JSON over a pair of sockets.
+"""Messages between the parent of several workers and each worker: lines of JSON over a socket pair.
 
-The parent begins with `Orders`. Each line after that is empty and asks for `State`. A worker says `Serving` or
-`Failed`, once. When one end is gone, so is the other's peer: a worker without its parent ends.
+The parent first sends `Orders`; each later line from it is empty and asks for a `State`. The worker sends `Serving` or
+`Failed` once, and a `State` per empty line. A worker whose parent has closed the socket ends.
 """
 
 from typing import Any, Final
 
 import msgspec
 
-LONGEST: Final = 1 << 24
+from tyrex_pool.hosting.proxy_options import ProxyOptions
+
+MAX_LINE: Final = 1 << 24
 """Bytes of a line."""
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """`args` is the command line as the parent understood it, `port` is the one to share.
+    """The receiver is worker `number` (from 0) of `options.workers`; `options.server.listen` is the shared port."""
 
-    The worker is number `number` (from 0) of `count`.
-    """
-
-    args: dict[str, Any]
+    options: ProxyOptions
     number: int
-    count: int
-    port: int
 
 
 class Serving(msgspec.Struct, frozen=True, tag=True):
-    """It takes evals; `pool` is as `GET /v1/pool` shows it."""
+    """The worker serves evals; `pool` is its answer of `GET /v1/pool`."""
 
     pool: dict[str, Any]
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """It ends, since it could not begin; `message` is for the user."""
+    """The worker could not start and ends; `message` is for the user."""
 
     message: str
 
 
 class State(msgspec.Struct, frozen=True, tag=True):
-    """What it would say on an admin port of its own."""
+    """What the worker would answer on an admin port of its own; `metrics` is in the Prometheus text format."""
 
     ready: bool
     reason: str | None
@@ -45,11 +42,12 @@ class State(msgspec.Struct, frozen=True, tag=True):
 
 
 ASK: Final = b"\n"
-Told = Serving | Failed | State
+"""Asks a worker for its `State`."""
+Report = Serving | Failed | State
 _encoder = msgspec.json.Encoder()
 decode_orders = msgspec.json.Decoder(Orders).decode
-decode_told = msgspec.json.Decoder(Told).decode
+decode_report = msgspec.json.Decoder(Report).decode
 
 
-def line(message: Orders | Told) -> bytes:
+def line(message: Orders | Report) -> bytes:
     return _encoder.encode(message) + b"\n"

@@ -1,56 +1,54 @@
-"""One worker of `tyrex-pool proxy --workers N`: the proxy of the command line on a port that it shares.
+"""One worker of `tyrex-pool proxy --workers N`: a proxy in a process of its own, on a port that all workers share.
 
-It is started by `cli.workers` as a process of its own, whose standard input is a socket to the parent.
+The parent starts it with a socket to itself as standard input; see `messages`.
 """
 
-import argparse
 import asyncio
+import contextlib
 import socket
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from tyrex_pool.cli.proxy import prepared
-from tyrex_pool.hosting.errors import BadInput, said
-from tyrex_pool.hosting.hosting import run as host
-from tyrex_pool.hosting.hosting import settle
-from tyrex_pool.hosting.workers.messages import LONGEST, Failed, Orders, Serving, State, Told, decode_orders, line
+from tyrex_pool.hosting.announce import freeze_heap
+from tyrex_pool.hosting.errors import BadInput, user_message
+from tyrex_pool.hosting.event_loop import run
+from tyrex_pool.hosting.proxy import prepared
+from tyrex_pool.hosting.workers.messages import MAX_LINE, Failed, Orders, Report, Serving, State, decode_orders, line
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.service import Address, Service
+from tyrex_pool.server.service import Service
 
-_NOT_YET = State(False, "it is starting", "")
+_STARTING: Final = State(False, "it is starting", "")
 
 
-class Shared:
-    """The front of a proxy that is one of several: a port that they share, and no admin port but the parent."""
+class ParentFrontend:
+    """The frontend of a worker: a shared port, and the parent instead of an admin port and a terminal."""
 
     def __init__(self, orders: Orders, parent: asyncio.StreamWriter) -> None:
-        self.share = orders.number / orders.count
-        self._address = Address(orders.args["host"], orders.port, None, shared=True)
+        self.share = orders.number / orders.options.workers
+        self._listen = orders.options.server.listen
         self._parent = parent
         self._admin: Admin | None = None
 
     async def open(self, api: Api, admin: Admin) -> Service:
-        service = await Service.open(api, admin, self._address)
+        service = await Service.open(api, admin, self._listen)
         self._admin = admin
         return service
 
-    def announce(self, pool: Mapping[str, Any], service: Service) -> None:
-        settle()
-        self.tell(Serving(dict(pool)))
+    def report(self, pool: Mapping[str, Any], service: Service) -> None:
+        freeze_heap()
+        self.send(Serving(dict(pool)))
 
-    def tell(self, message: Told) -> None:
+    def send(self, message: Report) -> None:
         self._parent.write(line(message))
 
     async def answer(self, parent: asyncio.StreamReader, stop: asyncio.Event) -> None:
-        """Tell what is asked; when the parent is gone, set `stop`."""
-        try:
+        """Send a State for each line from `parent`; set `stop` when the parent has closed the socket."""
+        with contextlib.suppress(OSError):
             while await parent.readline():
-                self.tell(_NOT_YET if self._admin is None else _state(self._admin))
-        except OSError:
-            pass
+                self.send(_STARTING if self._admin is None else _state(self._admin))
         stop.set()
 
 
@@ -59,29 +57,35 @@ def _state(admin: Admin) -> State:
 
 
 async def _work(channel: socket.socket, stop: asyncio.Event) -> int:
-    reader, writer = await asyncio.open_unix_connection(sock=channel, limit=LONGEST)
+    reader, writer = await asyncio.open_unix_connection(sock=channel, limit=MAX_LINE)
     try:
         first = await reader.readline()
         if not first:
             return 0
-        orders = decode_orders(first)
-        front = Shared(orders, writer)
-        answering = asyncio.create_task(front.answer(reader, stop))
-        try:
-            return await prepared(argparse.Namespace(**orders.args), front)(stop)
-        except (BadInput, InvalidSpec, InvalidStrategy, OSError) as error:
-            front.tell(Failed(said(error)))
-            await writer.drain()
-            return 2
-        finally:
-            answering.cancel()
+        return await _serve(decode_orders(first), reader, writer, stop)
     finally:
         writer.close()
 
 
+async def _serve(
+    orders: Orders, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, stop: asyncio.Event
+) -> int:
+    """Run the proxy that the parent ordered; returns the exit code."""
+    frontend = ParentFrontend(orders, writer)
+    answering = asyncio.create_task(frontend.answer(reader, stop))
+    try:
+        return await prepared(orders.options, frontend)(stop)
+    except (BadInput, InvalidSpec, InvalidStrategy, OSError) as error:
+        frontend.send(Failed(user_message(error)))
+        await writer.drain()
+        return 2
+    finally:
+        answering.cancel()
+
+
 def main() -> int:
     channel = socket.socket(fileno=sys.stdin.fileno())
-    return host(lambda stop: _work(channel, stop))
+    return run(lambda stop: _work(channel, stop))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Log lines for people and for programs; what guests print must not pass for ours."""
+"""The log as text and as JSON: no message of a guest may look like a record of its own."""
 
 import json
 import logging
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tyrex_pool.hosting.hosting import _Json, _Readable
+from tyrex_pool.hosting.logs import JsonFormatter, TextFormatter
 
 FORGERIES = [
     pytest.param("a\n12:00:00 error   forged", id="a new line"),
@@ -32,25 +32,25 @@ def record(message: str) -> logging.LogRecord:
 
 @pytest.mark.parametrize("message", FORGERIES)
 def test_a_guest_s_message_on_a_terminal(message: str) -> None:
-    first, *others = _Readable().format(record(message)).splitlines()
+    first, *others = TextFormatter().format(record(message)).splitlines()
     assert BEGIN.match(first)
     assert all(line.startswith("  ") for line in others)
     assert all(char.isprintable() for line in (first, *others) for char in line)
 
 
 def test_a_message_of_two_lines_is_still_read_easily() -> None:
-    assert _Readable().format(record("a\n  b: ü 😀")).endswith("render-0.5.1 a\n    b: ü 😀")
+    assert TextFormatter().format(record("a\n  b: ü 😀")).endswith("render-0.5.1 a\n    b: ü 😀")
 
 
 @pytest.mark.parametrize("message", FORGERIES)
 def test_a_guest_s_message_for_a_program(message: str) -> None:
-    line = _Json().format(record(message))
+    line = JsonFormatter().format(record(message))
     assert "\n" not in line
     told = json.loads(line)
     assert (told["message"], told["runtime"], told["eval"]) == (message, "render-0", "render-0.5.1")
 
 
-@pytest.mark.parametrize("kind", [_Readable, _Json])
+@pytest.mark.parametrize("kind", [TextFormatter, JsonFormatter])
 def test_a_mistake_of_ours_says_where(kind: type[logging.Formatter]) -> None:
     try:
         raise OverflowError("nobody thought of this")

@@ -1,0 +1,42 @@
+"""Arguments that several commands share, and what they are parsed into."""
+
+import argparse
+import os
+
+from tyrex_pool.hosting.options import ServerOptions
+from tyrex_pool.model import names
+from tyrex_pool.server.service import Address
+
+
+def add_server_arguments(parser: argparse.ArgumentParser, host: str) -> None:
+    """The arguments that `server_options` reads; `host` is the default address."""
+    parser.add_argument("--host", default=host, help=f"address to listen on (default {host})")
+    parser.add_argument("--port", type=port, help=f"port of the HTTP interface (default {names.SERVE_PORT}, 0: any)")
+    parser.add_argument("--admin-port", type=port, help=f"port of health and metrics (default {names.ADMIN_PORT})")
+    parser.add_argument("--socket", metavar="PATH", help="listen on this Unix socket instead of a port")
+    parser.add_argument(
+        "--access-log",
+        action="store_true",
+        default=os.environ.get(names.ACCESS_LOG_VARIABLE) == "1",
+        help=f"write a line for each eval to stderr (also ${names.ACCESS_LOG_VARIABLE}=1)",
+    )
+
+
+def server_options(args: argparse.Namespace, command: str, *, flexible: bool = False) -> ServerOptions:
+    """`flexible`: a default port that is in use is replaced by a free one; a port that the user passes never is."""
+    listen = Address(
+        args.host,
+        names.SERVE_PORT if args.port is None else args.port,
+        names.ADMIN_PORT if args.admin_port is None else args.admin_port,
+        flexible and args.port is None,
+        flexible and args.admin_port is None,
+        args.socket,
+    )
+    return ServerOptions(command, listen, args.access_log)
+
+
+def port(text: str) -> int:
+    """An argument's type: 0 to 65535."""
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"write a port from 0 to 65535, not {text!r}")
+    return int(text)

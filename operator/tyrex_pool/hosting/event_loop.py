@@ -1,0 +1,52 @@
+"""The event loop of a command: its implementation, its signals, and the process's limit of file descriptors."""
+
+import asyncio
+import contextlib
+import resource
+import signal
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from tyrex_pool.hosting.logs import configure_logs
+
+Main = Callable[[asyncio.Event], Coroutine[Any, Any, int]]
+"""Runs until the event is set; returns the exit code."""
+
+
+def run(main: Main) -> int:
+    """Run `main(stop)`, on uvloop where it is installed; returns the exit code.
+
+    The first SIGINT or SIGTERM sets `stop`. The second one cancels `main`; the exit code is 130 then.
+    """
+    configure_logs()
+    _raise_descriptor_limit()
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(_with_signals(main))
+    return uvloop.run(_with_signals(main))
+
+
+def _raise_descriptor_limit() -> None:
+    """Each connection takes a descriptor, and the usual soft limit is 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    stop = asyncio.Event()
+    task = asyncio.ensure_future(main(stop))
+
+    def on_signal() -> None:
+        if stop.is_set():
+            task.cancel()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 130

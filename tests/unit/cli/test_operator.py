@@ -1,0 +1,75 @@
+import socket
+
+import pytest
+
+from tests.unit.cli.parsing import parsed
+from tyrex_pool.cli import operator
+from tyrex_pool.controller.operator import Settings
+from tyrex_pool.hosting.errors import BadInput
+from tyrex_pool.plan.declared_pool import Platform
+
+IMAGES = ["--runtime-image", "r:1", "--proxy-image", "p:1"]
+IMAGE_PULLS = ["--image-pull-policy", "Never", "--image-pull-secret", "s"]
+OTHERS = ["-n", "a", "--namespace", "b", "--resync", "5s", "--lease", "mine", "--host", "::", "--admin-port", "1"]
+POD = {"POD_NAMESPACE": "tyrex", "POD_NAME": "operator-0"}
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "settings"),
+    [
+        pytest.param(
+            IMAGES,
+            POD,
+            Settings(
+                Platform("r:1", "p:1", operator_namespace="tyrex"),
+                "operator-0",
+                lease=("tyrex", "tyrex-pool-operator"),
+                host="0.0.0.0",
+            ),
+            id="in a pod",
+        ),
+        pytest.param(
+            [*IMAGES, "--no-lease"],
+            {},
+            Settings(Platform("r:1", "p:1"), socket.gethostname(), host="0.0.0.0"),
+            id="on a machine, alone",
+        ),
+        pytest.param(
+            [*IMAGES, *IMAGE_PULLS, *OTHERS],
+            POD,
+            Settings(
+                Platform("r:1", "p:1", "Never", ("s",), "tyrex"),
+                "operator-0",
+                ("a", "b"),
+                5.0,
+                ("tyrex", "mine"),
+                "::",
+                1,
+            ),
+            id="everything",
+        ),
+    ],
+)
+def test_settings(words: list[str], environment: dict[str, str], settings: Settings) -> None:
+    assert operator.settings(parsed(operator, *words), environment) == settings
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "message"),
+    [
+        pytest.param([], POD, "pass --runtime-image IMAGE", id="no runtime image"),
+        pytest.param(IMAGES[:2], POD, "pass --proxy-image IMAGE", id="no proxy image"),
+        pytest.param(
+            IMAGES, {}, "set POD_NAMESPACE to the operator's own namespace, or pass --no-lease", id="no namespace"
+        ),
+    ],
+)
+def test_what_is_missing(words: list[str], environment: dict[str, str], message: str) -> None:
+    with pytest.raises(BadInput) as refusal:
+        operator.settings(parsed(operator, *words), environment)
+    assert str(refusal.value) == message
+
+
+def test_the_options_of_a_removal() -> None:
+    args = parsed(operator, "--remove-pools", "-n", "a", "--timeout", "1m")
+    assert (args.remove_pools, args.namespace, args.timeout) == (True, ["a"], 60.0)

@@ -1,0 +1,48 @@
+"""`run` changes signals, logs and limits of its process, so each test runs it in a process of its own."""
+
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys; sys.path[:] = {path!r}
+import asyncio, os, resource, signal
+from tyrex_pool.hosting.event_loop import run
+
+async def main(stop):
+{body}
+
+sys.exit(run(main))
+"""
+
+
+def run(body: str) -> tuple[int, str]:
+    """The exit code and the output of a process whose `main` has this body."""
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    program = PROGRAM.format(path=sys.path, body=lines)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    return ended.returncode, ended.stdout
+
+
+def test_the_exit_code_is_main_s() -> None:
+    assert run("return 3") == (3, "")
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_a_signal_sets_stop(number: str) -> None:
+    body = f"os.kill(os.getpid(), signal.{number})\nawait stop.wait()\nprint('stopped')\nreturn 0"
+    assert run(body) == (0, "stopped\n")
+
+
+def test_a_second_signal_cancels() -> None:
+    body = (
+        "os.kill(os.getpid(), signal.SIGTERM)\nawait stop.wait()\nos.kill(os.getpid(), signal.SIGINT)\n"
+        "await asyncio.Event().wait()"
+    )
+    assert run(body) == (130, "")
+
+
+def test_the_limit_of_descriptors_is_the_hard_one() -> None:
+    body = "soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)\nprint(soft == hard)\nreturn 0"
+    assert run(body) == (0, "True\n")

@@ -1,0 +1,48 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tyrex_pool.hosting.errors import BadInput
+from tyrex_pool.hosting.logs import log
+from tyrex_pool.hosting.manifest_file import read_manifest
+
+MANIFEST = """
+apiVersion: tyrex.dev/v1alpha1
+kind: TyrexPool
+metadata: {name: p}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: c}
+data: {a.js: "1"}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+"""
+
+
+@pytest.fixture(autouse=True)
+def unchanged_log() -> Iterator[None]:
+    """`read_manifest` configures the log of the process."""
+    handlers, level, propagate = log.handlers, log.level, log.propagate
+    yield
+    log.handlers, log.propagate = handlers, propagate
+    log.setLevel(level)
+
+
+def test_a_manifest_and_its_sources(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(MANIFEST)
+    manifest, sources = read_manifest(str(file))
+    assert manifest.name == "p"
+    assert (sources.directory, sources.config_maps) == (tmp_path.resolve(), {"c": {"a.js": "1"}})
+    assert "not used here: Deployment/web" in capfd.readouterr().err
+
+
+def test_a_manifest_in_another_encoding(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_bytes("name: ü".encode("latin-1"))
+    with pytest.raises(BadInput, match=r"p\.yaml: write UTF-8"):
+        read_manifest(str(file))
