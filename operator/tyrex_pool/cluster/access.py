@@ -36,8 +36,8 @@ __all__ = ["Cluster", "ClusterError", "ClusterUnavailable", "Conflict", "Forbidd
 FIELD_MANAGER: Final = "tyrex-pool"
 TIMEOUT: Final = 10.0
 """Seconds that a request may take."""
-_LIST_TIMEOUT: Final = 3 * TIMEOUT
-"""Seconds that a list at the beginning of a watch may take."""
+_LIST_FACTOR: Final = 3
+"""How many times as long the list at the beginning of a watch may take."""
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 _METADATA: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
@@ -45,12 +45,16 @@ _MANAGED: Final = {"fieldManager": FIELD_MANAGER}
 
 
 class Cluster(ClusterApi):
-    """An async context manager. `url` is that of the API server, `namespace` the default one of the credentials."""
+    """An async context manager. `url` is that of the API server, `namespace` the default one of the credentials.
 
-    def __init__(self, credentials: Credentials) -> None:
+    `timeout`: seconds that a request may take.
+    """
+
+    def __init__(self, credentials: Credentials, timeout: float = TIMEOUT) -> None:
         self.url = credentials.server
         self.namespace = credentials.namespace
-        self.http = httpx.AsyncClient(auth=credentials.auth, transport=ApiServerTransport(credentials), timeout=TIMEOUT)
+        self._timeout = timeout
+        self.http = httpx.AsyncClient(auth=credentials.auth, transport=ApiServerTransport(credentials), timeout=timeout)
 
     @classmethod
     async def connect(cls) -> Self:
@@ -117,7 +121,7 @@ class Cluster(ClusterApi):
     async def list_page(self, path: str, query: Mapping[str, str], metadata_only: bool) -> Object:
         """A whole list document, its resourceVersion included. Raises ClusterError."""
         accept = _METADATA.format("List") if metadata_only else TYPE_JSON
-        document = await self._request("GET", path, query=query, accept=accept, timeout=_LIST_TIMEOUT)
+        document = await self._request("GET", path, query=query, accept=accept, patience=_LIST_FACTOR)
         _items(document)
         return document
 
@@ -129,7 +133,7 @@ class Cluster(ClusterApi):
         Returns when the server ends the answer, or has sent nothing for `silence` seconds.
         """
         accept = _METADATA.format("") if metadata_only else TYPE_JSON
-        timeout = httpx.Timeout(TIMEOUT, read=silence)
+        timeout = httpx.Timeout(self._timeout, read=silence)
         try:
             async with self.http.stream(
                 "GET", self.url + path, params=dict(query), headers={"Accept": accept}, timeout=timeout
@@ -159,9 +163,10 @@ class Cluster(ClusterApi):
         body: Mapping[str, Any] | None = None,
         accept: str = TYPE_JSON,
         content_type: str = TYPE_JSON,
-        timeout: float = TIMEOUT,
+        patience: int = 1,
     ) -> Object:
-        """One request, answered within `timeout` seconds. Raises ClusterError."""
+        """One request, answered within `patience` times the timeout. Raises ClusterError."""
+        timeout = patience * self._timeout
         request = self.http.build_request(
             method,
             self.url + path,

@@ -94,13 +94,18 @@ def unavailable(error: BaseException, *, connected: bool) -> ClusterUnavailable:
 
 
 def root_cause(error: BaseException) -> str:
-    """What the exception says that `error` was first raised from: `Connection refused`, not what wraps it."""
+    """The message of the exception that `error` was first raised from: `Connection refused`, not what wraps it."""
     while (cause := _cause(error)) is not None:
         error = cause
     return str(error) or type(error).__name__
 
 
-def _cause(error: BaseException) -> BaseException | None:
+def _cause(error: BaseException) -> Exception | None:
+    """What `error` was raised from; a cancellation, with which a timeout begins, says nothing and does not count."""
     if isinstance(error, BaseExceptionGroup):
-        return error.exceptions[0]
-    return error.__cause__
+        return _exception(error.exceptions[0])
+    return _exception(error.__cause__) or _exception(error.args[0] if error.args else None)  # httpcore wraps in args
+
+
+def _exception(value: object) -> Exception | None:
+    return value if isinstance(value, Exception) else None
