@@ -11,7 +11,7 @@ from tyrex_pool.cli.output import json_text, line, table
 from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import TyrexError
-from tyrex_pool.model.pool_view import PoolView, pool_from_json
+from tyrex_pool.model.pool_view import PoolView, RuntimeView, pool_from_json
 
 if TYPE_CHECKING:
     from tyrex_pool.cluster.access import Cluster
@@ -105,8 +105,9 @@ def summary(pool: PoolView) -> str:
 def runtimes(pool: PoolView) -> str:
     """A line for each runtime."""
     rows: list[tuple[object, ...]] = [("RUNTIME", "STATE", "IN FLIGHT", "WAITING", "CAPACITY", "EPOCH", "REASON")]
-    rows += [
-        (one.name, one.state, one.in_flight, one.queued, one.capacity, one.epoch, line(one.reason))
-        for one in pool.runtimes
-    ]
-    return table(rows)
+    return table([*rows, *map(_row, pool.runtimes)])
+
+
+def _row(runtime: RuntimeView) -> tuple[object, ...]:
+    load = (runtime.in_flight, runtime.queued, runtime.capacity)
+    return (runtime.name, runtime.state, *load, runtime.epoch, line(runtime.reason))

@@ -2,7 +2,7 @@
 
 The kubernetes package reads both, and refreshes tokens. Its blocking `kubernetes.config` is used rather than
 `kubernetes.aio.config`: only the former runs exec plugins again when their tokens expire, keeps refreshed OIDC tokens
-and reads the proxy from the environment; it also takes 11 MiB less memory, since it needs no aiohttp.
+and reads the proxy from the environment. It also takes some 10 MiB less memory, since it does without aiohttp.
 """
 
 import asyncio
