@@ -101,7 +101,8 @@ class ApiServer:
         finally:
             streaming.cancel()
             leaving.cancel()
-        if leaving.done() and not leaving.cancelled():
+            await asyncio.gather(streaming, leaving, return_exceptions=True)
+        if not leaving.cancelled():
             self.closed.set()
             return False
         writer.write(b"0\r\n\r\n" if reply.complete else b"5\r\nab")
