@@ -50,8 +50,9 @@ def printed(url: str, commands: list[list[str]]) -> list[str]:
     All on one connection, and so through one proxy: two of them take turns each for itself.
     """
     import argparse
+    import asyncio
 
-    from tyrex_pool import Client, TyrexError
+    from tyrex_pool import AsyncClient, TyrexError
     from tyrex_pool.cli import eval as command
     from tyrex_pool.cli.output import error_text, json_text
     from tyrex_pool.model.text import printable
@@ -59,11 +60,14 @@ def printed(url: str, commands: list[list[str]]) -> list[str]:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
 
-    def run(client: Client, words: list[str]) -> str:
+    async def run(client: AsyncClient, words: list[str]) -> str:
         try:
-            return json_text(command.evaluate(client, parser.parse_args(words)).result)
+            return json_text((await command.evaluate(client, parser.parse_args(words))).result)
         except TyrexError as error:
             return f"error: {printable(error_text(error))}"
 
-    with Client(url) as client:
-        return [f"{run(client, words)}\n" for words in commands]
+    async def run_all() -> list[str]:
+        async with AsyncClient(url) as client:
+            return [f"{await run(client, words)}\n" for words in commands]
+
+    return asyncio.run(run_all())

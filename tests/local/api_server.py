@@ -1,4 +1,4 @@
-"""As much of an API server as a proxy needs: lists and watches of objects that a test puts there, over real HTTP."""
+"""As much of an API server as a proxy needs: lists and watches of objects that a test creates, over real HTTP."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ class ApiServer:
         self.forbidden: set[Kind] = set()
         self._objects: dict[tuple[str, str], Object] = {}
         self._events: list[Event] = []
-        self._news = threading.Condition()
+        self._changed = threading.Condition()
         self._over = False
         self._oldest = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -37,43 +37,43 @@ class ApiServer:
         self._thread.start()
 
     def put(self, kind: Kind, name: str, labels: dict[str, str] | None = None, **members: Any) -> int:
-        """Have such an object; its generation is returned."""
-        with self._news:
+        """Create or change an object. Returns its generation."""
+        with self._changed:
             version = len(self._events) + 1
             key = (kind.path(NAMESPACE), name)
             metadata: Object = {"name": name, "namespace": NAMESPACE, "uid": name, "labels": labels or {}}
             metadata |= {"generation": version, "resourceVersion": str(version)}
-            self._tell(key, "MODIFIED" if key in self._objects else "ADDED", {"metadata": metadata} | members)
+            self._record(key, "MODIFIED" if key in self._objects else "ADDED", {"metadata": metadata} | members)
             return version
 
     def remove(self, kind: Kind, name: str) -> None:
-        with self._news:
+        with self._changed:
             key = (kind.path(NAMESPACE), name)
             gone = self._objects[key]
             metadata = gone["metadata"] | {"resourceVersion": str(len(self._events) + 1)}
-            self._tell(key, "DELETED", gone | {"metadata": metadata})
+            self._record(key, "DELETED", gone | {"metadata": metadata})
 
     def forget(self) -> None:
-        """Lose the history: watches end, and cannot go on from where they were."""
-        with self._news:
+        """Lose the history: watches end, and cannot be continued."""
+        with self._changed:
             self._oldest = len(self._events) + 1
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def spoil(self, kind: Kind) -> None:
-        """Have the watches of `kind` tell of an object that is none."""
-        with self._news:
+        """Send an event to the watches of `kind` whose object is malformed."""
+        with self._changed:
             self._events.append(Event(len(self._events) + 1, kind.path(NAMESPACE), "MODIFIED", {"metadata": {}}))
-            self._news.notify_all()
+            self._changed.notify_all()
 
-    def _tell(self, key: tuple[str, str], type: str, item: Object) -> None:
+    def _record(self, key: tuple[str, str], type: str, item: Object) -> None:
         self._objects[key] = item
         if type == "DELETED":
             del self._objects[key]
         self._events.append(Event(len(self._events) + 1, key[0], type, item))
-        self._news.notify_all()
+        self._changed.notify_all()
 
     def kubeconfig(self, folder: Path) -> Path:
-        """A file that leads here."""
+        """Write a kubeconfig of this server. Returns its path."""
         host, port = self._server.server_address[:2]
         server = {"server": f"http://{host!s}:{port}"}
         document = {
@@ -89,35 +89,35 @@ class ApiServer:
         return file
 
     def listed(self, path: str, query: Query) -> Object:
-        with self._news:
+        with self._changed:
             self._oldest = min(self._oldest, len(self._events) + 1)
             items = [item for (where, _), item in self._objects.items() if where == path and _matches(item, query)]
             return {"metadata": {"resourceVersion": str(len(self._events))}, "items": items}
 
     def watched(self, path: str, query: Query) -> Iterator[Object]:
-        """What becomes of the objects that `query` chooses, for as long as this lives; a bookmark comes first."""
+        """A bookmark, then the events of the objects that `query` chooses, until the server is closed."""
         seen = int(query["resourceVersion"])
         if seen + 1 < self._oldest:
             yield {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old resource version"}}
             return
         yield {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": str(seen)}}}
-        while news := self._after(seen):
-            seen = news[-1].version
-            for event in news:
+        while events := self._after(seen):
+            seen = events[-1].version
+            for event in events:
                 if event.path == path and _matches(event.object, query):
                     yield {"type": event.type, "object": event.object}
 
     def _after(self, version: int) -> list[Event]:
-        """The events after that one, once there are some; none at the end."""
-        with self._news:
+        """Waits for events after `version`; none when the server is closed or the history is lost."""
+        with self._changed:
             lost = self._oldest
-            self._news.wait_for(lambda: self._over or self._oldest != lost or len(self._events) > version)
+            self._changed.wait_for(lambda: self._over or self._oldest != lost or len(self._events) > version)
             return [] if self._over or self._oldest != lost else self._events[version:]
 
     def close(self) -> None:
-        with self._news:
+        with self._changed:
             self._over = True
-            self._news.notify_all()
+            self._changed.notify_all()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -168,7 +168,7 @@ class ApiServer:
 def _matches(item: Object, query: Query) -> bool:
     name = query.get("fieldSelector", "").removeprefix("metadata.name=")
     if not item["metadata"]:
-        return True  # a spoiled one
+        return True  # malformed
     if name and item["metadata"]["name"] != name:
         return False
     label, _, wanted = query.get("labelSelector", "").partition("=")

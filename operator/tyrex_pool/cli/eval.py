@@ -1,12 +1,13 @@
 """`tyrex-pool eval [POOL] CODE`: evaluates in a pool and prints the result as JSON."""
 
 import argparse
+import asyncio
 import sys
 from typing import Any
 
 from tyrex_pool.cli import target
 from tyrex_pool.cli.output import json_text
-from tyrex_pool.client import Answer, Client
+from tyrex_pool.client import Answer, AsyncClient
 from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.model.durations import parse_duration
 from tyrex_pool.model.errors import TyrexError
@@ -24,25 +25,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    with target.client(args) as client:
+    if args.code == "-":
+        args.code = sys.stdin.read()  # outside the event loop, which would not heed Ctrl-C meanwhile
+    try:
+        answer = asyncio.run(_run(args))
+    except TyrexError as exc:
         if not args.json:
-            print(json_text(evaluate(client, args).result))
-            return 0
-        try:
-            answer = evaluate(client, args)
-        except TyrexError as exc:
-            print(json_text(decode_json(problem(exc))))
-            return 1
-        print(json_text({"result": answer.result, "runtime": answer.runtime, "epoch": answer.epoch}))
-        return 0
+            raise
+        print(json_text(decode_json(problem(exc))))
+        return 1
+    whole = {"result": answer.result, "runtime": answer.runtime, "epoch": answer.epoch}
+    print(json_text(whole if args.json else answer.result))
+    return 0
 
 
-def evaluate(client: Client, args: argparse.Namespace) -> Answer:
-    """Do what `args` say. Raises BadInput or a TyrexError."""
-    code = sys.stdin.read() if args.code == "-" else args.code
+async def _run(args: argparse.Namespace) -> Answer:
+    async with target.client(args) as client:
+        return await evaluate(client, args)
+
+
+async def evaluate(client: AsyncClient, args: argparse.Namespace) -> Answer:
+    """Evaluate the code in `args`, or call the function. Raises BadInput or a TyrexError."""
     if args.call is None:
-        return client.eval_response(code, key=args.key, timeout=args.timeout, language=args.language)
-    return client.call_response(code.strip(), *arguments(args.call), key=args.key, timeout=args.timeout)
+        return await client.eval_response(args.code, key=args.key, timeout=args.timeout, language=args.language)
+    values = arguments(args.call)
+    return await client.call_response(args.code.strip(), *values, key=args.key, timeout=args.timeout)
 
 
 def arguments(text: str) -> list[Any]:

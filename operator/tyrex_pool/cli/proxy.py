@@ -8,7 +8,7 @@ from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.hosting.options import EVERYWHERE
 from tyrex_pool.hosting.proxy import proxy
 from tyrex_pool.hosting.proxy_options import FollowedPool, ListedRuntimes, ProxyOptions
-from tyrex_pool.hosting.workers.group import MAX_WORKERS
+from tyrex_pool.hosting.workers.group import MAX_WORKERS, proxy_with_workers
 from tyrex_pool.server.remote.discovery import Endpoint
 
 
@@ -30,7 +30,8 @@ def worker_count(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    return proxy(options(args))
+    wanted = options(args)
+    return proxy(wanted) if wanted.workers == 1 else proxy_with_workers(wanted)
 
 
 def options(args: argparse.Namespace) -> ProxyOptions:

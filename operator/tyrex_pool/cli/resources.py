@@ -1,4 +1,4 @@
-"""TyrexPools as the API server has them, in words and tables: what is said of them there, not by their proxies."""
+"""Tables of TyrexPools as the API server has them: spec, status and conditions, not the answers of their proxies."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,7 +10,7 @@ Object = dict[str, Any]
 
 
 def lines(pools: Iterable[Object], everywhere: bool) -> list[tuple[object, ...]]:
-    """The rows of a table, its head included; `everywhere`: with the namespaces."""
+    """The rows of a table, its head included; `everywhere` adds a column for the namespace."""
     head: tuple[object, ...] = ("NAME", "READY", "SIZE", "RUNTIMES", "STRATEGY", "REASON", "MESSAGE")
     rows = [("NAMESPACE", *head) if everywhere else head]
     for pool in sorted(pools, key=_key):
@@ -24,14 +24,14 @@ def _key(pool: Object) -> tuple[str, str]:
 
 
 def _cells(pool: Object) -> tuple[object, ...]:
-    """`spec` may be anything: the operator says what is wrong with it, not this."""
+    """A pool's row. Members of `spec` may be missing: reporting what is wrong with it is the operator's task."""
     spec, status = pool.get("spec") or {}, pool.get("status") or {}
     ready = condition(status, READY)
-    told = ready.get("status", "Unknown")
-    message = line(ready.get("message")) if told != "True" else None
+    ready_status = ready.get("status", "Unknown")
+    message = line(ready.get("message")) if ready_status != "True" else None
     return (
         pool["metadata"]["name"],
-        told,
+        ready_status,
         spec.get("size"),
         status.get("readyRuntimes", 0),
         (spec.get("strategy") or {}).get("type"),
@@ -41,10 +41,13 @@ def _cells(pool: Object) -> tuple[object, ...]:
 
 
 def conditions(pool: Object) -> str:
-    """All that the operator says of a pool."""
+    """A table of the conditions that the operator has written to a pool's status."""
     status = pool.get("status") or {}
     rows: list[tuple[object, ...]] = [("CONDITION", "STATUS", "REASON", "MESSAGE")]
-    rows += [(one["type"], one["status"], one["reason"], line(one["message"])) for one in status.get("conditions", ())]
+    rows += [
+        (found["type"], found["status"], found["reason"], line(found["message"]))
+        for found in status.get("conditions", ())
+    ]
     if len(rows) == 1:
         return "No operator has seen this pool yet."
     return table(rows)

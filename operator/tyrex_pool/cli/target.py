@@ -1,21 +1,25 @@
-"""Which pool a command means: the arguments that `eval` and `status` share, and the way to it."""
+"""Which pool a command is about: the arguments that `eval` and `status` share, and a client for that pool."""
 
 import argparse
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
 
+from tyrex_pool.cli.cluster import advice, connected, find_pool, list_pools, service_url
 from tyrex_pool.cli.output import program
-from tyrex_pool.client import Client
+from tyrex_pool.client import AsyncClient
+from tyrex_pool.cluster.errors import ClusterError
 from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest
 from tyrex_pool.plan.status import READY, condition
 
 if TYPE_CHECKING:
-    from tyrex_pool.cli.apiserver import ApiServer, Refused
+    from tyrex_pool.cluster.access import Cluster
 
+_POOL_UNREACHED: Final = (404, 502, 503, 504)
+"""Statuses of the API server when it finds no proxy of a pool, or none that answers."""
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
@@ -30,64 +34,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _name(text: str) -> str:
-    """A name of an object as an argument's type: it becomes part of a URL."""
+    """An object's name as the type of an argument: it becomes part of a URL."""
     if not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(f"write a name of a-z, 0-9 and -, not {text!r}")
     return text
 
 
-@contextmanager
-def client(args: argparse.Namespace) -> Iterator[Client]:
+@asynccontextmanager
+async def client(args: argparse.Namespace) -> AsyncIterator[AsyncClient]:
     """A client for the pool that `args` name. Raises BadInput, also for what goes wrong on the way to the pool."""
     if args.url is not None:
-        with _direct(args.url) as direct:
+        async with _direct(args.url) as direct:
             yield direct
     elif args.pool is None:
         raise BadInput("name a pool of the cluster, as in `eval POOL CODE`, or pass --url http://HOST:PORT")
     else:
-        with cluster(args) as server, through(server, args.namespace or server.namespace, args.pool) as proxied:
+        async with (
+            connected(args.context) as cluster,
+            through(cluster, args.namespace or cluster.namespace, args.pool) as proxied,
+        ):
             yield proxied
 
 
-def _direct(url: str) -> Client:
+def _direct(url: str) -> AsyncClient:
     try:
-        return Client(url)
+        return AsyncClient(url)
     except InvalidRequest as exc:
         raise BadInput(f"--url: {exc.detail}") from exc
 
 
-def cluster(args: argparse.Namespace) -> "ApiServer":
-    """The API server that `args` mean. Raises BadInput."""
-    from tyrex_pool.cli.apiserver import ApiServer
-
-    return ApiServer.connect(args.context)
-
-
-@contextmanager
-def through(server: "ApiServer", namespace: str, pool: str) -> Iterator[Client]:
+@asynccontextmanager
+async def through(cluster: "Cluster", namespace: str, pool: str) -> AsyncIterator[AsyncClient]:
     """A client for a pool behind the API server. Raises BadInput, which says what is wrong with the pool."""
-    from tyrex_pool.cli.apiserver import Refused
-
     try:
-        with Client(server.service_url(namespace, pool), http=server.http) as proxied:
+        async with AsyncClient(service_url(cluster, namespace, pool), http=cluster.http) as proxied:
             yield proxied
-    except Refused as refusal:
-        raise BadInput(_why(server, namespace, pool, refusal)) from refusal
+    except ClusterError as error:
+        raise BadInput(await _explained(cluster, namespace, pool, error)) from error
 
 
-def _why(server: "ApiServer", namespace: str, pool: str, refusal: "Refused") -> str:
-    """Why the API server found nobody to ask, as far as the TyrexPool tells."""
-    if refusal.status not in (404, 502, 503, 504):
-        return str(refusal)
-    found = server.pool(namespace, pool)
+async def _explained(cluster: "Cluster", namespace: str, pool: str, error: ClusterError) -> str:
+    """Why the API server reached no proxy of the pool, as far as the TyrexPool says. Raises BadInput."""
+    if error.status not in _POOL_UNREACHED:
+        return advice(error, cluster.url)
+    found = await find_pool(cluster, namespace, pool)
     if found is None:
-        return missing(server, namespace, pool)
+        return await missing(cluster, namespace, pool)
     ready = condition(found.get("status", {}), READY)
-    state = f"{ready['reason']}: {ready['message']}" if ready.get("status") == "False" else refusal.said
+    state = f"{ready['reason']}: {ready['message']}" if ready.get("status") == "False" else error.message
     return f"pool {pool} does not answer ({state}); `{program()} status {pool} -n {namespace}` tells more"
 
 
-def missing(server: "ApiServer", namespace: str, pool: str) -> str:
-    """What to say when there is no such pool."""
-    there = ", ".join(sorted(one["metadata"]["name"] for one in server.pools(namespace)))
-    return f"there is no {names.KIND} {pool} in namespace {namespace}; there is {there or 'none'}"
+async def missing(cluster: "Cluster", namespace: str, pool: str) -> str:
+    """The message for a pool that does not exist. Raises BadInput."""
+    others = ", ".join(sorted(item["metadata"]["name"] for item in await list_pools(cluster, namespace)))
+    return f"there is no {names.KIND} {pool} in namespace {namespace}; there is {others or 'none'}"

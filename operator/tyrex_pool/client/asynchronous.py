@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """As `Client`, to be awaited. If the task is cancelled, an eval that has not started is dropped."""
+    """The methods of `Client` as coroutines. When one is cancelled, the pool drops its eval unless that has started."""
 
     def __init__(self, url: str, *, retries: int = 0, http: httpx.AsyncClient | None = None) -> None:
         self._base = exchange.base_url(url)

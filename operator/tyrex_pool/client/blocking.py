@@ -1,4 +1,4 @@
-"""`Client`: a pool over HTTP, for code that may block."""
+"""`Client`: the blocking client of a pool."""
 
 import time
 from types import TracebackType
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 class Client:
-    """Evaluates in the pool at `url`; may be shared by threads.
+    """Evaluates in the pool at `url`; threads may share a client.
 
-    Every method raises a TyrexError: what the pool answered, NoRuntime if it cannot be reached,
-    DeadRuntimeError if the connection broke after sending. `retries` is how often an eval that certainly
-    never started is tried again, each time with its whole timeout. `http` (for TLS, headers, proxies) stays
-    yours to close.
+    Every method raises a TyrexError: the one that the pool answered, NoRuntime if the pool cannot be reached,
+    DeadRuntimeError if the connection broke after the request was sent. `retries`: how often an eval that certainly
+    never started is sent again, each time with its whole timeout. The caller closes `http` (for TLS, headers,
+    proxies) if it passes one.
     """
 
     def __init__(self, url: str, *, retries: int = 0, http: httpx.Client | None = None) -> None:
@@ -92,4 +92,4 @@ class Client:
             if pause is None:
                 raise outcome.error
             attempt += 1
-            time.sleep(pause)  # noqa: TID251 - nothing here can tell when the pool has room
+            time.sleep(pause)  # noqa: TID251 - a retry has only time to wait for

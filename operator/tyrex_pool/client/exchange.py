@@ -1,6 +1,6 @@
-"""What both clients say and understand: requests to a pool, what became of them, and when to try again.
+"""What `Client` and `AsyncClient` share: requests to a pool, the reading of responses, and when to retry.
 
-Everything but the sending itself, which is all that differs between `Client` and `AsyncClient`.
+The two differ only in how they send a request.
 """
 
 import math
@@ -20,7 +20,7 @@ Language = Literal["javascript", "typescript"]
 CONNECT: Final = 5.0
 """Seconds that a connection may take."""
 MARGIN: Final = 5.0
-"""Seconds past an eval's timeout in which the pool's own answer is waited for."""
+"""Seconds past an eval's timeout that a client waits for the pool's own answer."""
 PATIENCE: Final = 600.0
 """Seconds to wait for the answer of an eval without a timeout; the pool's own deadline comes long before."""
 LONGEST_PAUSE: Final = 30.0
@@ -33,7 +33,10 @@ _CHANCE: Final = Random()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A result, the name of the runtime it came from, and its epoch (a new one: its state is gone)."""
+    """The result of an eval, the name of the runtime that ran it, and the runtime's epoch.
+
+    The epoch changes whenever the runtime loses its state.
+    """
 
     result: Any
     runtime: str
@@ -42,15 +45,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An eval failed; `retry_after`: the seconds that the pool asked for, if it did."""
+    """An eval failed. `retry_after`: seconds to wait before a retry, if the pool named them."""
 
     error: TyrexError
     retry_after: float | None = None
 
     def pause(self, attempt: int, retries: int, chance: Random = _CHANCE) -> float | None:
-        """Seconds to wait before another attempt after number `attempt` (from 0); None: give up.
+        """Seconds to wait before a retry after attempt number `attempt` (from 0); None: give up.
 
-        Only what certainly never started is tried again.
+        Only an eval that certainly never started is retried.
         """
         if not self.error.retryable or attempt >= retries:
             return None
@@ -60,12 +63,12 @@ class Failure:
 
 
 Read = Callable[[httpx.Response], T | Failure]
-"""Makes something of a response."""
+"""Reads a response: a value, or how the request failed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, ready to be sent."""
+    """One HTTP request. `timeout`: that of the eval in seconds, None for the pool's own."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -87,7 +90,7 @@ class Request:
 
 
 def base_url(url: str) -> str:
-    """`url` without a slash at its end. Raises InvalidRequest for what is no HTTP URL."""
+    """`url` without a slash at its end. Raises InvalidRequest when it is no HTTP URL."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as exc:
@@ -106,7 +109,7 @@ def eval_request(code: str, key: str | None, timeout: float | None, language: La
 
 
 def call_request(function: str, args: tuple[Any, ...], key: str | None, timeout: float | None) -> Request:
-    """`POST /v1/call`; `timeout` in seconds. Raises InvalidRequest, also for what JSON cannot carry."""
+    """`POST /v1/call`; `timeout` in seconds. Raises InvalidRequest, also for arguments that JSON cannot carry."""
     return _post(names.PATH_CALL, {"function": function, "args": args}, key, timeout)
 
 
@@ -121,7 +124,7 @@ def explain_request(key: str | None) -> Request:
 
 
 def evaluated(response: httpx.Response) -> Answer | Failure:
-    """What came of an eval."""
+    """The result in the response to an eval or a call, or how it failed."""
     document = decoded(response)
     if isinstance(document, Failure):
         return document
@@ -133,7 +136,7 @@ def evaluated(response: httpx.Response) -> Answer | Failure:
 
 
 def decoded(response: httpx.Response) -> dict[str, Any] | Failure:
-    """The JSON object that a pool answered, or how it failed."""
+    """The JSON object in a pool's response, or how the request failed."""
     if response.status_code == httpx.codes.OK:
         try:
             document = decode_json(response.content)
@@ -146,17 +149,17 @@ def decoded(response: httpx.Response) -> dict[str, Any] | Failure:
 
 
 def unanswered(exc: httpx.RequestError, base: str) -> Failure:
-    """Why there was no answer. Retryable only where the request was certainly not sent."""
+    """How a request without a response failed; retryable only if it was certainly not sent."""
     error: TyrexError
-    said = str(exc) or type(exc).__name__
+    reason = str(exc) or type(exc).__name__
     if isinstance(exc, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
-        error = NoRuntime(f"could not connect to {base}: {said}")
+        error = NoRuntime(f"could not connect to {base}: {reason}")
     elif isinstance(exc, httpx.PoolTimeout):
         error = QueueTimeout(f"all connections of this client to {base} were in use for too long")
     elif isinstance(exc, httpx.TimeoutException):
         error = DeadRuntimeError(f"{base} did not answer in time; the code may have run")
     else:
-        error = DeadRuntimeError(f"the connection to {base} broke ({said}); the code may have run")
+        error = DeadRuntimeError(f"the connection to {base} broke ({reason}); the code may have run")
     error.__cause__ = exc
     return Failure(error)
 

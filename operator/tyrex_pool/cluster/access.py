@@ -1,92 +1,65 @@
-"""The API server, as plain JSON objects: get, list, apply, patch, delete and watch.
+"""`Cluster`: the one client of the API server, for the operator, the proxies and the commands; objects are plain JSON.
 
-ClusterError                 the API server refused, or could not be asked
-├── ClusterUnavailable       no answer: no configuration, no connection, a timeout
-├── Forbidden                401 or 403
-├── NotFound                 404: where `None` cannot be the answer
-├── Conflict                 409: somebody else was faster, or already there
-└── Gone                     410: a watch must begin anew
+It is on httpx, as the clients of pools are, so that those reach a pool through the API server's service proxy with
+the very connections and credentials of this client (`Cluster.http`).
 """
 
 import asyncio
-import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
-import aiohttp
+import httpx
 import msgspec
-from kubernetes.aio import config
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
 
+from tyrex_pool.cluster.credentials import Credentials, program_credentials
+from tyrex_pool.cluster.errors import (
+    ClusterError,
+    ClusterUnavailable,
+    Conflict,
+    Forbidden,
+    Gone,
+    NotFound,
+    other_refusal,
+    unavailable,
+)
+from tyrex_pool.cluster.lines import split_lines
+from tyrex_pool.cluster.protocol import ClusterApi, Object
+from tyrex_pool.cluster.query import selectors
+from tyrex_pool.cluster.transport import ApiServerTransport
 from tyrex_pool.model.kinds import BY_NAME, Kind
+from tyrex_pool.model.names import TYPE_JSON
+from tyrex_pool.model.wire import encode_json
 
-Object = dict[str, Any]
+__all__ = ["Cluster", "ClusterError", "ClusterUnavailable", "Conflict", "Forbidden", "Gone", "NotFound", "Object"]
 
 FIELD_MANAGER: Final = "tyrex-pool"
 TIMEOUT: Final = 10.0
 """Seconds that a request may take."""
-_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_LIST_FACTOR: Final = 3
+"""How many times as long the list at the beginning of a watch may take."""
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
 _METADATA: Final = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
+_MANAGED: Final = {"fieldManager": FIELD_MANAGER}
 
 
-class ClusterError(Exception):
-    """`status` is that of HTTP, 0 without an answer; `message` is what the API server said."""
+class Cluster(ClusterApi):
+    """An async context manager. `url` is that of the API server, `namespace` the default one of the credentials.
 
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
+    `timeout`: seconds that a request may take.
+    """
 
-
-class ClusterUnavailable(ClusterError):
-    pass
-
-
-class Forbidden(ClusterError):
-    pass
-
-
-class NotFound(ClusterError):
-    pass
-
-
-class Conflict(ClusterError):
-    pass
-
-
-class Gone(ClusterError):
-    pass
-
-
-_ERRORS: Final = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone}
-
-
-class Cluster:
-    """An API server. Made with `await Cluster.connect()`; an async context manager."""
-
-    def __init__(self, api: ApiClient) -> None:
-        self.api = api
+    def __init__(self, credentials: Credentials, timeout: float = TIMEOUT) -> None:
+        self.url = credentials.server
+        self.namespace = credentials.namespace
+        self._timeout = timeout
+        self.http = httpx.AsyncClient(auth=credentials.auth, transport=ApiServerTransport(credentials), timeout=timeout)
 
     @classmethod
     async def connect(cls) -> Self:
         """With the pod's service account where there is one, else the kubeconfig. Raises ClusterUnavailable."""
-        settings = Configuration()
-        try:
-            if "KUBERNETES_SERVICE_HOST" in os.environ and _TOKEN.exists():
-                config.load_incluster_config(client_configuration=settings)
-            else:
-                await config.load_kube_config(os.environ.get("KUBECONFIG"), client_configuration=settings)
-        except (config.ConfigException, OSError) as error:
-            raise ClusterUnavailable(
-                f"no cluster to talk to: {error}; set KUBECONFIG to a file that names one"
-            ) from error
-        settings.connection_pool_maxsize = 0  # watches hold connections: no limit
-        return cls(ApiClient(settings))
+        return cls(await asyncio.to_thread(program_credentials))
 
     async def __aenter__(self) -> Self:
         return self
@@ -97,113 +70,117 @@ class Cluster:
         await self.close()
 
     async def close(self) -> None:
-        await self.api.close()
+        """Close the connections; the client is of no use afterwards."""
+        await self.http.aclose()
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
-        """None when it is not there. Raises ClusterError."""
+        """None when there is no such object. Raises ClusterError."""
         return await self._optional("GET", kind.path(namespace, name))
+
+    async def read(self, kind: Kind, namespace: str | None, name: str) -> Object:
+        """As `get`, but raises NotFound: `explained` when the object is missing, not so when the kind is."""
+        return await self._request("GET", kind.path(namespace, name))
 
     async def list(
         self, kind: Kind, namespace: str | None, *, labels: str | None = None, fields: str | None = None
     ) -> list[Object]:
         """Raises ClusterError."""
-        document = await self.request("GET", kind.path(namespace), query=selectors(labels, fields))
-        return [_typed(item, kind) for item in document["items"]]
+        document = await self._request("GET", kind.path(namespace), query=selectors(labels, fields))
+        return [_typed(item, kind) for item in _items(document)]
 
     async def apply(self, manifest: Mapping[str, Any], *, subresource: str | None = None) -> Object:
-        """Server-side apply: we own what `manifest` says, whoever owned it before. Raises ClusterError."""
+        """Server-side apply, which takes ownership of all fields in `manifest`. Raises ClusterError."""
         metadata = manifest["metadata"]
         path = BY_NAME[manifest["apiVersion"], manifest["kind"]].path(metadata["namespace"], metadata["name"])
-        query = {"fieldManager": FIELD_MANAGER, "force": "true"}
-        return await self.request("PATCH", _sub(path, subresource), query=query, body=manifest, content_type=_APPLY)
+        query = {**_MANAGED, "force": "true"}
+        return await self._request("PATCH", _sub(path, subresource), query=query, body=manifest, content_type=_APPLY)
 
     async def merge(self, kind: Kind, namespace: str, name: str, patch: Mapping[str, Any]) -> Object | None:
-        """A merge patch; with metadata.resourceVersion in it only if nobody was faster. None: it is not there."""
-        query = {"fieldManager": FIELD_MANAGER}
-        return await self._optional("PATCH", kind.path(namespace, name), query=query, body=patch, content_type=_MERGE)
+        """A merge patch; None when there is no such object.
+
+        Raises Conflict when `patch` has a metadata.resourceVersion that is not the newest, and ClusterError.
+        """
+        path = kind.path(namespace, name)
+        return await self._optional("PATCH", path, query=_MANAGED, body=patch, content_type=_MERGE)
 
     async def create(self, kind: Kind, namespace: str, manifest: Mapping[str, Any]) -> Object:
-        """Raises Conflict when it is there, and ClusterError."""
-        return await self.request("POST", kind.path(namespace), query={"fieldManager": FIELD_MANAGER}, body=manifest)
+        """Raises Conflict when the object exists, and ClusterError."""
+        return await self._request("POST", kind.path(namespace), query=_MANAGED, body=manifest)
 
     async def replace(self, kind: Kind, namespace: str, name: str, manifest: Mapping[str, Any]) -> Object:
         """Raises Conflict when metadata.resourceVersion is not the newest, and ClusterError."""
-        return await self.request(
-            "PUT", kind.path(namespace, name), query={"fieldManager": FIELD_MANAGER}, body=manifest
-        )
+        return await self._request("PUT", kind.path(namespace, name), query=_MANAGED, body=manifest)
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, grace: int | None = None) -> bool:
-        """False when it was not there. `grace`: seconds that a pod has to end. Raises ClusterError."""
+        """False when there was no such object. `grace`: seconds that a pod has to end. Raises ClusterError."""
         body: Object = {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"}
         if grace is not None:
             body["gracePeriodSeconds"] = grace
         return await self._optional("DELETE", kind.path(namespace, name), body=body) is not None
 
+    async def list_page(self, path: str, query: Mapping[str, str], metadata_only: bool) -> Object:
+        """A whole list document, its resourceVersion included. Raises ClusterError."""
+        accept = _METADATA.format("List") if metadata_only else TYPE_JSON
+        document = await self._request("GET", path, query=query, accept=accept, patience=_LIST_FACTOR)
+        _items(document)
+        return document
+
+    async def watch_lines(
+        self, path: str, query: Mapping[str, str], metadata_only: bool, silence: float
+    ) -> AsyncIterator[bytes]:
+        """The lines of the answer without their ends. Raises ClusterError.
+
+        Returns when the server ends the answer, or has sent nothing for `silence` seconds.
+        """
+        accept = _METADATA.format("") if metadata_only else TYPE_JSON
+        timeout = httpx.Timeout(self._timeout, read=silence)
+        try:
+            async with self.http.stream(
+                "GET", self.url + path, params=dict(query), headers={"Accept": accept}, timeout=timeout
+            ) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise other_refusal(response.status_code, await response.aread())
+                try:
+                    async for line in split_lines(response.aiter_bytes()):
+                        yield line
+                except httpx.ReadTimeout:
+                    return
+        except httpx.RequestError as error:
+            raise unavailable(error, connected=True) from error
+
     async def _optional(self, method: str, path: str, **rest: Any) -> Object | None:
         try:
-            return await self.request(method, path, **rest)
+            return await self._request(method, path, **rest)
         except NotFound:
             return None
 
-    async def request(
+    async def _request(
         self,
         method: str,
         path: str,
         *,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
+        accept: str = TYPE_JSON,
+        content_type: str = TYPE_JSON,
+        patience: int = 1,
     ) -> Object:
-        """One request, answered within TIMEOUT. Raises ClusterError."""
-        async with asyncio.timeout(TIMEOUT + 1):
-            response = await self._send(method, path, query, body, content_type, aiohttp.ClientTimeout(TIMEOUT))
-            return await _document(response)
-
-    async def stream(
-        self, path: str, query: Mapping[str, str], metadata_only: bool, silence: float
-    ) -> aiohttp.ClientResponse:
-        """The answer to a GET whose body goes on and on; dead after `silence` seconds. Raises ClusterError."""
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=TIMEOUT, sock_read=silence)
-        response = await self._send("GET", path, query, None, "application/json", timeout, metadata_only)
-        if response.status != 200:
-            await _document(response)
-        return response
-
-    async def list_page(self, path: str, query: Mapping[str, str], metadata_only: bool) -> Object:
-        """A whole list document, its resourceVersion included. Raises ClusterError."""
-        timeout = aiohttp.ClientTimeout(3 * TIMEOUT)
-        response = await self._send("GET", path, query, None, "application/json", timeout, metadata_only, "List")
-        return await _document(response)
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None,
-        body: Mapping[str, Any] | None,
-        content_type: str,
-        timeout: aiohttp.ClientTimeout,
-        metadata_only: bool = False,
-        suffix: str = "",
-    ) -> aiohttp.ClientResponse:
-        accept = _METADATA.format(suffix) if metadata_only else "application/json"
-        headers = {"Accept": accept, "Content-Type": content_type}
-        pairs = list((query or {}).items())
-        request = await self.api.param_serialize(
-            method, path, query_params=pairs, header_params=headers, body=body, auth_settings=["BearerToken"]
+        """One request, answered within `patience` times the timeout. Raises ClusterError."""
+        timeout = patience * self._timeout
+        request = self.http.build_request(
+            method,
+            self.url + path,
+            params=query,
+            content=None if body is None else encode_json(body),
+            headers={"Accept": accept, "Content-Type": content_type},
+            timeout=timeout,
         )
         try:
-            answer = await self.api.rest_client.request(*request[:3], body=request[3], _request_timeout=timeout)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _unavailable(error) from error
-        response: aiohttp.ClientResponse = answer.response
-        return response
-
-
-def selectors(labels: str | None, fields: str | None) -> dict[str, str]:
-    """The query of a list or a watch."""
-    given = {"labelSelector": labels, "fieldSelector": fields}
-    return {name: value for name, value in given.items() if value is not None}
+            async with asyncio.timeout(timeout):  # httpx limits each read, not their sum
+                response = await self.http.send(request)
+        except (httpx.RequestError, TimeoutError) as error:
+            raise unavailable(error, connected=True) from error
+        return _document(response)
 
 
 def _sub(path: str, subresource: str | None) -> str:
@@ -211,30 +188,29 @@ def _sub(path: str, subresource: str | None) -> str:
 
 
 def _typed(item: Object, kind: Kind) -> Object:
-    """Items of a list come without these two."""
+    """Items of a list have neither of these two members."""
     return {"apiVersion": kind.api_version, "kind": kind.name} | item
 
 
-async def _document(response: aiohttp.ClientResponse) -> Object:
-    """The whole answer, the connection given back. Raises ClusterError."""
+def _document(response: httpx.Response) -> Object:
+    """The JSON object that was answered. Raises ClusterError."""
+    if response.status_code >= httpx.codes.BAD_REQUEST:
+        raise other_refusal(response.status_code, response.content)
     try:
-        return _decoded(response.status, await response.read())
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise _unavailable(error) from error
-    finally:
-        response.release()
+        document = msgspec.json.decode(response.content)
+    except ValueError as error:
+        raise _strange(response.status_code) from error
+    if not isinstance(document, dict):
+        raise _strange(response.status_code)
+    return document
 
 
-def _decoded(status: int, raw: bytes) -> Object:
-    try:
-        document = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
-        document = {"message": raw.decode(errors="replace")[:500]}
-    if status >= 400:
-        message = document.get("message") or f"HTTP status {status}"
-        raise _ERRORS.get(status, ClusterError)(message, status)
-    return document if isinstance(document, dict) else {}
+def _items(document: Object) -> list[Object]:
+    items = document.get("items")
+    if not isinstance(items, list):
+        raise _strange(httpx.codes.OK)
+    return items
 
 
-def _unavailable(error: BaseException) -> ClusterUnavailable:
-    return ClusterUnavailable(f"the API server does not answer: {str(error) or type(error).__name__}")
+def _strange(status: int) -> ClusterError:
+    return ClusterError("the answer is not that of an API server", status)

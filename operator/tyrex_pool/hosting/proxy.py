@@ -19,7 +19,6 @@ from tyrex_pool.hosting.manifest_file import read_manifest
 from tyrex_pool.hosting.options import ServerOptions
 from tyrex_pool.hosting.proxy_options import FollowedPool, ListedRuntimes, ProxyOptions
 from tyrex_pool.hosting.telemetry import api_with_telemetry
-from tyrex_pool.hosting.workers.group import supervise
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.supported import require_supported
 from tyrex_pool.runtime.sources import Sources, strategy_of
@@ -39,10 +38,11 @@ _RETRY: Final = 1.0
 
 
 def proxy(options: ProxyOptions) -> int:
-    """Serve until a signal; returns the exit code. Raises BadInput, InvalidSpec, InvalidStrategy and OSError."""
-    if options.workers == 1:
-        return run(prepared(options, SingleProcess(options.server.listen)))
-    return run(partial(supervise, options))
+    """Serve in this process until a signal; returns the exit code.
+
+    Raises BadInput, InvalidSpec, InvalidStrategy and OSError.
+    """
+    return run(prepared(options, SingleProcess(options.server.listen)))
 
 
 def prepared(options: ProxyOptions, frontend: Frontend) -> Main:

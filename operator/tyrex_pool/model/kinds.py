@@ -1,4 +1,4 @@
-"""The kinds of objects that we speak of, and where the API server keeps them."""
+"""The kinds of objects that are read or written, and their paths at the API server."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ from tyrex_pool.model import names
 
 
 class Kind(NamedTuple):
-    """`api_version` and `name` as manifests have them; `plural` as paths have it."""
+    """`api_version` and `name` as in manifests, `plural` as in paths."""
 
     api_version: str
     name: str
     plural: str
 
     def path(self, namespace: str | None, name: str | None = None) -> str:
-        """The path of all objects (`namespace` None: of every namespace), or of the one called `name`."""
+        """The path of all objects of a namespace (None: of every namespace), or of the object called `name`."""
         root = "/api/" if "/" not in self.api_version else "/apis/"
         inside = f"/namespaces/{namespace}" if namespace is not None else ""
         return f"{root}{self.api_version}{inside}/{self.plural}" + (f"/{name}" if name is not None else "")
@@ -43,6 +43,6 @@ CHILDREN = (
     DISRUPTION_BUDGET,
     DEPLOYMENT,
 )
-"""What a pool's children are."""
+"""The kinds of a pool's child objects."""
 
 BY_NAME = {(kind.api_version, kind.name): kind for kind in (*CHILDREN, TYREX_POOL, ENDPOINT_SLICE, POD, EVENT, LEASE)}

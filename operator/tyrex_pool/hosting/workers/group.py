@@ -8,10 +8,12 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from tyrex_pool.hosting.announce import announce
 from tyrex_pool.hosting.errors import BadInput
+from tyrex_pool.hosting.event_loop import run
 from tyrex_pool.hosting.proxy_options import ProxyOptions
 from tyrex_pool.hosting.workers.messages import Orders, State
 from tyrex_pool.hosting.workers.ports import reserved
@@ -79,6 +81,11 @@ class WorkerGroup:
     def signal(self, number: signal.Signals) -> None:
         for worker in self._workers:
             worker.signal(number)
+
+
+def proxy_with_workers(options: ProxyOptions) -> int:
+    """Serve with `options.workers` processes until a signal; returns the exit code. Raises BadInput and OSError."""
+    return run(partial(supervise, options))
 
 
 async def supervise(options: ProxyOptions, stop: asyncio.Event) -> int:
