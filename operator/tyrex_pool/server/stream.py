@@ -163,3 +163,6 @@ class Stream(asyncio.Protocol):
     def close(self) -> None:
         self._out.flush()
         self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
