@@ -18,7 +18,6 @@ from tyrex_pool.hosting.hosting import run as host
 from tyrex_pool.hosting.telemetry import add_observing, api_of
 from tyrex_pool.hosting.workers.group import MOST, supervise
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.model.supported import require_supported
 from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
@@ -114,7 +113,6 @@ def _defined(args: argparse.Namespace, size: int) -> tuple[str, Definition]:
     if args.file is not None:
         manifest, sources = read_manifest(args.file)
         name, spec = manifest.name, manifest.spec
-        require_supported(spec)
     chosen = make(args.strategy, random.Random()) if args.strategy is not None else strategy_of(spec.strategy, sources)
     return name, Definition(msgspec.structs.replace(spec, size=size), chosen)
 

@@ -164,5 +164,20 @@ class PoolSpec(Schema, frozen=True):
 
     @classmethod
     def parse(cls, raw: object, path: str = "spec") -> Self:
-        """`raw` as JSON or YAML gave it (None: all default). Raises InvalidSpec, its path below `path`."""
-        return convert({} if raw is None else raw, cls, path)
+        """The spec that JSON or YAML decoded to `raw` (None: all default).
+
+        Raises InvalidSpec, with a path below `path`, for what the CRD refuses and for what this version cannot do.
+        """
+        spec = convert({} if raw is None else raw, cls, path)
+        _require_supported(spec, path)
+        return spec
+
+
+def _require_supported(spec: PoolSpec, path: str) -> None:
+    """Raises InvalidSpec for what the CRD allows and this version does not do: a pool must not run with less."""
+    if spec.isolation != "Shared":
+        problem = f"{spec.isolation} is not available yet; write Shared, or wait for it"
+        raise InvalidSpec(f"{path}.isolation", problem)
+    if spec.access.authentication != "None":
+        problem = f"{spec.access.authentication} is not available yet; write None, and keep others away yourself"
+        raise InvalidSpec(f"{path}.access.authentication", problem)

@@ -13,7 +13,6 @@ from tyrex_pool.dispatch.ticket import Slot, Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec, NoRuntime
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.model.supported import require_supported
 from tyrex_pool.pool.view import PARKED, SERVING, describe, explain
 from tyrex_pool.runtime.launch import Workspace
 from tyrex_pool.runtime.sources import Sources, strategy_of
@@ -35,7 +34,6 @@ class IsolatePool:
         runtime_names: Sequence[str] = (),
     ) -> None:
         """`runtime_names` are the pool's name and a number unless given. Raises InvalidSpec and InvalidStrategy."""
-        require_supported(spec)
         _warn_of_less(spec)
         runtimes = [_checked(runtime) for runtime in runtime_names or _runtime_names(name, spec.size)]
         self.name = name

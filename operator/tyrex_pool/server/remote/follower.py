@@ -16,7 +16,6 @@ from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy
 from tyrex_pool.model.kinds import CONFIG_MAP, TYREX_POOL
 from tyrex_pool.model.spec import PoolSpec, StrategySpec
-from tyrex_pool.model.supported import require_supported
 from tyrex_pool.server.remote.definition import Defined, Definition
 from tyrex_pool.server.remote.endpoint_slices import Object, Watch
 
@@ -59,7 +58,7 @@ class Follower:
             return  # only its status has changed
         self._seen = version
         try:
-            self._spec = _usable(document.get("spec"))
+            self._spec = PoolSpec.parse(document.get("spec"))
         except InvalidSpec as error:
             log.warning("%s %s is not valid and not followed: %s", names.KIND, self._name, error)
             self._pool.definition_unavailable(f"its {names.KIND} is not valid: {error}")
@@ -139,13 +138,6 @@ class Source:
             raise InvalidStrategy(f"ConfigMap {self._name} has no key {key!r}; {there}")
         text: str = data[key]
         return text
-
-
-def _usable(raw: object) -> PoolSpec:
-    """Raises InvalidSpec."""
-    spec = PoolSpec.parse(raw)
-    require_supported(spec)
-    return spec
 
 
 def _loaded(spec: StrategySpec, text: str) -> Strategy:
