@@ -11,12 +11,13 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tyrex_pool.dispatch.strategies import STRATEGIES, begin, make
+from tyrex_pool.dispatch.strategies import STRATEGIES, make
 from tyrex_pool.hosting.errors import BadInput, operator_extra
 from tyrex_pool.hosting.hosting import EVERYWHERE, Main, add_address, address, announce, log, read_manifest
 from tyrex_pool.hosting.hosting import run as host
 from tyrex_pool.hosting.telemetry import add_observing, api_of
 from tyrex_pool.hosting.workers.group import MOST, supervise
+from tyrex_pool.model.pool_view import pool_to_json
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.server.admin import Admin
@@ -102,7 +103,7 @@ def _listed(args: argparse.Namespace, front: Front) -> Main:
     except ValueError as error:
         raise BadInput(f"--runtime: {error}") from error
     name, definition = _defined(args, size=len({endpoint.name for endpoint in endpoints}))
-    begin(definition.strategy, front.share)
+    definition.strategy.start_at(front.share)
     discovery = StaticList(endpoints)
     return lambda stop: _serve_listed(args, front, RemotePool(name, definition), discovery, stop)
 
@@ -178,8 +179,8 @@ async def _answer(front: Front, pool: RemotePool, api: Api, stop: asyncio.Event)
     changed()
     try:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(pool.first_look(), _FIRST_LOOK)
-        front.announce(pool.describe(), service)
+            await asyncio.wait_for(pool.first_check(), _FIRST_LOOK)
+        front.announce(pool_to_json(pool.describe()), service)
         await stop.wait()
         await service.drain(float(pool.spec.timeouts.drain))
     finally:

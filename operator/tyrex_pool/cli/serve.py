@@ -14,6 +14,7 @@ from tyrex_pool.hosting.hosting import LOOPBACK, add_address, address, announce,
 from tyrex_pool.hosting.hosting import run as host
 from tyrex_pool.hosting.telemetry import add_observing, api_of
 from tyrex_pool.model.errors import NoRuntime, TyrexError
+from tyrex_pool.model.pool_view import pool_to_json
 from tyrex_pool.runtime.isolate_pool import IsolatePool
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
@@ -76,7 +77,7 @@ async def _serve(
     try:
         pool.start()
         ready = await _show_start(pool, stop)
-        url = announce(pool.describe(), args, service)
+        url = announce(pool_to_json(pool.describe()), args, service)
         if getattr(args, "trial", None) is not None and not stop.is_set():
             code = await _try(url, args)
             if code or not ready or not sys.stdout.isatty():
@@ -96,7 +97,7 @@ async def _show_start(pool: IsolatePool, stop: asyncio.Event) -> bool:
     try:
         while not (waiting.done() or stopping.done()):
             status = pool.describe()
-            progress(f"starting the runtimes of {pool.name}: {status['readyRuntimes']} of {status['size']} ready")
+            progress(f"starting the runtimes of {pool.name}: {status.ready_runtimes} of {status.size} ready")
             await asyncio.wait([waiting, stopping], timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
         progress("")
         if waiting.done():

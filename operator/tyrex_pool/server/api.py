@@ -1,21 +1,24 @@
 """The pool's HTTP interface: evals, calls, and what the pool tells of itself."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qs
 
-from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.dispatch.ticket import Outcome, Ticket, Work
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.frames import RemoteAnswer
+from tyrex_pool.model.pool_view import PoolView, encode_pool
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
-from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, encode_json
+from tyrex_pool.model.wire import EvalRequest, decode_call, decode_eval, encode_json
+from tyrex_pool.pool.view import ExplainView
 from tyrex_pool.server.http.connection import Connection, Pending, Routes
 from tyrex_pool.server.http.messages import Request, error_answer, head, trace_line
 from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK, Observer, ending
 from tyrex_pool.server.telemetry.metrics import Metrics
+from tyrex_pool.server.ticket import ServerTicket
 
 
 class Pool(Protocol):
@@ -30,15 +33,12 @@ class Pool(Protocol):
     def ready(self) -> bool: ...
     @property
     def reason(self) -> str | None: ...
-    def submit(self, ticket: Ticket) -> None: ...
-    def cancel(self, ticket: Ticket) -> None: ...
-    def describe(self) -> dict[str, Any]: ...
-    def explain(self, key: str | None) -> dict[str, Any]: ...
+    def submit(self, ticket: ServerTicket) -> None: ...
+    def cancel(self, ticket: ServerTicket) -> None: ...
+    def describe(self) -> PoolView: ...
+    def explain(self, key: str | None) -> ExplainView: ...
 
 
-Outcome = bytes | TyrexError | RemoteAnswer
-"""Of an eval: its result as JSON, an error, or what another server answered, whose `start` is all of its head."""
-Work = EvalRequest | CallRequest
 _JSON = (names.TYPE_JSON.encode(), b"")
 JSON_HEAD = head(200, names.TYPE_JSON)
 """The start of every result."""
@@ -47,11 +47,12 @@ _CALL = names.PATH_CALL.encode()
 _TYPES = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
 
 
-class Exchange(Ticket):
+class Exchange(ServerTicket):
     """An eval that a connection waits for."""
 
-    __slots__ = ("api",)
+    __slots__ = ("api", "reply_to")
     api: "Api"
+    reply_to: Connection
 
     def abandon(self) -> None:
         self.api.abandon(self)
@@ -142,26 +143,26 @@ class Api:
             return None
         return exchange
 
-    def trace(self, ticket: Ticket, header: bytes) -> None:
+    def trace(self, ticket: ServerTicket, header: bytes) -> None:
         """Give `ticket` its trace; `header` is the one that came with it."""
         ticket.parent = header
         ticket.trace = self._begin(header)
 
-    def abandon(self, ticket: Ticket) -> None:
+    def abandon(self, ticket: ServerTicket) -> None:
         """Nobody waits for `ticket` any more."""
         self.backend.cancel(ticket)
         self.metrics.refused(ABANDONED)
         if self.observers:
             self.tell(ticket, None)
 
-    def tell(self, ticket: Ticket, outcome: Outcome | None) -> None:
+    def tell(self, ticket: ServerTicket, outcome: Outcome | None) -> None:
         """Tell the observers; None: nobody waited any more."""
         told = ending(ticket, outcome)
         for observer in self.observers:
             observer.ended(told)
 
-    def _deliver(self, ticket: Ticket, outcome: Outcome) -> None:
-        connection: Connection = ticket.reply_to
+    def _deliver(self, ticket: Exchange, outcome: Outcome) -> None:
+        connection = ticket.reply_to
         trace = trace_line(ticket.trace) if ticket.trace else b""
         if isinstance(outcome, bytes):
             connection.respond(_RESULT % (_label(ticket), trail(ticket), trace), b'{"result":%b}' % outcome)
@@ -192,7 +193,7 @@ class Api:
         return timeout_ms / 1000
 
     def _pool(self, connection: Connection, request: Request) -> None:
-        connection.respond(JSON_HEAD, encode_json(self.backend.describe()))
+        connection.respond(JSON_HEAD, encode_pool(self.backend.describe()))
 
     def _explain(self, connection: Connection, request: Request) -> None:
         keys = parse_qs(request.head.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")

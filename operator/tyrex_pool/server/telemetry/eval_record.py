@@ -2,16 +2,13 @@
 
 import re
 from time import monotonic
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.dispatch.ticket import Outcome
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import ERRORS, Fault, TyrexError
 from tyrex_pool.model.wire import problem
-from tyrex_pool.server.http.messages import Request
-
-if TYPE_CHECKING:
-    from tyrex_pool.server.api import Outcome
+from tyrex_pool.server.ticket import ServerTicket
 
 OK: Final = "ok"
 ABANDONED: Final = "abandoned"
@@ -59,9 +56,9 @@ class Observer(Protocol):
     def ended(self, ending: EvalRecord) -> None: ...
 
 
-def ending(ticket: Ticket, outcome: "Outcome | None") -> EvalRecord:
+def ending(ticket: ServerTicket, outcome: Outcome | None) -> EvalRecord:
     """That of `ticket`; None as outcome if it was abandoned."""
-    request: Request = ticket.request
+    request = ticket.request
     slot = ticket.slot
     name, status, fault, eval_id, sent = _told(outcome)
     return EvalRecord(
@@ -83,7 +80,7 @@ def ending(ticket: Ticket, outcome: "Outcome | None") -> EvalRecord:
     )
 
 
-def _told(outcome: "Outcome | None") -> tuple[str, int, Fault | None, bytes, int]:
+def _told(outcome: Outcome | None) -> tuple[str, int, Fault | None, bytes, int]:
     """Name, status, fault, the eval's id as another server told it, and the bytes of the answer's body."""
     if outcome is None:
         return ABANDONED, 0, None, b"", 0
