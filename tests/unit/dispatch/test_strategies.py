@@ -9,7 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tyrex_pool.dispatch.strategies import STRATEGIES, BuiltIn, Hash, LeastLoaded, Random, RoundRobin, begin, make
+from tyrex_pool.dispatch.hash import Hash
+from tyrex_pool.dispatch.strategies import STRATEGIES, LeastLoaded, RoundRobin, make
+from tyrex_pool.dispatch.strategy import DispatchStrategy
+from tyrex_pool.dispatch.uniform import Random
 from tyrex_pool.model.errors import InvalidStrategy
 
 
@@ -28,7 +31,7 @@ def pool(loads: str) -> tuple[FakeRuntime, ...]:
     return tuple(FakeRuntime("abcdefghij"[i], i, in_flight=int(load)) for i, load in enumerate(loads))
 
 
-def picks(strategy: BuiltIn, runtimes: Sequence[FakeRuntime], count: int, key: str | None = None) -> str:
+def picks(strategy: DispatchStrategy, runtimes: Sequence[FakeRuntime], count: int, key: str | None = None) -> str:
     chosen = (strategy.select(runtimes, key) for _ in range(count))
     return "".join(runtime.name if runtime else "-" for runtime in chosen)
 
@@ -64,7 +67,7 @@ ROTATIONS = [
 
 @pytest.mark.parametrize("kind", [RoundRobin, LeastLoaded])
 @pytest.mark.parametrize("transcript", ROTATIONS)
-def test_the_turn_survives_change(kind: type[BuiltIn], transcript: list[tuple[str, str]]) -> None:
+def test_the_turn_survives_change(kind: type[DispatchStrategy], transcript: list[tuple[str, str]]) -> None:
     strategy = kind()
     for names, expected in transcript:
         runtimes = tuple(FakeRuntime(name) for name in names)
@@ -77,8 +80,8 @@ def test_the_turn_survives_change(kind: type[BuiltIn], transcript: list[tuple[st
 )
 def test_processes_of_one_proxy_begin_at_different_runtimes(share: float, expected: str) -> None:
     for kind in (RoundRobin, LeastLoaded):
-        strategy: BuiltIn = kind()
-        begin(strategy, share)
+        strategy: DispatchStrategy = kind()
+        strategy.start_at(share)
         assert picks(strategy, pool("0000"), 5) == expected
 
 

@@ -28,7 +28,7 @@ class RemotePool:
     """The pool of a proxy. Create it in a running loop, run `follow` as a task, end it with `close`."""
 
     def __init__(self, name: str, definition: Definition | None = None) -> None:
-        """With a `definition`, which never changes, the pool is ready when a runtime is; runtimes keep their own queues.
+        """With a `definition`, which stays, the pool is ready when a runtime is, and runtimes keep their own queues.
 
         With None it gets definitions later (`use_definition`, `definition_unavailable`). It is ready when it has one
         and has checked its runtimes, however they are: then each eval gets an answer that says what is wrong.

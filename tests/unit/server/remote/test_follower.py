@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.server.agents import until
 from tests.unit.server.fake_cluster import FakeCluster
-from tyrex_pool.dispatch.strategies import Unusable
-from tyrex_pool.dispatch.ticket import Slot
+from tyrex_pool.dispatch.strategy import Unusable
+from tyrex_pool.dispatch.ticket import Slot, Ticket
 from tyrex_pool.model.kinds import CONFIG_MAP, TYREX_POOL
 from tyrex_pool.server.remote import follower as follower_module
 from tyrex_pool.server.remote.definition import Definition
@@ -93,7 +93,7 @@ async def test_a_strategy_that_goes_around_begins_at_its_share(cluster: FakeClus
     cluster.put_pool({"strategy": {"type": "LeastLoaded"}})
     definition = await told.next()
     following.cancel()
-    slots = tuple(Slot(str(index), index, 1, 1, None) for index in range(4))
+    slots: tuple[Slot[Ticket, None], ...] = tuple(Slot(str(index), index, 1, 1, None) for index in range(4))
     assert definition.strategy.select(slots, None) is slots[2]
 
 
