@@ -18,17 +18,17 @@ class CustomStrategy(DispatchStrategy):
     """Calls a user's `strategy`, and turns whatever it raises or returns by mistake into a StrategyError."""
 
     def __init__(self, strategy: Strategy) -> None:
-        self._strategy = strategy
+        self.strategy = strategy
         self._seen: Sequence[Runtime] | None = None
         self._ids: frozenset[int] = frozenset()
 
     @property
     def name(self) -> str:
-        return type(self._strategy).__name__
+        return type(self.strategy).__name__
 
     def select(self, runtimes: Sequence[Runtime], key: str | None) -> Runtime | None:
         try:
-            chosen = self._strategy.select(runtimes, key)
+            chosen = self.strategy.select(runtimes, key)
         except KeyboardInterrupt:
             raise
         except BaseException as exc:
@@ -41,7 +41,7 @@ class CustomStrategy(DispatchStrategy):
         raise StrategyError(f"fix {self.name}.select: it must return one of the runtimes, and returned {shown(chosen)}")
 
     def explain(self, runtimes: Sequence[Runtime], key: str | None) -> Explanation:
-        strategy = self._strategy
+        strategy = self.strategy
         if not isinstance(strategy, Explains):
             wanted = "give it `explain(runtimes, key)`"
             return None, f"{self.name}: a custom strategy cannot be told beforehand; {wanted}."
@@ -54,7 +54,7 @@ class CustomStrategy(DispatchStrategy):
         return (runtime if any(runtime is known for known in runtimes) else None), str(why)
 
     def close(self) -> str | None:
-        end = getattr(self._strategy, "close", None)
+        end = getattr(self.strategy, "close", None)
         if not callable(end):
             return None
         try:
