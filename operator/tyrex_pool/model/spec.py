@@ -1,4 +1,4 @@
-"""A TyrexPool's `spec`, parsed once at the edge: past it every field is there, typed and in bounds.
+"""A TyrexPool's `spec`, parsed once at the edge: after that every field is present, typed and in bounds.
 
 The CRD says the same to the API server, defaults included; a contract test proves that both agree.
 """
@@ -49,7 +49,7 @@ class CustomStrategy(Schema, frozen=True):
 
 
 class StrategySpec(Schema, frozen=True):
-    """How the runtime of an eval is picked; `custom` is there exactly with type Custom."""
+    """How the runtime of an eval is chosen; `custom` is present exactly with type Custom."""
 
     type: StrategyType = "RoundRobin"
     custom: CustomStrategy | None = None
@@ -117,7 +117,7 @@ class Limits(Schema, frozen=True):
 
 
 class Recycle(Schema, frozen=True):
-    """When a healthy isolate is replaced all the same; 0 is never. `max_age` in seconds."""
+    """When a healthy isolate is replaced nevertheless; 0 is never. `max_age` in seconds."""
 
     max_evals: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     max_age: Seconds = Seconds(0)
