@@ -20,18 +20,15 @@ from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import Nonces, ProtocolError, Replies, Reply, hello, order
 from tyrex_pool.runtime.guest_log import GuestLog
 from tyrex_pool.runtime.launch import Launch
+from tyrex_pool.runtime.memory import Memory
 from tyrex_pool.runtime.pipe_writer import PipeWriter
-from tyrex_pool.runtime.process import Memory, Process
+from tyrex_pool.runtime.process import Process
 from tyrex_pool.runtime.traces import Traces
 
 LEASE = 0.02
 """Seconds in which a staged eval may start by itself."""
 _READ = 65_536
 _MEBI = 1 << 20
-_YOUNG_GENERATION = 96 * _MEBI
-"""Bytes that V8 uses beside the old generation, which is what limits.heap bounds."""
-_AT_START = 64 * _MEBI
-"""More than an isolate holds before it has loaded anything."""
 
 
 class Phase(Enum):
@@ -98,8 +95,7 @@ class Isolate(PipeWriter):
         token = secrets.token_hex(8)
         self._traces = Traces()
         self.log = GuestLog(loop, self.process.log, token, self._only_eval, self._traces.of)
-        self.memory = Memory(self.process.pid)
-        self._memory_limit = launch.heap + _YOUNG_GENERATION + _AT_START
+        self.memory = Memory(self.process.pid, launch.heap)
         self._start_timer = loop.call_later(launch.startup, self._start_timed_out)
         loop.add_reader(self.process.pipe, self.receive)
         self.process.when_ended(loop, self._process_ended)
@@ -167,7 +163,7 @@ class Isolate(PipeWriter):
             self.learn_clock(payload)
             self._start_timer.cancel()
             self.phase = Phase.READY
-            self._memory_limit = self.memory.resident() + self._launch.heap + _YOUNG_GENERATION
+            self.memory.main_module_loaded()
             self._owner.isolate_ready(self)
         elif status == b"failed" and self.phase is Phase.STARTING:
             self.end(causes.main_module_failed(payload))
@@ -193,7 +189,7 @@ class Isolate(PipeWriter):
 
     def check_memory(self) -> None:
         """End the isolate if it holds more than its limit in resident memory."""
-        if self.phase in (Phase.STARTING, Phase.READY) and self.memory.resident() > self._memory_limit:
+        if self.phase in (Phase.STARTING, Phase.READY) and self.memory.over_limit:
             self.receive()  # the evals that it has answered are not to blame
             self.end(causes.OVER_MEMORY, settle=True)
 

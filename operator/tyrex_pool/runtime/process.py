@@ -107,29 +107,3 @@ class Process:
         with contextlib.suppress(OSError):
             os.close(self.log)
         self.log = -1
-
-
-class Memory:
-    """The resident memory of a process in bytes; 0 where the system has no /proc."""
-
-    def __init__(self, pid: int) -> None:
-        try:
-            self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            self._statm = -1
-
-    def resident(self) -> int:
-        if self._statm < 0:
-            return 0
-        try:
-            return int(os.pread(self._statm, 128, 0).split()[1]) * _PAGE
-        except (OSError, IndexError):  # it has ended
-            return 0
-
-    def close(self) -> None:
-        if self._statm >= 0:
-            os.close(self._statm)
-            self._statm = -1
-
-
-_PAGE = resource.getpagesize()
