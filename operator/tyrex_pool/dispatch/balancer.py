@@ -21,7 +21,7 @@ from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Slot, Tic
 from tyrex_pool.model.errors import NoRuntime, Overloaded
 
 STAGED_SECONDS = 0.005
-"""Seconds of work, as evals usually take, that may be staged: so little that leases of it do not end."""
+"""Seconds of work, by the mean run time, that may be staged: so little that no lease ends meanwhile."""
 _MEAN_WEIGHT = 0.1
 T = TypeVar("T", bound=Ticket)
 Owner = TypeVar("Owner")
@@ -38,7 +38,7 @@ class Balancer(Generic[T, Owner]):
     def use(self, strategy: DispatchStrategy) -> None:
         """From now on `strategy` chooses; evals that have a runtime keep it."""
         self.strategy = strategy
-        self._select = cast(  # it chooses one of those that it gets
+        self._select = cast(  # a strategy returns one of the runtimes that it gets, which are slots
             "Callable[[Sequence[Slot[T, Owner]], str | None], Slot[T, Owner] | None]", strategy.select
         )
         self._follow(self.ready)

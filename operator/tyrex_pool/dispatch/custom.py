@@ -87,5 +87,5 @@ def _checked(strategy: object, where: str) -> Strategy:
     except TypeError as exc:
         raise InvalidStrategy(f"{where}: write `def select(self, runtimes, key)`: {exc}") from exc
     except ValueError:
-        pass  # a callable without a signature; the first eval will tell
+        pass  # a callable without a signature: the first eval shows whether it fits
     return cast("Strategy", strategy)

@@ -16,7 +16,7 @@ NONE_READY: Final = "No runtime is ready."
 
 
 class Runtime(Loaded, Protocol):
-    """A ready runtime, as a strategy sees it.
+    """A ready runtime, as strategies see it.
 
     `name` is unique in the pool, `index` its place in the pool's order. `in_flight` evals run and `queued`
     ones wait for it; it runs `capacity` at a time. `epoch` changes whenever its isolate was replaced.

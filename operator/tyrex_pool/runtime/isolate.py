@@ -1,7 +1,9 @@
 """One isolate: a Deno process that runs guest code, seen from the supervisor.
 
-    STARTING ──ready──► READY ──► ENDED
-        └────failed / too late────┘     (killed, exited, broke the protocol: it never comes back)
+    STARTING ──ready──► READY
+        └───────┬─────────┘
+                ├──end (failed to start, replaced, stopped)──► ENDING ──► ENDED    ENDING: earlier replies are handled
+                └──process gone──────────────────────────────────────────► ENDED    it never comes back
 
 It enforces what needs no choice between runtimes: the pipe's protocol, limits of memory, the start's deadline.
 Beside it the record of a runtime of this machine, whose isolate it is.
