@@ -11,8 +11,10 @@ from tests.bench import plots
 from tests.bench.samples import Spread
 from tests.bench.section import Aim, Plan, Plot, Progress, Section, Table
 from tyrex_pool.dispatch.balancer import Balancer
-from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy, make
+from tyrex_pool.dispatch.strategies import STRATEGIES, make
+from tyrex_pool.dispatch.strategy import DispatchStrategy
 from tyrex_pool.dispatch.ticket import Slot, Ticket
+from tyrex_pool.model.wire import EvalRequest
 
 SIZES = (2, 10, 100, 1000)
 LOADS: dict[str, Callable[[int], int]] = {
@@ -36,14 +38,17 @@ MORE = 3
 """Times the plan's rounds: one takes two seconds."""
 
 
+WORK = EvalRequest("1")
+
+
 class Flow:
     """Evals that come and end at a constant load, as a proxy sees them: each decision takes one eval in, and then one
     at random ends. The pool's strategy and the load are all that differs."""
 
-    def __init__(self, strategy: Strategy, size: int, load: int) -> None:
+    def __init__(self, strategy: DispatchStrategy, size: int, load: int) -> None:
         chance = random.Random(size)
         self.strategy = strategy
-        self.balancer = Balancer(strategy)
+        self.balancer: Balancer[Ticket, None] = Balancer(strategy)
         self.balancer.set_ready([Slot(f"runtime-{index}", index, 1, QUEUE, stage_limit=None) for index in range(size)])
         self._keys = cycle(KEYS)
         self._running: list[Ticket] = []
@@ -58,7 +63,7 @@ class Flow:
         running, now = self._running, self._now
         for key, place in islice(zip(self._keys, self._places, strict=False), times):
             now += STEP
-            ticket = Ticket(None, key, now, now + TIMEOUT, None)
+            ticket = Ticket(WORK, key, now, now + TIMEOUT, None)
             taken = take(submit(ticket), now)
             assert taken is ticket
             running.append(ticket)

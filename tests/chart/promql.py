@@ -16,6 +16,7 @@ from tests.unit.server.exposed import Counts, pool
 from tyrex_pool.controller.metrics import OperatorMetrics
 from tyrex_pool.controller.store import Store
 from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.model.wire import EvalRequest
 from tyrex_pool.server.telemetry.metrics import IsolateMetrics, Metrics, UpstreamMetrics
 from tyrex_pool.server.telemetry.server_info import ServerInfo
 from tyrex_pool.server.telemetry.spans import Spans
@@ -55,7 +56,7 @@ def shown() -> Labels:
     served = Metrics(pool, IsolateMetrics(Counts()), UpstreamMetrics(Counts()))
     scene = ServerInfo("serve", "pool", lambda: "Hash")
     served.show(Tracer(Spans(scene, _Nowhere(), Resource({}), ALWAYS_ON), scene))
-    served.ended("ok", Ticket(None, None, 1.0, 2.0, None))
+    served.ended("ok", Ticket(EvalRequest("1"), None, 1.0, 2.0, None))
     store = Store()
     store.pool_is({"metadata": {"name": "a", "namespace": "web", "uid": "1", "resourceVersion": "1"}})
     found: Labels = {"up": set()}

@@ -28,7 +28,7 @@ from tyrex_pool import (
     TyrexError,
     UnknownFunction,
 )
-from tyrex_pool.dispatch.strategies import Runtime
+from tyrex_pool.dispatch.strategy import Runtime
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 ADD = "globalThis.add = (a: number, b: number) => a + b; globalThis.count = 0; globalThis.next = () => ++count;"

@@ -39,9 +39,9 @@ async def test_an_answer_in_the_pipe_is_given_and_what_began_behind_it_does_not_
         while isolate.sent < 52:
             await asyncio.sleep(0)
         isolate.flush()
-        # From here on the loop does nothing else: the first answer lies in the pipe, and the second eval runs.
+        # From here on the loop does nothing else: the first answer is in the pipe, and the second eval runs.
         until(lambda: answers(isolate) == 1 and ran.read_text())
-        isolate._memory_limit = 1
+        isolate.memory.limit = 1
         isolate.check_memory()
         assert await innocent == "innocent"
         with pytest.raises(HeapLimitError):
@@ -60,7 +60,7 @@ async def test_what_had_not_begun_runs_in_the_next_isolate() -> None:
         waiting = [asyncio.ensure_future(pool.eval(f"{number}")) for number in range(3)]
         while isolate.sent < 54:
             await asyncio.sleep(0)
-        isolate._memory_limit = 1
+        isolate.memory.limit = 1
         isolate.check_memory()
         with pytest.raises(HeapLimitError):
             await guilty

@@ -69,7 +69,7 @@ async def proxy(*runtimes: str) -> AsyncIterator[str]:
     metrics = Metrics(pool.describe, UpstreamMetrics(pool))
     service = await Service.open(Api(pool, metrics), Admin(pool, metrics), ANYWHERE)
     try:
-        await pool.first_look()
+        await pool.first_check()
         yield f"http://127.0.0.1:{service.public.port}"
     finally:
         following.cancel()

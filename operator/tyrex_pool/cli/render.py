@@ -6,7 +6,6 @@ import sys
 from tyrex_pool.cli.output import json_text
 from tyrex_pool.hosting.manifest_file import read_manifest
 from tyrex_pool.model import names
-from tyrex_pool.model.supported import require_supported
 from tyrex_pool.model.yaml_text import dump_documents
 from tyrex_pool.plan.children import desired
 from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
@@ -27,7 +26,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     manifest, _ = read_manifest(args.file)
-    require_supported(manifest.spec)
     pool = DeclaredPool(manifest.name, manifest.namespace, None, manifest.spec, manifest.config_maps)
     items = [item for item in desired(pool, Platform(args.runtime_image, args.proxy_image)).values() if item]
     if args.json:

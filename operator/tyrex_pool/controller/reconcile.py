@@ -18,7 +18,6 @@ from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.model.supported import require_supported
 from tyrex_pool.plan.children import desired
 from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
 from tyrex_pool.plan.deno_flags import deno_flags
@@ -73,9 +72,7 @@ class Reconciler:
         spec: PoolSpec | None = None
         paused = raw["metadata"].get("annotations", {}).get(names.ANNOTATION_PAUSED) == "true"
         try:
-            parsed = PoolSpec.parse(raw.get("spec"))
-            require_supported(parsed)
-            spec = parsed
+            spec = PoolSpec.parse(raw.get("spec"))
             uid = raw["metadata"]["uid"]
             pool = DeclaredPool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec))
             if not paused:

@@ -1,4 +1,4 @@
-"""Which runtime gets which eval, and in what order: pure, told the time, never doing anything itself.
+"""Which runtime gets which eval, and in what order: pure, with the time as an argument, without I/O.
 
 A ticket's life (the moves are methods of `Balancer`):
 
@@ -6,59 +6,61 @@ A ticket's life (the moves are methods of `Balancer`):
                   ▲  └──take──► STAGED ──(a place is free)──► RUNNING
                   └──────── decline ───┘
 
-A staged eval lies in the runtime's pipe behind the running ones, so that the runtime need not wait for us between
-two evals. It may start by itself, but only until its lease ends: after that the runtime declines it, so whether
+A staged eval is in the runtime's pipe behind the running ones, so that the runtime need not wait for us between
+two evals. The runtime may start it, but only until its lease ends: after that the runtime declines it, so whether
 it ran is certain at any time (docs/decisions/0002-leases.md).
 """
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Generic, TypeVar, cast
 
-from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.deadlines import Deadlines
-from tyrex_pool.dispatch.strategies import Runtime, Strategy, follow, may_overflow
+from tyrex_pool.dispatch.strategy import DispatchStrategy, Explanation
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Slot, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded
 
 STAGED_SECONDS = 0.005
-"""Seconds of work, as evals usually take, that may be staged: so little that leases of it do not end."""
+"""Seconds of work, by the mean run time, that may be staged: so little that no lease ends meanwhile."""
 _MEAN_WEIGHT = 0.1
-_Select = Callable[[Sequence[Slot], str | None], Slot | None]
+T = TypeVar("T", bound=Ticket)
+Owner = TypeVar("Owner")
 
 
-class Balancer:
+class Balancer(Generic[T, Owner]):
     """Tickets over slots. Every ticket ends exactly once: finished, dropped, overdue, or lost with its runtime."""
 
-    def __init__(self, strategy: Strategy) -> None:
-        self.ready: tuple[Slot, ...] = ()
-        self.deadlines: Deadlines[Ticket] = Deadlines()
+    def __init__(self, strategy: DispatchStrategy) -> None:
+        self.ready: tuple[Slot[T, Owner], ...] = ()
+        self.deadlines: Deadlines[T] = Deadlines()
         self.use(strategy)
 
-    def use(self, strategy: Strategy) -> None:
+    def use(self, strategy: DispatchStrategy) -> None:
         """From now on `strategy` chooses; evals that have a runtime keep it."""
-        self._strategy = strategy
-        self._select = cast("_Select", custom.guard(strategy))  # of slots it chooses a slot
+        self.strategy = strategy
+        self._select = cast(  # a strategy returns one of the runtimes that it gets, which are slots
+            "Callable[[Sequence[Slot[T, Owner]], str | None], Slot[T, Owner] | None]", strategy.select
+        )
         self._follow(self.ready)
 
-    def explain(self, key: str | None) -> tuple[Runtime | None, str]:
-        """Which runtime would serve `key` now (None: not known beforehand), and why; changes nothing."""
-        return custom.explain(self._strategy, self.ready, key)
+    def explain(self, key: str | None) -> Explanation:
+        """The runtime that would serve `key` now (None: not known beforehand), and the reason; changes nothing."""
+        return self.strategy.explain(self.ready, key)
 
-    def set_ready(self, slots: Sequence[Slot]) -> None:
-        """From now on these are the runtimes to choose from; `slots` in a stable order."""
+    def set_ready(self, slots: Sequence[Slot[T, Owner]]) -> None:
+        """From now on these are the runtimes to choose from."""
         ready = tuple(sorted(slots, key=lambda slot: slot.index))
         if ready != self.ready:
             self._follow(ready)
 
-    def _follow(self, ready: tuple[Slot, ...]) -> None:
-        """Let the strategy hear of the loads of these, and of no others."""
+    def _follow(self, ready: tuple[Slot[T, Owner], ...]) -> None:
+        """Have the strategy follow the loads of these slots, and of no others."""
         for slot in self.ready:
             slot.watch = None
         self.ready = ready
-        follow(self._strategy, ready)
+        self.strategy.follow(ready)
 
-    def submit(self, ticket: Ticket, avoid: Slot | None = None) -> Slot:
+    def submit(self, ticket: T, avoid: Slot[T, object] | None = None) -> Slot[T, Owner]:
         """Give `ticket` a slot, where it waits until `take`; not `avoid`, which could not take it before.
 
         Raises NoRuntime, Overloaded, or StrategyError from a custom strategy: the eval certainly never started.
@@ -66,12 +68,12 @@ class Balancer:
         if not self.ready:
             raise NoRuntime("no runtime of the pool is ready")
         slot = self._select(self.ready, ticket.key)
-        if avoid is not None and slot is avoid:  # to list the others takes long, and seldom must be
+        if avoid is not None and slot is avoid:  # listing the others takes long, and is seldom needed
             slot = self._select(tuple(other for other in self.ready if other is not avoid), ticket.key)
         if slot is None:
             raise NoRuntime("the strategy chose no runtime")
         if slot.stage_limit is not None and slot.own >= slot.capacity + slot.queue:
-            slot = self._elsewhere(ticket.key, slot)
+            slot = self._overflow(ticket.key, slot)
         ticket.slot = slot
         ticket.state = WAITING
         slot.waiting[ticket] = None
@@ -79,16 +81,16 @@ class Balancer:
         self.deadlines.add(ticket)
         return slot
 
-    def _elsewhere(self, key: str | None, full: Slot) -> Slot:
+    def _overflow(self, key: str | None, full: Slot[T, Owner]) -> Slot[T, Owner]:
         """Another choice when the first is full, for strategies that do not tie an eval to one runtime."""
-        if not may_overflow(self._strategy, key):
+        if not self.strategy.may_overflow(key):
             raise Overloaded(f"the queue of runtime {full.name} is full ({full.queue} evals)")
         room = [slot for slot in self.ready if not _full(slot)]
         if not room:
             raise Overloaded(f"the queues of all {len(self.ready)} runtimes are full ({full.queue} evals each)")
         return self._select(room, key) or full
 
-    def take(self, slot: Slot, now: float) -> Ticket | None:
+    def take(self, slot: Slot[T, Owner], now: float) -> T | None:
         """The next ticket to send to `slot`'s runtime: RUNNING (it starts on arrival), STAGED, or None."""
         source = slot.returned or slot.waiting
         if not source:
@@ -106,15 +108,15 @@ class Balancer:
             return ticket
         return None
 
-    def finish(self, ticket: Ticket, now: float) -> None:
-        """The runtime answered `ticket`; what is staged behind it runs now."""
+    def finish(self, ticket: T, now: float) -> None:
+        """The runtime answered `ticket`; the next staged ticket runs now."""
         slot = self._leave(ticket)
         ticket.finished = now
         slot.mean_run_seconds += (now - ticket.started - slot.mean_run_seconds) * _MEAN_WEIGHT
         if slot.staged:
             self._promote(slot, now)
 
-    def decline(self, ticket: Ticket, now: float) -> None:
+    def decline(self, ticket: T, now: float) -> None:
         """The runtime did not start `ticket`, its lease had ended: it waits again, before all that came later."""
         slot = ticket.slot
         assert slot is not None
@@ -125,22 +127,21 @@ class Balancer:
             ticket.state = WAITING
             ticket.started = 0.0
             slot.returned[ticket] = None
-        slot.mean_run_seconds = max(
-            slot.mean_run_seconds, 2 * STAGED_SECONDS
-        )  # staging did not pay: not again before some fast evals
+        # staging did not pay: do not stage again before some fast evals
+        slot.mean_run_seconds = max(slot.mean_run_seconds, 2 * STAGED_SECONDS)
         self._promote(slot, now)
 
-    def cancel(self, ticket: Ticket) -> None:
-        """Nobody waits for `ticket` any more: one that waits is dropped, one that runs goes on unheard."""
+    def cancel(self, ticket: T) -> None:
+        """Nobody waits for `ticket` any more: drop it if it waits; if it runs, its answer goes nowhere."""
         ticket.deliver = None
         if ticket.state is WAITING and ticket.slot is not None:
             self._leave(ticket)
 
-    def drop(self, ticket: Ticket) -> None:
-        """Take out `ticket`, which the runtime does not have."""
+    def drop(self, ticket: T) -> None:
+        """Remove `ticket`, which the runtime does not have."""
         self._leave(ticket)
 
-    def overdue(self, now: float) -> list[Ticket]:
+    def overdue(self, now: float) -> list[T]:
         """The tickets whose deadline has passed, in any state but DONE; waiting ones have left their queue."""
         tickets = [ticket for ticket in self.deadlines.due(now) if ticket.state is not DONE]
         for ticket in tickets:
@@ -148,8 +149,8 @@ class Balancer:
                 self._leave(ticket)
         return tickets
 
-    def lose(self, slot: Slot) -> list[Ticket]:
-        """`slot`'s isolate is gone. Returns what ran in it; what was staged certainly never started: it waits again."""
+    def lose(self, slot: Slot[T, Owner]) -> list[T]:
+        """`slot`'s isolate is gone. Returns the tickets that ran in it; staged ones never started and wait again."""
         lost = list(slot.running)
         for ticket in lost:
             self._leave(ticket)
@@ -165,22 +166,22 @@ class Balancer:
         slot.mean_run_seconds = 0.0
         return lost
 
-    def evict(self, slot: Slot) -> list[Ticket]:
-        """Take every waiting ticket out of `slot`, oldest first: they may be submitted again elsewhere."""
+    def evict(self, slot: Slot[T, Owner]) -> list[T]:
+        """Remove every waiting ticket from `slot`, oldest first: they may be submitted again."""
         tickets = [*slot.returned, *slot.waiting]
         for ticket in tickets:
             self._leave(ticket)
         return tickets
 
-    def _promote(self, slot: Slot, now: float) -> None:
+    def _promote(self, slot: Slot[T, object], now: float) -> None:
         while slot.staged and len(slot.running) < slot.capacity:
             ticket = slot.staged.popleft()
             ticket.state = RUNNING
             ticket.started = now
             slot.running[ticket] = None
 
-    def _leave(self, ticket: Ticket) -> Slot:
-        """Take `ticket` out of its slot for good."""
+    def _leave(self, ticket: T) -> Slot[T, object]:
+        """Remove `ticket` from its slot for good."""
         if ticket.state is RUNNING:
             slot = ticket.slot
             assert slot is not None
@@ -189,7 +190,7 @@ class Balancer:
             self._unsend(ticket)
         return self._forget(ticket)
 
-    def _unsend(self, ticket: Ticket) -> None:
+    def _unsend(self, ticket: T) -> None:
         slot = ticket.slot
         assert slot is not None
         if ticket.state is RUNNING:
@@ -201,7 +202,7 @@ class Balancer:
         else:
             del slot.waiting[ticket]
 
-    def _forget(self, ticket: Ticket) -> Slot:
+    def _forget(self, ticket: T) -> Slot[T, object]:
         slot = ticket.slot
         assert slot is not None
         ticket.state = DONE
@@ -210,6 +211,6 @@ class Balancer:
         return slot
 
 
-def _full(slot: Slot) -> bool:
-    """Whether `slot` takes no more; one that keeps its own queue says so itself."""
+def _full(slot: Slot[T, Owner]) -> bool:
+    """Whether `slot` takes no more; a remote runtime, which keeps its own queue, refuses evals itself."""
     return slot.stage_limit is not None and slot.own >= slot.capacity + slot.queue

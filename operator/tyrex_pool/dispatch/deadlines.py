@@ -1,6 +1,6 @@
 """Deadlines of many tickets in buckets of time: adding and discarding cost the same for one and for a million."""
 
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 TICK = 0.01
 """Seconds a bucket spans; a deadline is due at most this much late."""
@@ -8,9 +8,9 @@ _PER_SECOND = round(1 / TICK)
 
 
 class Timed(Protocol):
-    """Something with a deadline in seconds, on the clock of whoever calls. `bucket` is ours: where it lies."""
+    """An item with a deadline in seconds, on the caller's clock. `bucket` belongs to `Deadlines`: the item's bucket."""
 
-    bucket: "dict[Timed, None] | None"
+    bucket: dict[Self, None] | None
 
     @property
     def deadline(self) -> float: ...
@@ -20,14 +20,14 @@ T = TypeVar("T", bound=Timed)
 
 
 class Deadlines(Generic[T]):
-    """Which items are due. An item's deadline must not change while it is in here."""
+    """Which items are due. An item's deadline must not change between `add` and `discard` or `due`."""
 
     def __init__(self) -> None:
         self._buckets: dict[int, dict[T, None]] = {}
         self._lowest = 0
 
     def __bool__(self) -> bool:
-        """Whether anything may become due; that nothing can any more may be noticed late."""
+        """Whether any item may become due; False may come late, after the last one was discarded."""
         return bool(self._buckets)
 
     def add(self, item: T) -> None:
@@ -38,17 +38,17 @@ class Deadlines(Generic[T]):
                 self._lowest = tick
             bucket = self._buckets[tick] = {}
         bucket[item] = None
-        item.bucket = bucket  # type: ignore[assignment]
+        item.bucket = bucket
 
     def discard(self, item: T) -> None:
-        """Forget `item`; one that is not here is no error."""
+        """Remove `item`; one that was not added is no error."""
         bucket = item.bucket
         if bucket is not None:
             item.bucket = None
             del bucket[item]
 
     def due(self, now: float) -> list[T]:
-        """Take out every item whose bucket has passed, oldest bucket first."""
+        """Remove and return every item whose bucket has passed, oldest bucket first."""
         end = int(now * _PER_SECOND)
         if not self._buckets or end <= self._lowest:
             return []

@@ -1,8 +1,8 @@
-"""Which of a thousand runtimes is free, or has the least to do, at the cost of asking two.
+"""Indexes that find a free or the least loaded runtime among a thousand at about the cost of two.
 
-An index knows what a runtime has to do at least, so only a load that falls has to be told, through the runtime's
-`watch`. One that rose is found out when the index is about to name that runtime, once. So an index over runtimes
-that tell nothing is right too, the first time it is asked.
+An index knows a lower bound of each runtime's load, so runtimes need only report, through `watch`, a load that
+falls. The index reads a load that rose when it is about to name that runtime, once. So an index over runtimes that
+report nothing is right too, the first time it is used.
 
 Sets of runtimes are the bits of an integer, the first runtime's the highest: then the first of those from a
 certain one on is the highest bit of the lower part, and Python finds it among a thousand in 50 ns.
@@ -18,7 +18,7 @@ _LOWER: list[int] = []
 
 
 class Loaded(Protocol):
-    """What an index looks at: `in_flight + queued` is the load, below `capacity` the runtime is free."""
+    """What an index reads: `in_flight + queued` is the load, below `capacity` the runtime is free."""
 
     @property
     def in_flight(self) -> int: ...
@@ -28,7 +28,7 @@ class Loaded(Protocol):
     def capacity(self) -> int: ...
 
 
-class Telling(Loaded, Protocol):
+class Watched(Loaded, Protocol):
     """A runtime that calls `watch(position)`, if set, when its load may have fallen or its capacity has changed."""
 
     position: int
@@ -42,7 +42,7 @@ class Index(Protocol):
     def runtimes(self) -> Sequence[Loaded]: ...
 
     def load_fell(self, position: int) -> None:
-        """The runtime there may have less to do, or another capacity."""
+        """Called when the runtime at `position` may have a lower load or another capacity."""
         ...
 
 
@@ -50,19 +50,19 @@ class InOrder(Index, Protocol):
     """An index that goes around."""
 
     def next(self, turn: int) -> int:
-        """The position of the first runtime that suits, from `turn` on (0 to the number of runtimes), all around."""
+        """The position of the first suitable runtime from `turn` (0 to the number of runtimes) on, all around."""
         ...
 
 
-def watch(index: Index, runtimes: Sequence[Telling]) -> None:
-    """From now on `runtimes`, over which `index` was made just now, tell it of their loads, and nobody else."""
+def watch(index: Index, runtimes: Sequence[Watched]) -> None:
+    """Have `runtimes`, over which `index` was made just now, report their loads to it, and to no other index."""
     for position, runtime in enumerate(runtimes):
         runtime.position = position
         runtime.watch = index.load_fell
 
 
 def _all(count: int) -> int:
-    """The set of `count` runtimes; the tables reach that far from now on."""
+    """The set of `count` runtimes; extends the tables to that size."""
     for k in range(len(_BITS), count + 1):
         _BITS.append(1 << k)
         _LOWER.append((1 << k) - 1)
@@ -70,7 +70,7 @@ def _all(count: int) -> int:
 
 
 class Free:
-    """Suits: a free runtime; the one at the turn when none is free."""
+    """Suitable: a free runtime; the one whose turn it is when none is free."""
 
     __slots__ = ("_bits", "_busy", "_size", "runtimes")
 
@@ -101,7 +101,7 @@ class Free:
 
 
 class Least:
-    """Suits: a runtime than which no other has less to do."""
+    """Suitable: a runtime with the lowest load."""
 
     __slots__ = ("_least", "_levels", "_loads", "_size", "runtimes")
 
@@ -109,9 +109,9 @@ class Least:
         self.runtimes = runtimes
         self._size = len(runtimes)
         self._loads = [0] * self._size
-        """What each has to do at least."""
+        """A lower bound of the load of each."""
         self._levels = defaultdict(int, {0: _all(self._size)})
-        """Who has how much to do at least; `_least` is the lowest that somebody has."""
+        """The set of runtimes by that bound; `_least` is the lowest bound of a runtime."""
         self._least = 0
 
     def load_fell(self, position: int) -> None:

@@ -1,7 +1,7 @@
 """Consistent hashing: a key belongs to the first ready name at or after the key's place on a ring.
 
 Places come from SHAKE-128 and BLAKE2b, so every process agrees on them. A name that leaves costs nothing:
-its points stay, are passed over, and serve again when it comes back, as an isolate does that is replaced.
+its points stay, are passed over, and are used again when it comes back, as after the replacement of an isolate.
 """
 
 import struct
@@ -17,7 +17,7 @@ POINTS = 64
 """Points per name. The share of a name varies by 1/sqrt(POINTS), about 12 %; a ring of 1,000 takes 50 ms."""
 
 _FEW = 8
-"""New names that are put among the others one by one: merging costs as much as the whole ring."""
+"""New names that are inserted one by one: a merge costs as much as building the whole ring."""
 _PART = 5
 """A part of the ring has 16 to 32 points: 2**_PART at most."""
 _UNPACK = struct.Struct(f"<{POINTS}Q").unpack
@@ -37,8 +37,8 @@ def points(name: str) -> tuple[int, ...]:
 class Ring:
     """The points of every name that was added and not yet forgotten.
 
-    Points and their owners lie side by side in arrays, and `_starts` says where each equal part of the ring begins in
-    them: finding a key's point looks at a few bytes in one place, on a large ring as on a small one.
+    Points and their owners are in parallel arrays, and `_starts` has the index in them at which each equal part of the
+    ring begins: a look-up reads a few bytes in one place, on a large ring as on a small one.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class Ring:
         self._index()
 
     def update(self, names: Iterable[str]) -> None:
-        """Make sure that `names` are on the ring; others go once they are more than half of it."""
+        """Have `names` on the ring; other names are removed once they are more than half of it."""
         wanted = set(names)
         if len(self._names.keys() | wanted) > 2 * len(wanted):
             self._forget()

@@ -3,7 +3,15 @@
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any
+from typing import Generic, Self, TypeVar
+
+from tyrex_pool.model.errors import TyrexError
+from tyrex_pool.model.frames import RemoteAnswer
+from tyrex_pool.model.wire import CallRequest, EvalRequest
+
+Work = EvalRequest | CallRequest
+Outcome = bytes | TyrexError | RemoteAnswer
+"""Of an eval: its result as JSON, an error, or the answer of another server."""
 
 
 class State(IntEnum):
@@ -14,31 +22,29 @@ class State(IntEnum):
 
 
 WAITING, STAGED, RUNNING, DONE = State
-"""By name: looking a member up in its class is what an eval would do most often."""
+"""Module names: an eval looks members up most often, and a look-up in the class costs more."""
 
 
 class Ticket:
-    """One eval on its way. Times are seconds on the caller's clock.
+    """One eval to be dispatched. Times are seconds on the caller's clock.
 
-    `work` is what to evaluate, opaque here. `deliver(ticket, outcome)` is called by the rim, once; None when
-    nobody waits for the answer any more. `reply_to` and `request` are for whoever gave it, `sent_on` is for whoever
-    sends it, `bucket` for Deadlines; `trace` is as `model.trace_context` has it, and with it there is `parent`: the
-    header that came.
+    `deliver(ticket, outcome)` is called once; it is None when nobody waits for the answer any more. What else the
+    creator of a ticket needs is in a subclass. `trace` is as `model.trace_context` has it; `bucket` belongs to
+    Deadlines.
     """
 
     __slots__ = (
-        "arrived", "attempts", "bucket", "deadline", "deliver", "epoch", "finished", "id", "key", "lease",
-        "parent", "reply_to", "request", "sent_on", "slot", "started", "state", "trace", "work",
+        "arrived", "attempts", "bucket", "deadline", "deliver", "epoch", "finished", "id", "key", "lease", "slot",
+        "started", "state", "trace", "work",
     )  # fmt: skip
-    parent: bytes
 
     def __init__(
         self,
-        work: Any,
+        work: Work,
         key: str | None,
         arrived: float,
         deadline: float,
-        deliver: Callable[["Ticket", Any], None] | None,
+        deliver: Callable[[Self, Outcome], None] | None,
     ) -> None:
         self.work = work
         self.key = key
@@ -48,24 +54,26 @@ class Ticket:
         self.started = 0.0
         self.finished = 0.0
         self.state = State.WAITING
-        self.slot: Slot | None = None
+        self.slot: Slot[Self, object] | None = None
         self.id = b""
         self.epoch = 0
         self.lease = 0.0
         self.attempts = 0
         self.trace = b""
-        self.bucket: Any = None
-        self.reply_to: Any = None
-        self.request: Any = None
-        self.sent_on: Any = None
+        self.bucket: dict[Self, None] | None = None
 
 
-class Slot:
-    """One runtime as the balancer keeps it; strategies see it as a `Runtime`.
+T = TypeVar("T", bound=Ticket)
+Owner_co = TypeVar("Owner_co", covariant=True)
+
+
+class Slot(Generic[T, Owner_co]):
+    """One runtime as the balancer sees it; strategies see it as a `Runtime`.
 
     `capacity` evals run at a time, `queue` may wait behind them. `stage_limit` is how many of those may be staged, None
     for a slot that keeps its own queue (a remote one): then all are sent at once. `foreign_load` is load that others
-    put on this runtime, as it reports it; `label` is the name as it stands in headers; `owner` is for the driver.
+    put on this runtime, as the runtime reports it; `label` is the name as it stands in headers. `owner` is the driver's
+    record of the runtime, set by the driver.
     `watch(position)` is called when the load may have fallen or the capacity changed: call `changed(0)` after setting
     one of the two.
     """
@@ -74,6 +82,7 @@ class Slot:
         "capacity", "epoch", "foreign_load", "in_flight", "index", "label", "mean_run_seconds", "name", "own", "owner",
         "position", "queue", "queued", "returned", "running", "stage_limit", "staged", "waiting", "watch",
     )  # fmt: skip
+    owner: Owner_co
 
     def __init__(self, name: str, index: int, capacity: int, queue: int, stage_limit: int | None) -> None:
         self.name = name
@@ -88,16 +97,15 @@ class Slot:
         self.own = 0
         self.foreign_load = 0
         self.mean_run_seconds = 0.0
-        self.owner: Any = None
         self.position = 0
         self.watch: Callable[[int], None] | None = None
-        self.running: dict[Ticket, None] = {}
-        self.staged: deque[Ticket] = deque()
-        self.returned: OrderedDict[Ticket, None] = OrderedDict()
-        self.waiting: OrderedDict[Ticket, None] = OrderedDict()
+        self.running: dict[T, None] = {}
+        self.staged: deque[T] = deque()
+        self.returned: OrderedDict[T, None] = OrderedDict()
+        self.waiting: OrderedDict[T, None] = OrderedDict()
 
     def changed(self, own: int) -> None:
-        """Count `own` more (or fewer) evals of ours, and share the load out into in flight and queued."""
+        """Count `own` more (or fewer) evals of ours, and divide the load into in flight and queued."""
         self.own += own
         load = self.own + self.foreign_load
         self.in_flight = load if load < self.capacity else self.capacity

@@ -3,28 +3,26 @@
 import gc
 import json
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from tyrex_pool.hosting.options import EVERYWHERE, LOOPBACK
 from tyrex_pool.model import names
+from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.server.service import Address
 
 
-def announce(pool: Mapping[str, Any], listen: Address, port: int, admin_port: int) -> str:
+def announce(pool: PoolView, listen: Address, port: int, admin_port: int) -> str:
     """Print the addresses of a server as text on a terminal, as one JSON line elsewhere; returns the public URL.
 
-    `pool` is the answer of `GET /v1/pool`. `port` and `admin_port` are those that the server got.
+    `port` and `admin_port` are those that the server got.
     """
     host = _reachable(listen.host)
     url = f"unix:{listen.socket}" if listen.socket else f"http://{host}:{port}"
     admin = f"http://{host}:{admin_port}"
     if sys.stdout.isatty():
-        kind = pool["strategy"]["type"]
-        show(f"{pool['name']}: {pool['readyRuntimes']} of {pool['size']} runtimes ready, {kind}")
+        show(f"{pool.name}: {pool.ready_runtimes} of {pool.size} runtimes ready, {pool.strategy.type}")
         show(f"  evals  {url}{names.PATH_EVAL}\n  admin  {admin}{names.PATH_METRICS}")
     else:
-        facts = {"url": url, "admin": admin, "pool": pool["name"], "ready": pool["ready"], "size": pool["size"]}
+        facts = {"url": url, "admin": admin, "pool": pool.name, "ready": pool.ready, "size": pool.size}
         show(json.dumps(facts))
     return url
 

@@ -1,9 +1,9 @@
 """The frontend of a proxy: its address, and the party that learns when it serves."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from tyrex_pool.hosting.announce import announce, freeze_heap
+from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.service import Address, Service
@@ -21,8 +21,8 @@ class Frontend(Protocol):
         """Raises OSError for an address that cannot be bound."""
         ...
 
-    def report(self, pool: Mapping[str, Any], service: Service) -> None:
-        """Report that `service` serves `pool`, the answer of `GET /v1/pool`."""
+    def report(self, pool: PoolView, service: Service) -> None:
+        """Report that `service` serves `pool`."""
         ...
 
 
@@ -37,6 +37,6 @@ class SingleProcess:
     async def open(self, api: Api, admin: Admin) -> Service:
         return await Service.open(api, admin, self._listen)
 
-    def report(self, pool: Mapping[str, Any], service: Service) -> None:
+    def report(self, pool: PoolView, service: Service) -> None:
         freeze_heap()
         announce(pool, self._listen, service.public.port, service.private.port)

@@ -66,7 +66,7 @@ async def _wait_ready(pool: IsolatePool, stop: asyncio.Event) -> bool:
     try:
         while not (waiting.done() or stopping.done()):
             status = pool.describe()
-            progress(f"starting the runtimes of {pool.name}: {status['readyRuntimes']} of {status['size']} ready")
+            progress(f"starting the runtimes of {pool.name}: {status.ready_runtimes} of {status.size} ready")
             await asyncio.wait([waiting, stopping], timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
         progress("")
         if waiting.done():

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from tyrex_pool.dispatch.strategies import begin, make
+from tyrex_pool.dispatch.strategies import make
 from tyrex_pool.hosting.errors import BadInput, operator_extra
 from tyrex_pool.hosting.event_loop import Main, run
 from tyrex_pool.hosting.frontend import Frontend, SingleProcess
@@ -20,7 +20,6 @@ from tyrex_pool.hosting.options import ServerOptions
 from tyrex_pool.hosting.proxy_options import FollowedPool, ListedRuntimes, ProxyOptions
 from tyrex_pool.hosting.telemetry import api_with_telemetry
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.model.supported import require_supported
 from tyrex_pool.runtime.sources import Sources, strategy_of
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
@@ -51,7 +50,7 @@ def prepared(options: ProxyOptions, frontend: Frontend) -> Main:
     if isinstance(source, FollowedPool):
         return partial(_serve_followed, options.server, source, frontend)
     name, definition = _definition(source)
-    begin(definition.strategy, frontend.share)
+    definition.strategy.start_at(frontend.share)
     return partial(_serve_listed, options.server, StaticList(source.endpoints), name, definition, frontend)
 
 
@@ -61,7 +60,6 @@ def _definition(source: ListedRuntimes) -> tuple[str, Definition]:
     if source.file is not None:
         manifest, sources = read_manifest(source.file)
         name, spec = manifest.name, manifest.spec
-        require_supported(spec)
     chosen = source.strategy
     strategy = strategy_of(spec.strategy, sources) if chosen is None else make(chosen, random.Random())
     size = len({endpoint.name for endpoint in source.endpoints})
@@ -131,7 +129,7 @@ async def _serve_api(frontend: Frontend, pool: RemotePool, api: Api, stop: async
     on_change()
     try:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(pool.first_look(), _FIRST_CHECK)
+            await asyncio.wait_for(pool.first_check(), _FIRST_CHECK)
         frontend.report(pool.describe(), service)
         await stop.wait()
         await service.drain(float(pool.spec.timeouts.drain))

@@ -8,17 +8,27 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from tyrex_pool.dispatch.custom import check
-from tyrex_pool.dispatch.strategies import Strategy
-from tyrex_pool.dispatch.ticket import Ticket
+import msgspec
+
+from tyrex_pool.dispatch.custom import adapt
+from tyrex_pool.dispatch.strategy import Strategy
+from tyrex_pool.dispatch.ticket import Outcome, Ticket
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import ConversionError, InvalidRequest, TyrexError
+from tyrex_pool.model.pool_view import pool_to_json
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, decode_json, encode_json
 from tyrex_pool.runtime.isolate_pool import IsolatePool
 from tyrex_pool.runtime.sources import Sources
 
-Work = TypeVar("Work", EvalRequest, CallRequest)
+R = TypeVar("R", EvalRequest, CallRequest)
+
+
+class LocalTicket(Ticket):
+    """An eval whose caller awaits `reply_to`."""
+
+    __slots__ = ("reply_to",)
+    reply_to: asyncio.Future[bytes]
 
 
 class LocalPool:
@@ -46,7 +56,7 @@ class LocalPool:
         **spec: Any,
     ) -> None:
         raw: dict[str, Any] = {"size": os.cpu_count() or 1 if size is None else size}
-        self._strategy = None if isinstance(strategy, str) else check(strategy)
+        self._strategy = None if isinstance(strategy, str) else adapt(strategy)
         if isinstance(strategy, str):
             raw["strategy"] = {"type": strategy}
         if permissions is not None:
@@ -96,11 +106,12 @@ class LocalPool:
 
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""
-        return self._open().describe()
+        return pool_to_json(self._open().describe())
 
     def explain(self, key: str | None = None) -> dict[str, Any]:
-        """Which runtime would serve `key` now, and why."""
-        return self._open().explain(key)
+        """The runtime that would serve `key` now, and the reason, as `GET /v1/explain` shows them."""
+        members: dict[str, Any] = msgspec.to_builtins(self._open().explain(key))
+        return members
 
     def _open(self) -> IsolatePool:
         if self._pool is None:
@@ -116,7 +127,7 @@ class LocalPool:
             raise InvalidRequest(f"timeout: write seconds above 0 and up to timeouts.maxEval ({limit}); got {seconds}")
         now = monotonic()
         future: asyncio.Future[bytes] = self._loop.create_future()
-        ticket = Ticket(work, key, now, now + seconds, _deliver)
+        ticket = LocalTicket(work, key, now, now + seconds, _deliver)
         ticket.reply_to = future
         pool.submit(ticket)
         try:
@@ -130,8 +141,8 @@ class LocalPool:
             raise ConversionError(f"the result is JSON that Python cannot read: {error}") from error
 
 
-def _checked(decode: Callable[[bytes], Work], members: dict[str, Any]) -> Work:
-    """The request that the members would be over HTTP, checked as there. Raises InvalidRequest."""
+def _checked(decode: Callable[[bytes], R], members: dict[str, Any]) -> R:
+    """The request with these members, checked as over HTTP. Raises InvalidRequest."""
     try:
         body = encode_json(members)
     except (TypeError, ValueError) as error:
@@ -139,11 +150,12 @@ def _checked(decode: Callable[[bytes], Work], members: dict[str, Any]) -> Work:
     return decode(body)
 
 
-def _deliver(ticket: Ticket, outcome: bytes | TyrexError) -> None:
+def _deliver(ticket: LocalTicket, outcome: Outcome) -> None:
+    """Resolve the caller's future; isolates of this process never give a RemoteAnswer."""
     future = ticket.reply_to
     if future.done():
         return
-    if isinstance(outcome, TyrexError):
-        future.set_exception(outcome)
-    else:
+    if isinstance(outcome, bytes):
         future.set_result(outcome)
+    elif isinstance(outcome, TyrexError):
+        future.set_exception(outcome)

@@ -33,7 +33,7 @@ def parse_duration(text: object) -> Seconds:
 
 
 def format_duration(seconds: float) -> str:
-    """5400.0 -> `"1h30m"`, to the millisecond. Raises ValueError below 0 and from 100,000 hours."""
+    """5400.0 -> `"1h30m"`, rounded to milliseconds. Raises ValueError below 0 and from 100,000 hours."""
     rest = round(seconds * 1000)
     if not 0 <= rest < (_LARGEST + 1) * _MILLISECONDS["h"]:
         raise ValueError(f"write a time between 0 and {_LARGEST} hours, not {seconds!r} seconds")

@@ -5,7 +5,7 @@ It begins as HTTP/1.1 (`Upgrade: tyrex-stream`); after the 101 both sides send f
     length of the content (4 bytes, big-endian) | number (4 bytes) | content (MessagePack)
 
 To the server:    an Order with a new number; a number alone (length 0): nobody waits for that eval any more
-From the server:  an RemoteAnswer with its order's number; the number 0 alone: the server is about to end, send no more
+From the server:  a RemoteAnswer with its order's number; the number 0 alone: the server is about to end, send no more
 
 Why not plain HTTP: docs/decisions/0006-a-stream-to-each-runtime.md.
 """
@@ -26,12 +26,12 @@ _REQUEST: Final = f"GET {names.PATH_STREAM} HTTP/1.1\r\nHost: %s\r\nConnection: 
 _OFFER: Final = f"\r\nUpgrade: {PROTOCOL}\r\n".encode()
 _START: Final = f"GET {names.PATH_STREAM} HTTP/1.1\r\n".encode()
 ACCEPTED: Final = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n".encode()
-"""What the server answers; anything else is a refusal."""
+"""The answer of a server that accepts; any other answer is a refusal."""
 
 
 class Order(msgspec.Struct, array_like=True, gc=False):
-    """An eval, as the request for it came: `timeout_ms` is what is left of its time; `queue` is how many may wait
-    there, None for as many as the server was told; `trace` is as `model.trace_context` has it."""
+    """An eval as it was requested. `timeout_ms` is the time left to its deadline; `queue` is how many evals may wait
+    there, None for as many as the server's manifest says; `trace` is as `model.trace_context` has it."""
 
     path: bytes
     content_type: bytes
@@ -42,8 +42,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
 
 
 class RemoteAnswer(msgspec.Struct, array_like=True, gc=False):
-    """What came of an eval: `name` of the outcome, and what an HTTP answer says, `start` and `more` as whole header
-    lines. `load` is how many evals the server has now; an `epoch` of 0 says that no runtime had this one."""
+    """The answer to an eval: the `name` of the outcome, and the HTTP answer, whose head is `start` and `more`, whole
+    header lines. `load` is how many evals the server has now; an `epoch` of 0: no runtime had this eval."""
 
     name: str
     epoch: int
@@ -57,7 +57,7 @@ encode: Final = msgspec.msgpack.Encoder().encode
 decode_order: Final = msgspec.msgpack.Decoder(Order).decode
 decode_answer: Final = msgspec.msgpack.Decoder(RemoteAnswer).decode
 UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
-"""What the two raise."""
+"""The exceptions of the two decoders."""
 
 
 def handshake(host: str) -> bytes:
@@ -76,7 +76,7 @@ def frame(number: int, content: bytes = b"") -> bytes:
 
 
 Content = bytes | memoryview | None
-"""Of a frame: None if it was too long. What came in pieces is not copied until it is decoded."""
+"""Of a frame; None if it was too long. Content that arrived in pieces is not copied until it is decoded."""
 
 
 class Frames:
@@ -89,7 +89,7 @@ class Frames:
         self._skip = 0
 
     def feed(self, data: bytes) -> list[tuple[int, Content]]:
-        """Number and content of each frame that is whole now; the content of one that was too long is None."""
+        """Number and content of each frame that is complete now; the content of one that was too long is None."""
         if self._skip:
             skipped = min(self._skip, len(data))
             self._skip -= skipped
@@ -99,7 +99,7 @@ class Frames:
             if len(self._held) < self._wanted:
                 return []
             held, self._held = self._held, bytearray()
-            return self._cut(memoryview(held))  # large, more often than not: it is copied when it is decoded
+            return self._cut(memoryview(held))  # usually large: it is copied when it is decoded
         return self._cut(data)
 
     def _cut(self, data: bytes | memoryview) -> list[tuple[int, Content]]:

@@ -24,8 +24,8 @@ Document = dict[str, Any]
 class Manifest:
     """One pool. `config_maps`: name -> key -> text, of the pool's namespace only.
 
-    `ignored` tells what else is in the file, as `Deployment/web`: a manifest written for a cluster may well
-    hold objects that mean nothing to one machine, so they are no error, but the reader should hear of them.
+    `ignored` are the other objects in the file, as `Deployment/web`: a manifest for a cluster may contain objects
+    that have no meaning on one machine, so they are no error, but callers should report them.
     """
 
     name: str

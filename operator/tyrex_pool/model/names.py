@@ -21,7 +21,7 @@ LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 APPLICATION: Final = "tyrex-pool"
 """The value of the labels `name` and `part-of` on everything that belongs to it."""
 MANAGED_BY: Final = APPLICATION
-"""The value of that label on everything that the operator makes."""
+"""The value of that label on every object that the operator creates."""
 LABEL_NAME: Final = "app.kubernetes.io/name"
 LABEL_INSTANCE: Final = "app.kubernetes.io/instance"
 LABEL_PART_OF: Final = "app.kubernetes.io/part-of"
@@ -29,13 +29,13 @@ COMPONENT_RUNTIME: Final = "runtime"
 COMPONENT_PROXY: Final = "proxy"
 COMPONENT_OPERATOR: Final = "operator"
 ANNOTATION_SPEC_HASH: Final = f"{LABEL_PREFIX}spec-hash"
-"""On a runtime's pod: what of the pool it was started with. Another value is another pod."""
+"""On a runtime's pod: a hash of the parts of the spec that it was started with. Another value needs another pod."""
 SPEC_HASH_VARIABLE: Final = "TYREX_SPEC_HASH"
-"""The same in an agent's environment, by which it knows the manifest that is meant for it."""
+"""The same in an agent's environment, by which it recognizes the manifest of its revision."""
 ANNOTATION_MANIFEST_HASH: Final = f"{LABEL_PREFIX}manifest-hash"
-"""On every child: what the operator wants it to be, so that it sees what it no longer wants in there."""
+"""On every child: a hash of the manifest that the operator applied, by which it detects members to remove."""
 ANNOTATION_PAUSED: Final = f"{LABEL_PREFIX}paused"
-"""`"true"` on a TyrexPool: the operator looks, and changes nothing."""
+"""`"true"` on a TyrexPool: the operator observes it, and changes nothing."""
 
 SERVICE_PORT: Final = 80
 """Of the Service users call."""
@@ -51,10 +51,10 @@ PORT_ADMIN: Final = "admin"
 RUNTIME_NAME_VARIABLE: Final = "TYREX_RUNTIME_NAME"
 """In an agent's environment: the name of its runtime."""
 ACCESS_LOG_VARIABLE: Final = "TYREX_ACCESS_LOG"
-"""In a server's environment: `1` is the option `--access-log`, which a pod cannot be given as easily."""
+"""In a server's environment: `1` has the effect of the option `--access-log`."""
 CONFIG_DIRECTORY: Final = "/etc/tyrex"
 CONFIG_FILE: Final = "pool.yaml"
-"""Where an agent in a pod finds its manifest; the key in the ConfigMap, too."""
+"""The file of an agent's manifest in its pod, and its key in the ConfigMap."""
 
 RUNTIME_IMAGE: Final = "tyrex-pool-runtime"
 OPERATOR_IMAGE: Final = "tyrex-pool-operator"
@@ -68,7 +68,7 @@ HEADER_SERVER_TIMING: Final = "Server-Timing"
 HEADER_RETRY_AFTER: Final = "Retry-After"
 HEADER_TRACE: Final = "traceparent"
 HEADER_QUEUE: Final = "Tyrex-Queue"
-"""To a runtime: how many evals may wait, for this eval. Proxies say it in their orders (`model/frames.py`)."""
+"""To a runtime: how many evals may wait, for this eval. Proxies send it in their orders (`model/frames.py`)."""
 
 PATH_EVAL: Final = "/v1/eval"
 PATH_CALL: Final = "/v1/call"
@@ -91,7 +91,7 @@ DNS_LABEL_MAX: Final = 63
 
 
 def runtime_name(pool: str, index: int) -> str:
-    """What `Tyrex-Runtime` says: `render-0`."""
+    """The value of `Tyrex-Runtime`: `render-0`."""
     return f"{pool}-{index}"
 
 
@@ -114,7 +114,7 @@ def proxy_deployment(pool: str) -> str:
 
 
 def component_name(pool: str, component: str) -> str:
-    """Of all that belongs to one component of a pool, but for the Service users call."""
+    """The name of every object of one component of a pool, but for the Service users call."""
     return _child(pool, component)
 
 

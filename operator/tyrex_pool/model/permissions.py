@@ -22,7 +22,7 @@ Entries = Annotated[tuple[Entry, ...], Meta(max_length=MAX_ENTRIES)]
 
 
 def _check(kind: str, entries: tuple[str, ...]) -> None:
-    """Refuse what Deno would read otherwise than its author meant it."""
+    """Raises InvalidSpec for entries that Deno would read otherwise than their author meant them."""
     if "*" in entries and entries != ALL:
         raise InvalidSpec(f".{kind}[{entries.index('*')}]", '"*" means all of it and stands alone')
     for index, entry in enumerate(entries):
@@ -41,7 +41,7 @@ def _problem(entry: str) -> str | None:
 
 
 class Rules(Schema, frozen=True):
-    """One list per kind, in Deno's own value syntax; empty says nothing, `ALL` means all of it."""
+    """One list per kind, in Deno's own value syntax; an empty one grants or denies nothing, `ALL` everything."""
 
     net: Entries = ()
     read: Entries = ()

@@ -4,7 +4,7 @@ Versions of both ends may differ. Decoding passes over unknown members, and requ
 needs of an agent: `ready`, `inFlight`, `queued`, and `capacity` and `epoch` of each runtime.
 """
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -87,6 +87,9 @@ class PoolView(View, frozen=True, kw_only=True):
     runtimes: tuple[RuntimeView, ...]
 
 
+_DECODER: Final = msgspec.json.Decoder(PoolView)
+
+
 def encode_pool(view: PoolView) -> bytes:
     """The body of the answer."""
     return encode_json(view)
@@ -94,7 +97,10 @@ def encode_pool(view: PoolView) -> bytes:
 
 def decode_pool(body: bytes) -> PoolView:
     """What `encode_pool` of any version encoded. Raises ValueError for a body that is no such answer."""
-    return pool_from_json(decode_json(body))
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # what only the json module can read
+        return pool_from_json(decode_json(body))
 
 
 def pool_to_json(view: PoolView) -> dict[str, Any]:

@@ -15,14 +15,14 @@ T = TypeVar("T")
 
 
 class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """A part of a manifest: snake_case in Python, camelCase on the wire, no unknown field.
+    """A part of a manifest: snake_case in Python, camelCase in JSON, no unknown field.
 
-    A `__post_init__` refuses by raising InvalidSpec with a path relative to itself, such as `.maxEval`.
+    A `__post_init__` refuses a value by raising InvalidSpec with a path relative to itself, such as `.maxEval`.
     """
 
 
 def convert(raw: object, kind: type[T], path: str) -> T:
-    """`raw` (what JSON or YAML gave) as a `kind`. Raises InvalidSpec; its path begins with `path`."""
+    """`raw` (decoded JSON or YAML) as a `kind`. Raises InvalidSpec; its path begins with `path`."""
     try:
         value = msgspec.convert(raw, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -32,7 +32,7 @@ def convert(raw: object, kind: type[T], path: str) -> T:
 
 
 def unconvert(value: object) -> Any:
-    """What `convert` makes `value` of, with every default written out. A duration over `LONGEST` is cut to it."""
+    """The reverse of `convert`, with every default written out. A duration over `LONGEST` becomes `LONGEST`."""
     match value:
         case Schema():
             members = ((field.encode_name, getattr(value, field.name)) for field in msgspec.structs.fields(value))
@@ -55,7 +55,7 @@ def _decode(kind: type, raw: object) -> object:
 
 
 def _named(parse: Callable[[object], object], raw: object) -> object:
-    """`parse(raw)`, with the value in the message when it is refused."""
+    """`parse(raw)`. Raises InvalidSpec, whose message quotes the value."""
     try:
         return parse(raw)
     except ValueError as error:
@@ -63,7 +63,7 @@ def _named(parse: Callable[[object], object], raw: object) -> object:
 
 
 def _refuse_null(raw: object, schema: inspect.Type, path: str) -> None:
-    """Refuse a null where Python's None means "absent". Free-form members may hold what they like."""
+    """Raises InvalidSpec for a null where Python's None means "absent". Free-form members may be null."""
     if raw is None:
         raise InvalidSpec(path, "write a value or leave the field out, not null")
     struct = struct_of(schema)

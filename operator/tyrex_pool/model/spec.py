@@ -1,4 +1,4 @@
-"""A TyrexPool's `spec`, parsed once at the edge: past it every field is there, typed and in bounds.
+"""A TyrexPool's `spec`, parsed once at the edge: after that every field is present, typed and in bounds.
 
 The CRD says the same to the API server, defaults included; a contract test proves that both agree.
 """
@@ -49,7 +49,7 @@ class CustomStrategy(Schema, frozen=True):
 
 
 class StrategySpec(Schema, frozen=True):
-    """How the runtime of an eval is picked; `custom` is there exactly with type Custom."""
+    """How the runtime of an eval is chosen; `custom` is present exactly with type Custom."""
 
     type: StrategyType = "RoundRobin"
     custom: CustomStrategy | None = None
@@ -117,7 +117,7 @@ class Limits(Schema, frozen=True):
 
 
 class Recycle(Schema, frozen=True):
-    """When a healthy isolate is replaced all the same; 0 is never. `max_age` in seconds."""
+    """When a healthy isolate is replaced nevertheless; 0 is never. `max_age` in seconds."""
 
     max_evals: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
     max_age: Seconds = Seconds(0)
@@ -164,5 +164,20 @@ class PoolSpec(Schema, frozen=True):
 
     @classmethod
     def parse(cls, raw: object, path: str = "spec") -> Self:
-        """`raw` as JSON or YAML gave it (None: all default). Raises InvalidSpec, its path below `path`."""
-        return convert({} if raw is None else raw, cls, path)
+        """The spec that JSON or YAML decoded to `raw` (None: all default).
+
+        Raises InvalidSpec, with a path below `path`, for what the CRD refuses and for what this version cannot do.
+        """
+        spec = convert({} if raw is None else raw, cls, path)
+        _require_supported(spec, path)
+        return spec
+
+
+def _require_supported(spec: PoolSpec, path: str) -> None:
+    """Raises InvalidSpec for what the CRD allows and this version does not do: a pool must not run with less."""
+    if spec.isolation != "Shared":
+        problem = f"{spec.isolation} is not available yet; write Shared, or wait for it"
+        raise InvalidSpec(f"{path}.isolation", problem)
+    if spec.access.authentication != "None":
+        problem = f"{spec.access.authentication} is not available yet; write None, and keep others away yourself"
+        raise InvalidSpec(f"{path}.access.authentication", problem)

@@ -1,5 +1,5 @@
-"""YAML as Kubernetes reads it (JSON's types only: no dates, no tags), and stricter where a slip would pass
-unseen: a key that stands twice, or that is not a string, is refused, with its line.
+"""YAML as Kubernetes reads it (JSON's types only: no dates, no tags), and stricter where a mistake would go
+unnoticed: a duplicate key, or a key that is not a string, is refused, with its line.
 """
 
 from collections.abc import Hashable
@@ -30,7 +30,7 @@ def load_documents(text: str, path: str) -> list[object]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Builds every node at once (`deep`): an alias to a node around itself is an error then, not a cycle."""
+    """Builds every node at once (`deep`): an alias to an enclosing node is an error then, not a cycle."""
 
     yaml_constructors: ClassVar[dict[str | None, Any]] = {
         _TAG + kind: yaml.SafeLoader.yaml_constructors[_TAG + kind] for kind in ("null", "bool", "int", "float", "str")
@@ -41,7 +41,7 @@ class _Loader(yaml.SafeLoader):
     }
 
     def mapping(self, node: yaml.MappingNode) -> dict[Hashable, Any]:
-        # before merge keys (<<) are laid out, since what stands beside one may well override it
+        # before merge keys (<<) are expanded, since keys beside one may override its keys
         _refuse_bad_keys(node)
         self.flatten_mapping(node)
         return self.construct_mapping(node, deep=True)

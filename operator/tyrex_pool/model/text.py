@@ -1,8 +1,8 @@
-"""Text that guests and callers wrote, made safe for a terminal."""
+"""Makes text of guests and callers safe for a terminal."""
 
 
 def printable(text: str) -> str:
-    """`text` with control characters (but newline and tab) and lone surrogates escaped: guests write it."""
+    """`text` with control characters (but newline and tab) and lone surrogates escaped."""
     return "".join(char if char.isprintable() or char in "\n\t" else _escape(char) for char in text)
 
 

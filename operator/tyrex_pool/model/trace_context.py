@@ -1,8 +1,8 @@
-"""W3C Trace Context: which trace an eval belongs to, as the header `traceparent` tells it.
+"""W3C Trace Context: the trace that an eval belongs to, as the header `traceparent` names it.
 
     version-trace id-parent id-flags    00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01
 
-Past `accepted` a trace is 55 bytes of exactly this form, or empty for none.
+After `accepted` a trace is 55 bytes of exactly this form, or empty for none.
 """
 
 import re
@@ -15,9 +15,9 @@ _OURS: Final = b"00"
 
 
 def accepted(header: bytes) -> bytes:
-    """The trace that a caller's header names; empty for a malformed one, which counts as none (so the standard says).
+    """The trace that a caller's header names; empty for a malformed header, which the standard has us ignore.
 
-    Of a version that is not known yet it is what the known one says.
+    A header of a later version is read as one of version 00, as the standard says.
     """
     found = _FORM.fullmatch(header)
     if found is None or (found[1] == _OURS and found[3] is not None):
@@ -31,5 +31,5 @@ def trace_id(trace: bytes) -> str:
 
 
 def span_id(trace: bytes) -> str:
-    """16 hexadecimal digits: of the span that the eval belongs to."""
+    """16 hexadecimal digits: the id of the eval's span."""
     return trace[36:52].decode()

@@ -1,4 +1,4 @@
-"""msgspec's refusals in words for people: the full path of the field and what to write instead."""
+"""msgspec's validation errors for people: the full path of the field, and what to write instead."""
 
 import difflib
 import re
@@ -26,9 +26,9 @@ _WORDS: Final = {
 
 
 def explain(error: msgspec.ValidationError, raw: object, kind: type, root: str) -> InvalidSpec:
-    """Why `raw` is no `kind`. The error's path is `root` and the field's below it.
+    """The error for `raw`, which is no `kind`. Its path is `root` and the field's path below it.
 
-    An InvalidSpec that was raised inside (a `__post_init__`, one value) has a path relative to there.
+    An InvalidSpec that a `__post_init__` or a value's parser raised has a path relative to that part.
     """
     located = _LOCATED.match(str(error))
     assert located is not None  # every part of the pattern is optional
@@ -57,7 +57,7 @@ def quote(value: object, limit: int = 60) -> str:
 
 
 def one_of(allowed: Iterable[str], wrong: object) -> str:
-    """`one of a, b, c`, with a guess at what was meant."""
+    """`one of a, b, c`, with the closest of them to `wrong` as a hint."""
     known = sorted(allowed)
     close = difflib.get_close_matches(wrong, known, n=1) if isinstance(wrong, str) else []
     hint = f" (did you mean {close[0]}?)" if close else ""
@@ -70,7 +70,7 @@ def struct_of(schema: inspect.Type) -> inspect.StructType | None:
 
 
 def _wanted(text: str, schema: inspect.Type, value: object) -> str:
-    """What should have stood there, for a value of the wrong type or out of bounds."""
+    """What to write instead of a value of the wrong type or out of bounds."""
     if choices := _choices(schema):
         return one_of(choices, value)
     if bound := _BOUND.match(text):

@@ -1,7 +1,7 @@
-"""What travels over HTTP: the two requests, problem documents, and JSON values that both ends read alike.
+"""The HTTP bodies: the two requests, problem documents, and JSON values that both ends read alike.
 
-msgspec does the work. What it cannot (lone surrogates, which JavaScript's strings may hold) goes the slow way
-through the json module.
+msgspec encodes and decodes them. Documents that it refuses (with lone surrogates, which JavaScript's strings may
+contain) take the slow way through the json module.
 """
 
 import json
@@ -38,7 +38,7 @@ class CallRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
 
 
 class _Problem(msgspec.Struct):
-    """The members of a problem document that a client reads."""
+    """The members of a problem document that a client uses."""
 
     name: str
     detail: str = ""
@@ -52,7 +52,7 @@ _CALL: Final = msgspec.json.Decoder(CallRequest)
 _JSON: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 _SNIPPET: Final = 200
-# msgspec's own, and what its C code lets through: bad UTF-8, nesting deeper than the interpreter's stack
+# msgspec's own, and those that its C code passes on: bad UTF-8, nesting deeper than the interpreter's stack
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
@@ -73,7 +73,7 @@ def decode_call(body: bytes) -> CallRequest:
 
 
 def problem(error: TyrexError) -> bytes:
-    """The problem document (RFC 9457) that tells a caller of `error`."""
+    """The problem document (RFC 9457) for `error`."""
     members: dict[str, Any] = {
         "type": names.error_type(error.name),
         "title": error.title,
@@ -91,20 +91,20 @@ def problem(error: TyrexError) -> bytes:
 
 
 def from_problem(status: int, body: bytes) -> TyrexError:
-    """The error that `problem` wrote; a plain TyrexError for any other answer, such as a gateway's page."""
+    """The error that `problem` encoded; a plain TyrexError for any other answer, such as a gateway's page."""
     try:
-        told = msgspec.convert(decode_json(body), _Problem)
-        kind = ERRORS[told.name]
+        document = msgspec.convert(decode_json(body), _Problem)
+        kind = ERRORS[document.name]
     except (ValueError, KeyError):
         answer = body[:_SNIPPET].decode("utf-8", "replace")
         return TyrexError(f"HTTP {status} without a problem document of a pool: {answer!r}")
-    return kind(told.detail, value=told.value, stack=told.stack, fault=told.fault)
+    return kind(document.detail, value=document.value, stack=document.stack, fault=document.fault)
 
 
 def encode_json(value: object) -> bytes:
     """As JavaScript's JSON.stringify does: NaN becomes null, a lone surrogate its escape.
 
-    Raises TypeError for a type that JSON has not, ValueError for a cycle.
+    Raises TypeError for a type that JSON does not have, ValueError for a cycle.
     """
     try:
         return _ENCODER.encode(value)
@@ -127,7 +127,7 @@ def decode_json(text: bytes) -> Any:
 
 
 def _decode_slowly(body: bytes, kind: type[R]) -> R:
-    """What the decoder of a `kind` refused: find out why, or accept what only the json module can read."""
+    """Decode a body that the decoder of a `kind` refused, with the json module. Raises InvalidRequest."""
     try:
         raw = decode_json(body)
     except ValueError as error:
@@ -144,7 +144,7 @@ def _decode_slowly(body: bytes, kind: type[R]) -> R:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether `text` can be hashed, sent and compiled: it holds no half of a surrogate pair."""
+    """Whether `text` can be hashed, sent and compiled: it contains no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -3,36 +3,40 @@
 import asyncio
 import logging
 from time import monotonic
-from typing import Any, Protocol
+from typing import Generic, Protocol, TypeVar
 
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.deadlines import TICK
-from tyrex_pool.dispatch.ticket import Slot, State, Ticket
+from tyrex_pool.dispatch.ticket import Outcome, Slot, State, Ticket
 from tyrex_pool.model.errors import QueueTimeout
 
 log = logging.getLogger("tyrex_pool")
 
+T = TypeVar("T", bound=Ticket)
+Owner = TypeVar("Owner")
+Owner_contra = TypeVar("Owner_contra", contravariant=True)
 
-class Driver(Protocol):
-    """What stands behind the slots: isolates of this process, or connections to other servers."""
 
-    def pump(self, slot: Slot) -> None:
-        """Send what `slot` may be sent now."""
+class Driver(Protocol[T, Owner_contra]):
+    """Sends tickets to the runtimes of the slots: isolates of this process, or other servers."""
+
+    def pump(self, slot: Slot[T, Owner_contra]) -> None:
+        """Send the tickets that `slot` may be sent now."""
         ...
 
-    def overdue(self, ticket: Ticket) -> None:
+    def overdue(self, ticket: T) -> None:
         """The deadline of `ticket`, which was sent, has passed: answer it."""
         ...
 
 
-def answer(ticket: Ticket, outcome: Any) -> None:
-    """Deliver `outcome`, unless nobody waits or it was answered already."""
+def answer(ticket: Ticket, outcome: Outcome) -> None:
+    """Deliver `outcome`, unless nobody waits or the ticket was answered already."""
     deliver = ticket.deliver
     if deliver is not None:
         ticket.deliver = None
         try:
             deliver(ticket, outcome)
-        except Exception:  # whoever waits failed to take it: the others must not notice
+        except Exception:  # the caller failed to take its answer: other evals must not notice
             log.exception("an answer could not be delivered")
 
 
@@ -42,23 +46,23 @@ def too_late(ticket: Ticket, now: float, waited_for: str = "its turn") -> None:
     answer(ticket, QueueTimeout(f"the deadline passed while the eval waited for {waited_for}"))
 
 
-class Dispatcher:
+class Dispatcher(Generic[T, Owner]):
     """`submit` and `cancel` for servers and LocalPool; times are `monotonic()` seconds."""
 
-    def __init__(self, balancer: Balancer, driver: Driver, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, balancer: Balancer[T, Owner], driver: Driver[T, Owner], loop: asyncio.AbstractEventLoop) -> None:
         self.balancer = balancer
         self._driver = driver
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
 
-    def submit(self, ticket: Ticket, avoid: Slot | None = None) -> None:
-        """Take `ticket`, which is answered through its `deliver`. Raises NoRuntime, Overloaded, StrategyError."""
+    def submit(self, ticket: T, avoid: Slot[T, object] | None = None) -> None:
+        """Dispatch `ticket`, which is answered through its `deliver`. Raises NoRuntime, Overloaded, StrategyError."""
         slot = self.balancer.submit(ticket, avoid)
         if self._timer is None:
             self._timer = self._loop.call_later(TICK, self._tick)
         self._driver.pump(slot)
 
-    def cancel(self, ticket: Ticket) -> None:
+    def cancel(self, ticket: T) -> None:
         """Nobody waits for `ticket` any more."""
         self.balancer.cancel(ticket)
 

@@ -1,14 +1,21 @@
-"""A pool as callers may see it: the states of its runtimes and the answer of `GET /v1/pool`."""
+"""A pool as callers may see it: the states of its runtimes, and the answers of `GET /v1/pool` and `GET /v1/explain`."""
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import Any, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
-from tyrex_pool.dispatch.balancer import Balancer
-from tyrex_pool.dispatch.strategies import STRATEGIES, Strategy, Unusable
-from tyrex_pool.dispatch.ticket import Slot
+from tyrex_pool.dispatch.custom import CustomStrategy
+from tyrex_pool.dispatch.strategy import DispatchStrategy, Explanation, Runtime, Unusable
+from tyrex_pool.model.pool_view import (
+    LastErrorView,
+    PermissionsView,
+    PoolView,
+    QueueView,
+    RuntimeView,
+    StrategyView,
+)
 from tyrex_pool.model.spec import PoolSpec
 
 
@@ -23,78 +30,86 @@ class SlotState(Enum):
     STOPPED = "Stopped"
 
 
-SERVING = (SlotState.READY, SlotState.REPLACING)
+SERVING: Final = (SlotState.READY, SlotState.REPLACING)
 """The states in which a runtime takes evals: a replacement takes milliseconds, so its queue stays open."""
 
 
-PARKED = "the pool is parked: its size is 0"
+PARKED: Final = "the pool is parked: its size is 0"
 
 
-class Shown(Protocol):
-    """A runtime and how it is. `reason` says why it does not serve, where that is known."""
+class PoolRuntime(Protocol):
+    """A runtime of a pool with its state. `reason` says why it does not serve, where that is known."""
 
     @property
-    def slot(self) -> Slot: ...
+    def slot(self) -> Runtime: ...
     @property
     def state(self) -> SlotState: ...
     @property
     def reason(self) -> str | None: ...
 
 
+class ExplainView(msgspec.Struct, frozen=True):
+    """The answer of `GET /v1/explain`: the name of the runtime that would serve `key` now, None if it is not known."""
+
+    key: str | None
+    runtime: str | None
+    reason: str
+
+
 def describe(
     name: str,
     spec: PoolSpec,
-    strategy: Strategy,
-    runtimes: Iterable[Shown],
-    last_error: dict[str, Any] | None,
+    strategy: DispatchStrategy,
+    runtimes: Iterable[PoolRuntime],
+    last_error: LastErrorView | None,
     generation: int | None = None,
-) -> dict[str, Any]:
+) -> PoolView:
     """The answer of `GET /v1/pool`. `generation` is that of the TyrexPool in a cluster that `spec` is from."""
-    shown = list(runtimes)
-    serving = sum(one.state in SERVING for one in shown)
-    return {
-        "name": name,
-        "generation": generation,
-        "ready": serving == len(shown) == spec.size and not isinstance(strategy, Unusable),
-        "size": spec.size,
-        "readyRuntimes": serving,
-        "strategy": _strategy(spec, strategy),
-        "permissions": msgspec.to_builtins(spec.permissions),
-        "concurrency": spec.concurrency,
-        "queue": {"length": spec.queue.length},
-        "inFlight": sum(one.slot.in_flight for one in shown),
-        "queued": sum(one.slot.queued for one in shown),
-        "lastError": last_error,
-        "runtimes": [_runtime(one) for one in shown],
-    }
+    listed = list(runtimes)
+    serving = sum(runtime.state in SERVING for runtime in listed)
+    return PoolView(
+        name=name,
+        generation=generation,
+        ready=serving == len(listed) == spec.size and not isinstance(strategy, Unusable),
+        size=spec.size,
+        ready_runtimes=serving,
+        strategy=_strategy(spec, strategy),
+        permissions=PermissionsView.of(spec.permissions),
+        concurrency=spec.concurrency,
+        queue=QueueView(length=spec.queue.length),
+        in_flight=sum(runtime.slot.in_flight for runtime in listed),
+        queued=sum(runtime.slot.queued for runtime in listed),
+        last_error=last_error,
+        runtimes=tuple(_runtime(runtime) for runtime in listed),
+    )
 
 
-def explain(balancer: Balancer, key: str | None) -> dict[str, Any]:
-    """The answer of `GET /v1/explain`."""
-    runtime, why = balancer.explain(key)
-    return {"key": key, "runtime": runtime.name if runtime else None, "reason": why}
+def explain(explanation: Explanation, key: str | None) -> ExplainView:
+    """The answer of `GET /v1/explain` for a strategy's explanation of its choice for `key`."""
+    runtime, reason = explanation
+    return ExplainView(key, runtime.name if runtime else None, reason)
 
 
-def _strategy(spec: PoolSpec, strategy: Strategy) -> dict[str, Any]:
-    """The one that is used, which need not be the manifest's; `error`: why the manifest's did not load."""
-    shown: dict[str, Any] = msgspec.to_builtins(spec.strategy) | {"error": None}
-    if isinstance(strategy, Unusable):
-        return shown | {"error": strategy.reason}
-    used = type(strategy).__name__
-    if used in STRATEGIES:
-        return shown | {"type": used}
-    return shown | {"type": "Custom", "class": used}
+def _strategy(spec: PoolSpec, strategy: DispatchStrategy) -> StrategyView:
+    """The strategy in use, which need not be the manifest's; `error`: why the manifest's did not load."""
+    custom = msgspec.to_builtins(spec.strategy.custom)
+    match strategy:
+        case Unusable():
+            return StrategyView(type=spec.strategy.type, custom=custom, error=strategy.reason)
+        case CustomStrategy():
+            return StrategyView(type="Custom", custom=custom, class_=strategy.name)
+    return StrategyView(type=strategy.name, custom=custom)
 
 
-def _runtime(one: Shown) -> dict[str, Any]:
-    slot = one.slot
-    return {
-        "name": slot.name,
-        "index": slot.index,
-        "state": one.state.value,
-        "reason": one.reason,
-        "inFlight": slot.in_flight,
-        "queued": slot.queued,
-        "capacity": slot.capacity,
-        "epoch": slot.epoch,
-    }
+def _runtime(runtime: PoolRuntime) -> RuntimeView:
+    slot = runtime.slot
+    return RuntimeView(
+        name=slot.name,
+        index=slot.index,
+        state=runtime.state.value,
+        reason=runtime.reason,
+        in_flight=slot.in_flight,
+        queued=slot.queued,
+        capacity=slot.capacity,
+        epoch=slot.epoch,
+    )

@@ -12,7 +12,7 @@ from tyrex_pool.model.wire import decode_json
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`kind` is stable (metrics, conditions), `detail` is for people. `by_itself`: the guest ended it."""
+    """`kind` is stable (metrics, conditions), `detail` is for people. `by_itself`: the guest ended the isolate."""
 
     kind: str
     detail: str
@@ -48,19 +48,19 @@ def main_module_failed(payload: bytes) -> Cause:
 
 
 def of_exit(status: int, output: list[str], starting: bool) -> Cause:
-    """`status` is an exit code or minus a signal; `output` the last lines it printed."""
+    """The cause of a process's end. `status` is its exit code or minus a signal; `output` the last lines it printed."""
     aborted = status < 0 or status > _SHELL_SIGNAL
     if aborted and any(sign in line for line in output for sign in _OUT_OF_HEAP):
         return Cause("heap_limit", "the heap reached limits.heap, and the isolate was replaced")
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
-    said = next((line for line in output if line.startswith("error:")), "")
-    detail = f"the isolate {how}" + (f" ({said})" if said else "")
+    error_line = next((line for line in output if line.startswith("error:")), "")
+    detail = f"the isolate {how}" + (f" ({error_line})" if error_line else "")
     if starting:
         return Cause("startup", "\n".join([f"{detail} before it was ready", *output[-5:]]))
     return Cause("exit", detail, by_itself=True)
 
 
-class _Told(msgspec.Struct):
+class _GuestError(msgspec.Struct):
     name: str
     detail: str
     value: msgspec.Raw = msgspec.Raw()
@@ -68,23 +68,23 @@ class _Told(msgspec.Struct):
 
 
 _VALUE = b',"value":'
-_told = msgspec.json.Decoder(_Told)
+_decoder = msgspec.json.Decoder(_GuestError)
 
 
 def guest_error(payload: bytes) -> TyrexError:
-    """The error that the guest side describes as JSON. Raises ValueError when it does not."""
+    """The error that the guest side encoded as JSON. Raises ValueError for any other payload."""
     try:
-        told = _told.decode(payload)
-    except RecursionError:  # of a value that is nested very deeply; it comes last, and no string holds this text
-        told = _told.decode(payload[: payload.index(_VALUE)] + b"}")
-    kind = ERRORS.get(told.name)
+        document = _decoder.decode(payload)
+    except RecursionError:  # of a deeply nested value; it comes last, and no string contains this text
+        document = _decoder.decode(payload[: payload.index(_VALUE)] + b"}")
+    kind = ERRORS.get(document.name)
     if kind is None:
-        raise ValueError(f"there is no error {told.name!r}")
-    return kind(told.detail, value=_value(told.value), stack=told.stack)
+        raise ValueError(f"there is no error {document.name!r}")
+    return kind(document.detail, value=_value(document.value), stack=document.stack)
 
 
 def _value(raw: msgspec.Raw) -> Any:
-    """What the guest threw, unless it is JSON that only JavaScript can read (nested very deeply, 1e999)."""
+    """The value that the guest threw, unless it is JSON that only JavaScript can read (nested very deeply, 1e999)."""
     try:
         return decode_json(bytes(raw)) if raw else ABSENT
     except ValueError:

@@ -1,13 +1,13 @@
-"""The supervisor's side of the pipe to an isolate, without the pipe: lines to bytes and back.
+"""The protocol of the pipe to an isolate, without I/O: messages to lines of bytes and back.
 
 To the isolate:    ["tag", secret, secret, "log token", concurrency, result limit, buffer limit]     the first line
                    [nonce, nonce, number, "id", "js" | "ts" | "call", start before (ms, 0: none), "code", [args]]
 From the isolate:  tag status json            status: started, ready, failed (with the first line's tag),
                                               result, error, declined, overfull (with an eval's)
 
-An eval's tag is its two nonces, each XOR its secret. The secrets arrived before any guest code ran, and tags only ever
-leave: so code that managed to read orders (a worker thread can open descriptors) still could not forge a reply. Orders
-are numbered without gaps: the isolate notices one that somebody else took.
+An eval's tag is its two nonces, each XOR its secret. The secrets arrive before any guest code runs, and tags only
+leave the isolate: so code that managed to read orders (a worker thread can open descriptors) could not forge a reply.
+Orders are numbered without gaps: the isolate notices a missing one, which other code must have read.
 `tests/contract/channel.json` has examples that both sides are tested with.
 """
 
@@ -24,7 +24,7 @@ _encode = msgspec.json.encode
 
 
 class Nonces:
-    """Random pairs of 32 bits, and the tags that answer them; the system is asked for many at a time."""
+    """Random pairs of 32 bits, and the tags of their replies; generated many at a time."""
 
     def __init__(self) -> None:
         self.tag = os.urandom(8).hex()
@@ -46,7 +46,7 @@ _PAIR = struct.Struct("<2I")
 
 
 class IsolateLimits(NamedTuple):
-    """What the isolate enforces itself: evals at a time, bytes of a result, bytes of buffers outside the heap."""
+    """Limits that the isolate enforces itself: concurrent evals, bytes of a result and of buffers outside the heap."""
 
     concurrency: int
     result: int
@@ -75,11 +75,11 @@ Reply = list[bytes]
 
 
 class ProtocolError(Exception):
-    """What came is not of this protocol: the isolate cannot be trusted any more."""
+    """The isolate sent something else than this protocol: it cannot be trusted any more."""
 
 
 class Replies:
-    """Cuts what the isolate sends into replies; a line may grow to `longest` bytes.
+    """Parses the bytes from an isolate into replies; a line may have up to `longest` bytes.
 
     `feed` raises ProtocolError for a line without the three parts or longer than that.
     """

@@ -1,8 +1,8 @@
-"""What guests print, as structured log records; and the last lines of it, which say why a process ended.
+"""The output of guests as structured log records, and its last lines, which say why a process ended.
 
-Records go to the logger `tyrex_pool.guest` with the extras `runtime` and `eval` (None when it is not known which eval
-printed), and for an eval with a trace `trace_id` and `span_id`, as OpenTelemetry names them in logs. Guests that print
-too much are slowed down, not cut off: we read no more than RATE bytes a second, and their writes wait.
+Records go to the logger `tyrex_pool.guest` with the extras `runtime` and `eval` (None when the eval that printed is
+not known), and for an eval with a trace `trace_id` and `span_id`, as OpenTelemetry names them in logs. Guests that
+print too much are slowed down, not cut off: the reader takes at most RATE bytes a second, and their writes block.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from tyrex_pool.model.trace_context import span_id, trace_id
 
 RATE = 1 << 20
-"""Bytes of one isolate's output that are read in a second; a line counts as so many more."""
+"""Bytes of one isolate's output that are read in a second; each line counts as `_RECORD` bytes more."""
 _RECORD = 512
 _READ = 4_096
 LONGEST_LINE = 65_536
@@ -109,7 +109,7 @@ class GuestLog:
             logger.log(level, "%s", message, extra=extra)
 
     def close(self) -> None:
-        """Read what is left, at most one second's worth, and stop: a process's last words say why it ended."""
+        """Read the rest, at most RATE bytes, and stop: the last lines of a process say why it ended."""
         self._budget = RATE
         while self._budget > 0 and len(self._read()) > 1:
             pass

@@ -1,9 +1,12 @@
 """One isolate: a Deno process that runs guest code, seen from the supervisor.
 
-    STARTING ──ready──► READY ──► ENDED
-        └────failed / too late────┘     (killed, exited, broke the protocol: it never comes back)
+    STARTING ──ready──► READY
+        └───────┬─────────┘
+                ├──end (failed to start, replaced, stopped)──► ENDING ──► ENDED    ENDING: earlier replies are handled
+                └──process gone──────────────────────────────────────────► ENDED    it never comes back
 
 It enforces what needs no choice between runtimes: the pipe's protocol, limits of memory, the start's deadline.
+Beside it the record of a runtime of this machine, whose isolate it is.
 """
 
 import asyncio
@@ -11,89 +14,100 @@ import secrets
 from dataclasses import dataclass
 from enum import Enum
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
+from tyrex_pool.pool.view import SlotState
 from tyrex_pool.runtime import causes
-from tyrex_pool.runtime.channel import IsolateLimits, Nonces, ProtocolError, Replies, Reply, hello, order
+from tyrex_pool.runtime.channel import Nonces, ProtocolError, Replies, Reply, hello, order
 from tyrex_pool.runtime.guest_log import GuestLog
-from tyrex_pool.runtime.process import Memory, Process
+from tyrex_pool.runtime.launch import Launch
+from tyrex_pool.runtime.memory import Memory
+from tyrex_pool.runtime.pipe_writer import PipeWriter
+from tyrex_pool.runtime.process import Process
 from tyrex_pool.runtime.traces import Traces
 
 LEASE = 0.02
 """Seconds in which a staged eval may start by itself."""
 _READ = 65_536
 _MEBI = 1 << 20
-_YOUNG_GENERATION = 96 * _MEBI
-"""V8 keeps this much beside the old generation, which is what limits.heap bounds."""
-_AT_START = 64 * _MEBI
-"""More than an isolate holds before it has loaded anything."""
 
 
 class Phase(Enum):
     STARTING = "Starting"
     READY = "Ready"
-    ENDING = "EvalRecord"
+    ENDING = "Ending"
     ENDED = "Ended"
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """How isolates of a pool are started: `command` (the pipe's descriptor is appended), times in seconds."""
+LocalSlot: TypeAlias = "Slot[Ticket, LocalRuntime]"
 
-    command: tuple[str, ...]
-    directory: str
-    environment: dict[str, str]
-    limits: IsolateLimits
-    startup: float
-    heap: int
+
+@dataclass(slots=True)
+class LocalRuntime:
+    """A runtime of this machine: its slot, and the isolate that serves it now."""
+
+    slot: LocalSlot
+    state: SlotState = SlotState.STARTING
+    reason: str | None = None
+    isolate: "Isolate | None" = None
 
 
 class Owner(Protocol):
-    """Who hears of an isolate's life: the supervisor."""
+    """Is notified of the events of an isolate's life: the supervisor."""
 
-    def isolate_ready(self, isolate: "Isolate") -> None: ...
-    def isolate_replied(self, isolate: "Isolate", ticket: Ticket, status: bytes, payload: bytes) -> None: ...
-    def isolate_waits(self, isolate: "Isolate") -> None: ...
-    def isolate_ended(self, isolate: "Isolate", cause: causes.Cause) -> None: ...
-    def isolate_gone(self, isolate: "Isolate") -> None: ...
+    def isolate_ready(self, isolate: "Isolate") -> None:
+        """It takes evals from now on."""
+        ...
+
+    def isolate_replied(self, isolate: "Isolate", ticket: Ticket, status: bytes, payload: bytes) -> None:
+        """It replied to `ticket`. Raises ProtocolError for a reply that cannot be."""
+        ...
+
+    def isolate_waits(self, isolate: "Isolate") -> None:
+        """All replies that have come were handled: there may be room for more evals."""
+        ...
+
+    def isolate_ended(self, isolate: "Isolate", cause: causes.Cause) -> None:
+        """It takes no more evals, and answers none; its process may still be there."""
+        ...
+
+    def isolate_gone(self, isolate: "Isolate") -> None:
+        """Its process is gone."""
+        ...
 
 
-class Isolate:
+class Isolate(PipeWriter):
     """Starts at once; raises OSError when Deno cannot be started at all. `slot` is the owner's: None for a spare."""
 
     def __init__(self, launch: Launch, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(Process(launch.command, launch.directory, launch.environment), loop)
         self.phase = Phase.STARTING
-        self.slot: Slot | None = None
+        self.slot: LocalSlot | None = None
         self.id_prefix = b""
         self.sent = 0
         self.gone = asyncio.Event()
         self._owner = owner
-        self._loop = loop
         self._launch = launch
         self._nonces = Nonces()
         self._hello = self._nonces.tag.encode()
         self._tickets: dict[bytes, Ticket] = {}
         self._replies = Replies(launch.limits.result + 4 * _MEBI)
-        self._out = bytearray()
-        self._blocked = False
         self._clock_offset = 0.0
-        self.process = Process(launch.command, launch.directory, launch.environment)
         token = secrets.token_hex(8)
         self._traces = Traces()
         self.log = GuestLog(loop, self.process.log, token, self._only_eval, self._traces.of)
-        self.memory = Memory(self.process.pid)
-        self._memory_limit = launch.heap + _YOUNG_GENERATION + _AT_START
-        self._late = loop.call_later(launch.startup, self._too_late)
+        self.memory = Memory(self.process.pid, launch.heap)
+        self._start_timer = loop.call_later(launch.startup, self._start_timed_out)
         loop.add_reader(self.process.pipe, self.receive)
-        self.process.when_ended(loop, self._ended)
+        self.process.when_ended(loop, self._process_ended)
         self._out += hello(self._nonces, token, launch.limits)
         self._write()
 
     # Sending
 
     def send(self, ticket: Ticket, lease_end: float) -> None:
-        """Put `ticket` into the pipe; `lease_end` (`monotonic()` seconds, 0 for none) bounds its start."""
+        """Send `ticket` with the next `flush`; `lease_end` (`monotonic()` seconds, 0 for none) bounds its start."""
         nonces, tag = self._nonces.take()
         self._tickets[tag] = ticket
         self.sent += 1
@@ -105,31 +119,10 @@ class Isolate:
         bound = (lease_end - self._clock_offset) * 1000 if lease_end else 0.0
         self._out += order(nonces, self.sent, eval_id, ticket.work, bound)
 
-    def flush(self) -> None:
-        """Write what was sent; call it once for several."""
-        if self._out and not self._blocked:
-            self._write()
-
-    def _write(self) -> None:
-        try:
-            written = self.process.pipe.send(self._out)
-        except BlockingIOError:
-            written = 0
-        except OSError:  # the process is gone: its end is on the way to us
-            self._out.clear()
-            return
-        del self._out[:written]
-        if self._out and not self._blocked:
-            self._blocked = True
-            self._loop.add_writer(self.process.pipe, self._write)
-        elif not self._out and self._blocked:
-            self._blocked = False
-            self._loop.remove_writer(self.process.pipe)
-
     # Receiving
 
     def receive(self) -> None:
-        """Read and handle all that has come."""
+        """Read and handle every reply that has come."""
         while self.phase is not Phase.ENDED:
             try:
                 data = self.process.pipe.recv(_READ)
@@ -170,9 +163,9 @@ class Isolate:
             self._clock_offset = self._began_at(payload)
         elif status == b"ready" and self.phase is Phase.STARTING:
             self.learn_clock(payload)
-            self._late.cancel()
+            self._start_timer.cancel()
             self.phase = Phase.READY
-            self._memory_limit = self.memory.resident() + self._launch.heap + _YOUNG_GENERATION
+            self.memory.main_module_loaded()
             self._owner.isolate_ready(self)
         elif status == b"failed" and self.phase is Phase.STARTING:
             self.end(causes.main_module_failed(payload))
@@ -180,33 +173,36 @@ class Isolate:
             raise ProtocolError("an unknown report")
 
     def learn_clock(self, clock_ms: bytes) -> None:
-        """Use what the isolate just read from its clock, if that is the closest look at it yet."""
+        """Use a reading of the isolate's clock (ms), if it is the most exact one yet."""
         self._clock_offset = min(self._clock_offset, self._began_at(clock_ms))
 
     def _began_at(self, clock_ms: bytes) -> float:
-        """When the isolate's clock was 0. Our time is later than its reading, so leases end early, never late."""
+        """The `monotonic()` time at which the isolate's clock was 0.
+
+        Our time is later than its reading, so leases end early, never late.
+        """
         return monotonic() - float(clock_ms) / 1000
 
     def _only_eval(self) -> str | None:
         running = [ticket for ticket in self._tickets.values() if ticket.state is State.RUNNING]
         return running[0].id.decode() if len(running) == 1 else None
 
-    # IsolateLimits and the end
+    # Limits and the end
 
     def check_memory(self) -> None:
         """End the isolate if it holds more than its limit in resident memory."""
-        if self.phase in (Phase.STARTING, Phase.READY) and self.memory.resident() > self._memory_limit:
-            self.receive()  # what it has answered is not to blame
+        if self.phase in (Phase.STARTING, Phase.READY) and self.memory.over_limit:
+            self.receive()  # the evals that it has answered are not to blame
             self.end(causes.OVER_MEMORY, settle=True)
 
-    def _too_late(self) -> None:
+    def _start_timed_out(self) -> None:
         self.end(causes.startup_timeout(self._launch.startup))
 
     def end(self, cause: causes.Cause, settle: bool = False) -> None:
-        """Kill it; the owner hears of it at once, and need not wait for the process to be gone.
+        """Kill it, and notify the owner at once, before the process is gone.
 
-        With `settle` what it did before is handled first: a reply that is not in the pipe after the kill was not sent,
-        and what is staged behind it did not start.
+        With `settle` its earlier replies are handled first: a reply that is not in the pipe after the kill was not
+        sent, and the evals staged behind it did not start.
         """
         if self.phase in (Phase.ENDING, Phase.ENDED):
             return
@@ -216,8 +212,8 @@ class Isolate:
             self.receive()
         self._close(cause)
 
-    def _ended(self, status: int) -> None:
-        """The process is gone, by us or by itself."""
+    def _process_ended(self, status: int) -> None:
+        """The process is gone: we killed it, or it ended by itself."""
         self.gone.set()
         starting = self.phase is Phase.STARTING
         if self.phase is not Phase.ENDED:
@@ -229,7 +225,7 @@ class Isolate:
 
     def _close(self, cause: causes.Cause) -> None:
         self.phase = Phase.ENDED
-        self._late.cancel()
+        self._start_timer.cancel()
         self.log.close()
         self._loop.remove_reader(self.process.pipe)
         self._loop.remove_writer(self.process.pipe)

@@ -1,52 +1,50 @@
-"""A pool on this machine: the balancer, its supervisor and what callers may know of them."""
+"""A pool of isolates of this machine: the balancer and the supervisor behind the interface that servers use."""
 
 import asyncio
 import logging
 import re
 from collections.abc import Sequence
-from typing import Any
 
-from tyrex_pool.dispatch import custom
 from tyrex_pool.dispatch.balancer import Balancer
-from tyrex_pool.dispatch.strategies import Strategy
+from tyrex_pool.dispatch.strategy import DispatchStrategy
 from tyrex_pool.dispatch.ticket import Slot, Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec, NoRuntime
+from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.model.supported import require_supported
-from tyrex_pool.pool.view import PARKED, SERVING, describe, explain
+from tyrex_pool.pool.view import PARKED, SERVING, ExplainView, describe, explain
+from tyrex_pool.runtime.isolate import LocalRuntime, LocalSlot
 from tyrex_pool.runtime.launch import Workspace
 from tyrex_pool.runtime.sources import Sources, strategy_of
-from tyrex_pool.runtime.supervisor import STAGE_LIMIT, LocalRuntime, Supervisor
+from tyrex_pool.runtime.supervisor import STAGE_LIMIT, Supervisor
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")
 logger = logging.getLogger("tyrex_pool")
 
 
 class IsolatePool:
-    """Isolates behind slots, ready to take tickets. Make it in a running loop; end it with `close`."""
+    """Runs evals in isolates. Create it in a running loop; end it with `close`."""
 
     def __init__(
         self,
         name: str,
         spec: PoolSpec,
         sources: Sources,
-        strategy: Strategy | None = None,
+        strategy: DispatchStrategy | None = None,
         runtime_names: Sequence[str] = (),
     ) -> None:
         """`runtime_names` are the pool's name and a number unless given. Raises InvalidSpec and InvalidStrategy."""
-        require_supported(spec)
-        _warn_of_less(spec)
+        _warn_of_missing_features(spec)
         runtimes = [_checked(runtime) for runtime in runtime_names or _runtime_names(name, spec.size)]
         self.name = name
         self.spec = spec
         self._strategy = strategy or strategy_of(spec.strategy, sources)
         self._workspace = Workspace(spec, sources)
-        slots = [
+        slots: list[LocalSlot] = [
             Slot(runtime, index, spec.concurrency, spec.queue.length, STAGE_LIMIT)
             for index, runtime in enumerate(runtimes)
         ]
-        self._balancer = Balancer(self._strategy)
+        self._balancer: Balancer[Ticket, LocalRuntime] = Balancer(self._strategy)
         self._changed = asyncio.Event()
         loop = asyncio.get_running_loop()
         self.supervisor = Supervisor(self._workspace.launch, self._balancer, slots, loop)
@@ -61,7 +59,7 @@ class IsolatePool:
 
     @property
     def ready(self) -> bool:
-        """Every runtime that should be there is; a parked pool is ready too."""
+        """Whether every runtime takes evals; a parked pool is ready too."""
         return all(runtime.state in SERVING for runtime in self.runtimes)
 
     @property
@@ -70,7 +68,7 @@ class IsolatePool:
         return next((runtime.reason for runtime in self.runtimes if runtime.reason), None)
 
     async def wait_ready(self) -> None:
-        """Until every runtime is ready. Raises NoRuntime with the reason when one does not start."""
+        """Wait until every runtime is ready. Raises NoRuntime with the reason when one does not start."""
         while not self.ready:
             if (reason := self.reason) is not None:
                 raise NoRuntime(reason)
@@ -91,11 +89,11 @@ class IsolatePool:
     def cancel(self, ticket: Ticket) -> None:
         self.supervisor.dispatcher.cancel(ticket)
 
-    def explain(self, key: str | None) -> dict[str, Any]:
+    def explain(self, key: str | None) -> ExplainView:
         """The answer of `GET /v1/explain`."""
-        return explain(self._balancer, key)
+        return explain(self._balancer.explain(key), key)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> PoolView:
         """The answer of `GET /v1/pool`."""
         return describe(self.name, self.spec, self._strategy, self.runtimes, self.supervisor.last_error)
 
@@ -105,17 +103,17 @@ class IsolatePool:
             await self.supervisor.stop(drain)
         finally:
             self._workspace.close()
-            custom.close(self._strategy)
+            self._strategy.close()
 
 
-def _warn_of_less(spec: PoolSpec) -> None:
-    """What is missing here changes no answer, so that the pool may run without it."""
+def _warn_of_missing_features(spec: PoolSpec) -> None:
+    """Log the fields that this version ignores: they change no answer, so the pool may run without them."""
     if spec.recycle.max_evals or spec.recycle.max_age:
         logger.warning("spec.recycle is not available yet: runtimes are not recycled")
 
 
 def _checked(name: str) -> str:
-    """A runtime's name travels in headers and logs as it is. Raises InvalidSpec."""
+    """`name`, which headers and logs carry as it is. Raises InvalidSpec."""
     if not _NAME.fullmatch(name):
         raise InvalidSpec("name", f"write letters, digits, '.', '_' and '-' (at most 253), not {name!r}")
     return name

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import deno
@@ -15,9 +16,20 @@ from tyrex_pool.plan.deno_flags import NO_NEEDS, ModuleNeeds, child_environment,
 from tyrex_pool.plan.module_files import module_files
 from tyrex_pool.resources import guest_directory
 from tyrex_pool.runtime.channel import IsolateLimits
-from tyrex_pool.runtime.isolate import Launch
 from tyrex_pool.runtime.module_graph import cache_directories, module_needs
 from tyrex_pool.runtime.sources import Sources
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How isolates of a pool are started: `command` (the pipe's descriptor is appended), times in seconds."""
+
+    command: tuple[str, ...]
+    directory: str
+    environment: dict[str, str]
+    limits: IsolateLimits
+    startup: float
+    heap: int
 
 
 class Workspace:
@@ -55,30 +67,30 @@ class Workspace:
 
 
 def _loads(flags: tuple[str, ...], needs: ModuleNeeds) -> bool:
-    """Whether anything may come from Deno's cache, or go into it."""
+    """Whether isolates may read from Deno's cache, or write to it."""
     return needs != NO_NEEDS or "--no-remote" not in flags or "--no-npm" not in flags
 
 
 def _cache(directory: Path, downloads: dict[str, Path]) -> Path:
     """A DENO_DIR of the pool's own, which shares only what was downloaded.
 
-    Where Deno wants the folder of `localStorage` and `caches` there is a file: no permission guards these, they
-    would outlive the pool, and its guests would meet in them.
+    A file stands in the place of the folder that Deno would create for `localStorage` and `caches`: no permission
+    guards these, they would outlive the pool, and its guests could share data through them.
     """
     directory.mkdir()
     (directory / "location_data").touch()
     for name, target in downloads.items():
-        with contextlib.suppress(OSError):  # then there is nothing in it, and nothing can be kept there
+        with contextlib.suppress(OSError):  # then the cache is empty and stays empty
             target.mkdir(parents=True, exist_ok=True)
         if name == "remote" and target.is_dir() and not os.access(target, os.W_OK):
-            _mirror(target, directory / name)  # an image's; npm's files Deno wants where they are
+            _mirror(target, directory / name)  # an image's; Deno needs npm's files in their own place
         elif target.is_dir():
             (directory / name).symlink_to(target)
     return directory
 
 
 def _mirror(source: Path, target: Path) -> None:
-    """The same files, in folders of our own, so that others may come to them."""
+    """Links to the same files, in folders of our own, to which isolates may add files."""
     for folder, _, files in os.walk(source):
         here = target / Path(folder).relative_to(source)
         here.mkdir()
@@ -87,7 +99,7 @@ def _mirror(source: Path, target: Path) -> None:
 
 
 def _entry(main: Path | None) -> str:
-    """A literal import is part of the entry's own graph, and loads without a permission."""
+    """The entry module's text: a literal import is part of its own graph, and loads without a permission."""
     boot = json.dumps((guest_directory() / "isolate.ts").resolve().as_uri())
     load = f"import({json.dumps(main.resolve().as_uri())})" if main else "Promise.resolve()"
     return f"import {{ boot }} from {boot};\nawait boot(() => {load});\n"

@@ -1,4 +1,4 @@
-"""What a main module's static imports need from Deno's cache, asked of Deno itself before the pool starts."""
+"""Finds out from Deno, before the pool starts, what a main module's static imports need from Deno's cache."""
 
 import json
 import os
@@ -11,13 +11,13 @@ from tyrex_pool.plan.deno_flags import ModuleNeeds
 
 _TIMEOUT = 30.0
 _NO_NETWORK = "http://127.0.0.1:9"
-"""A proxy that answers nobody: looking at the graph downloads nothing, whatever is missing in the cache."""
+"""A proxy that never answers, so that `deno info` downloads nothing, whatever is missing in the cache."""
 _CACHES = {"npm": "npmCache", "remote": "modulesCache"}
 _PORTS = {"https": 443, "http": 80}
 
 
 def module_needs(deno: str, main: Path) -> ModuleNeeds:
-    """Blocking, some 20 ms. A module that Deno cannot read needs nothing: loading it will say what is wrong."""
+    """Blocking, some 20 ms. A module that Deno cannot read needs nothing: loading it fails later, and says why."""
     specifiers = _specifiers(deno, main, "--no-npm", "--no-remote")
     npm = any(specifier.startswith("npm:") for specifier in specifiers)
     if any(specifier.startswith(("http:", "https:", "jsr:")) for specifier in specifiers):
@@ -27,7 +27,7 @@ def module_needs(deno: str, main: Path) -> ModuleNeeds:
 
 
 def cache_directories(deno: str) -> dict[str, Path]:
-    """Where Deno keeps the packages and modules it has downloaded: `npm` and `remote`. Blocking."""
+    """The directories of Deno's downloaded packages and modules: `npm` and `remote`. Blocking."""
     facts = _info(deno)
     return {name: Path(facts[key]) for name, key in _CACHES.items() if key in facts}
 
@@ -41,7 +41,7 @@ def _specifiers(deno: str, main: Path, *flags: str) -> set[str]:
 
 
 def _info(deno: str, *words: str) -> dict[str, Any]:
-    """What `deno info` says; nothing where it fails."""
+    """The output of `deno info`; empty where it fails."""
     environment = os.environ | {"HTTP_PROXY": _NO_NETWORK, "HTTPS_PROXY": _NO_NETWORK, "NO_PROXY": ""}
     command = [deno, "info", "--json", *words]
     try:

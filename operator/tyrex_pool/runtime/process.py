@@ -1,7 +1,7 @@
-"""Starts and ends the Deno process of one isolate, and tells when it has ended.
+"""Starts and ends the Deno process of one isolate, and notifies its owner of the end.
 
-The process leads its own session, so that a Ctrl-C on the terminal is ours to handle and what it spawned goes
-with it; the kernel kills it when we die (Linux), also while guest code loops.
+The process leads its own session: a Ctrl-C on the terminal does not reach it, and processes that it started are
+killed with it. On Linux the kernel kills it when our process dies, also while guest code loops.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ _libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def _in_child(parent: int) -> Callable[[], None]:
-    """What runs in the child before Deno: die with the parent, leave no core file."""
+    """The function that runs in the child before Deno: end with the parent, leave no core file."""
 
     def prepare() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:  # it died before the call above
+            if os.getppid() != parent:  # the parent died before the call above
                 os._exit(1)
 
     return prepare
 
 
 class Process:
-    """A running Deno. `pipe` (our end of the socket pair) and `log` (what it prints) are non-blocking."""
+    """A running Deno. `pipe` (our end of the socket pair) and `log` (its output) are non-blocking."""
 
     def __init__(self, command: Sequence[str], directory: str, environment: Mapping[str, str]) -> None:
         """`command` gets the number of its end of the pair as a last argument. Raises OSError."""
@@ -78,7 +78,7 @@ class Process:
                 loop.remove_reader(self._pidfd)
                 os.close(self._pidfd)
                 self._pidfd = -1
-            self._kill_group()  # what it started; until it is waited for, the group's number is its own
+            self._kill_group()  # processes that it started; the group's number is not reused before `wait`
             ended(self._child.wait())
 
         if self._pidfd >= 0:
@@ -87,13 +87,13 @@ class Process:
 
             def wait() -> None:
                 os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-                with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                with contextlib.suppress(RuntimeError):  # the loop is closed: there is nobody to notify
                     loop.call_soon_threadsafe(reap)
 
             threading.Thread(target=wait, daemon=True).start()
 
     def kill(self) -> None:
-        """SIGKILL for the process and what it spawned; nothing stops it, a SIGSTOP neither."""
+        """SIGKILL the process and the processes that it started, also stopped ones."""
         if self._child.returncode is None:
             self._kill_group()
 
@@ -102,34 +102,8 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Close our ends; the process must have ended, or ends by it."""
+        """Close our ends of the pipe and the log, by which a process that still runs ends."""
         self.pipe.close()
         with contextlib.suppress(OSError):
             os.close(self.log)
         self.log = -1
-
-
-class Memory:
-    """The resident memory of a process in bytes; 0 where the system has no /proc."""
-
-    def __init__(self, pid: int) -> None:
-        try:
-            self._statm = os.open(f"/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            self._statm = -1
-
-    def resident(self) -> int:
-        if self._statm < 0:
-            return 0
-        try:
-            return int(os.pread(self._statm, 128, 0).split()[1]) * _PAGE
-        except (OSError, IndexError):  # it has ended
-            return 0
-
-    def close(self) -> None:
-        if self._statm >= 0:
-            os.close(self._statm)
-            self._statm = -1
-
-
-_PAGE = resource.getpagesize()

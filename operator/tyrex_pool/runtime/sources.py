@@ -1,24 +1,25 @@
-"""Where a manifest's references lead on this machine, and the strategy that one of them holds."""
+"""The files and ConfigMaps that a manifest refers to, on this machine, and the strategy that one of them holds."""
 
 import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from tyrex_pool.dispatch import custom
-from tyrex_pool.dispatch.strategies import Strategy, make
+from tyrex_pool.dispatch import custom_source
+from tyrex_pool.dispatch.strategies import make
+from tyrex_pool.dispatch.strategy import DispatchStrategy
 from tyrex_pool.model.errors import InvalidStrategy
 from tyrex_pool.model.spec import StrategySpec
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Relative paths lead to `directory`, ConfigMaps (name -> key -> text) are `config_maps`."""
+    """Relative paths are relative to `directory`; `config_maps` are name -> key -> text."""
 
     directory: Path
     config_maps: dict[str, dict[str, str]]
 
 
-def strategy_of(spec: StrategySpec, sources: Sources) -> Strategy:
+def strategy_of(spec: StrategySpec, sources: Sources) -> DispatchStrategy:
     """The strategy that a manifest asks for. Raises InvalidStrategy."""
     if spec.custom is None:
         return make(spec.type, random.Random())
@@ -29,4 +30,4 @@ def strategy_of(spec: StrategySpec, sources: Sources) -> Strategy:
         raise InvalidStrategy(
             f"there is no key {reference.key!r} in a ConfigMap {reference.name!r}; put it into the same file"
         ) from None
-    return custom.load(source, spec.custom.class_, spec.custom.options, reference.key)
+    return custom_source.load(source, spec.custom.class_, spec.custom.options, reference.key)

@@ -1,10 +1,10 @@
-"""The traces of an isolate's evals by the evals' ids: what a guest prints is told by its id, and need not know more."""
+"""The traces of an isolate's evals by the evals' ids: a guest's log lines carry only the id."""
 
 from collections import OrderedDict
 from typing import Final
 
 KEPT: Final = 256
-"""Evals that are remembered after their end: a guest's last lines may be read after its answer."""
+"""Evals whose traces are kept after their end: a guest's last lines may be read after its answer."""
 
 
 class Traces:

@@ -1,25 +1,25 @@
-"""One runtime in a pod of its own: a pool of one, whose proxies know better than its manifest how long its queue is."""
+"""The pool of one runtime in a pod of its own. Its proxies know the length of its queue better than its manifest."""
 
-from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest
 from tyrex_pool.runtime.isolate_pool import IsolatePool
+from tyrex_pool.server.ticket import ServerTicket
 
 
 class AgentPool(IsolatePool):
-    """A backend for `Api` alone: it reads the request that a ticket came with.
+    """A pool for `Api` and its streams alone: it reads the request of a ticket.
 
-    Queues follow a TyrexPool without a restart this way: a proxy that sees another length there than the one that
-    `GET /v1/pool` shows here sends it along with each eval.
+    A change of a TyrexPool's queue length reaches a runtime without a restart this way: a proxy that sees another
+    length in this pool's `GET /v1/pool` sends the right one along with each eval.
     """
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: ServerTicket) -> None:  # type: ignore[override]  # servers give it no other tickets
         """Raises NoRuntime, Overloaded, StrategyError, InvalidRequest."""
-        told: bytes | None = ticket.request.head.queue
-        if told is None:
+        header: bytes | None = ticket.request.head.queue
+        if header is None:
             return super().submit(ticket)
         slot = self.runtimes[0].slot
-        usual, slot.queue = slot.queue, _length(told)
+        usual, slot.queue = slot.queue, _length(header)
         try:
             super().submit(ticket)
         finally:

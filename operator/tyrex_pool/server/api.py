@@ -1,23 +1,25 @@
 """The pool's HTTP interface: evals, calls, and the pool's state."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qs
 
-from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.dispatch.ticket import Outcome, Ticket, Work
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import RemoteAnswer
+from tyrex_pool.model.pool_view import PoolView, encode_pool
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import decode_call, encode_json
-from tyrex_pool.pool.outcome import Outcome
+from tyrex_pool.pool.view import ExplainView
 from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
 from tyrex_pool.server.http.messages import RUNTIME_LINE, Request, error_answer, trace_line
 from tyrex_pool.server.http.routes import Pending, Responder, Routes
-from tyrex_pool.server.requests import CALL, EVAL, Work, read_eval, read_text, read_timeout
+from tyrex_pool.server.requests import CALL, EVAL, read_eval, read_text, read_timeout
 from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK, Observer, record_of
 from tyrex_pool.server.telemetry.metrics import Metrics
+from tyrex_pool.server.ticket import ServerTicket
 
 
 class Pool(Protocol):
@@ -35,17 +37,24 @@ class Pool(Protocol):
         """Why the pool is not ready, where that is known."""
         ...
 
-    def submit(self, ticket: Ticket) -> None: ...
-    def cancel(self, ticket: Ticket) -> None: ...
-    def describe(self) -> dict[str, Any]: ...
-    def explain(self, key: str | None) -> dict[str, Any]: ...
+    def submit(self, ticket: ServerTicket) -> None:
+        """Raises NoRuntime, Overloaded, StrategyError; otherwise `ticket.deliver` is called, once."""
+        ...
+
+    def cancel(self, ticket: ServerTicket) -> None:
+        """The caller of `ticket` has left."""
+        ...
+
+    def describe(self) -> PoolView: ...
+    def explain(self, key: str | None) -> ExplainView: ...
 
 
-class HttpTicket(Ticket):
+class HttpTicket(ServerTicket):
     """An eval whose answer a connection waits for."""
 
-    __slots__ = ("api",)
+    __slots__ = ("api", "reply_to")
     api: "Api"
+    reply_to: Responder
 
     def abandon(self) -> None:
         self.api.abandon(self)
@@ -112,27 +121,28 @@ class Api:
             return None
         return ticket
 
-    def begin_trace(self, ticket: Ticket, header: bytes) -> None:
+    def begin_trace(self, ticket: ServerTicket, header: bytes) -> None:
         """Give `ticket` its trace context; `header` is the `traceparent` of its request, empty for none."""
         ticket.parent = header
         ticket.trace = self._begin(header)
 
-    def abandon(self, ticket: Ticket) -> None:
+    def abandon(self, ticket: ServerTicket) -> None:
         """The caller of `ticket` has left."""
         self.pool.cancel(ticket)
         self.metrics.refused(ABANDONED)
         if self.observers:
             self.notify(ticket, None)
 
-    def notify(self, ticket: Ticket, outcome: Outcome | None) -> None:
+    def notify(self, ticket: ServerTicket, outcome: Outcome | None) -> None:
         """Give the observers the record of `ticket`; `outcome` None: the caller had left."""
-        request: Request = ticket.request
-        record = record_of(ticket, outcome, request.head.path, len(request.body))
+        request = ticket.request
+        parent = ticket.parent if ticket.trace else b""
+        record = record_of(ticket, outcome, request.head.path, len(request.body), parent)
         for observer in self.observers:
             observer.observe(record)
 
-    def _deliver(self, ticket: Ticket, outcome: Outcome) -> None:
-        responder: Responder = ticket.reply_to
+    def _deliver(self, ticket: HttpTicket, outcome: Outcome) -> None:
+        responder = ticket.reply_to
         trace = trace_line(ticket.trace) if ticket.trace else b""
         if isinstance(outcome, bytes):
             responder.respond(_RESULT % (_label(ticket), timing_lines(ticket), trace), RESULT_BODY % outcome)
@@ -148,7 +158,7 @@ class Api:
             self.notify(ticket, outcome)
 
     def _pool(self, responder: Responder, request: Request) -> None:
-        responder.respond(JSON_HEAD, encode_json(self.pool.describe()))
+        responder.respond(JSON_HEAD, encode_pool(self.pool.describe()))
 
     def _explain(self, responder: Responder, request: Request) -> None:
         keys = parse_qs(request.head.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")

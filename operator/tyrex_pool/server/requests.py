@@ -2,14 +2,14 @@
 
 from typing import Final
 
+from tyrex_pool.dispatch.ticket import Work
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest
 from tyrex_pool.model.spec import Timeouts
-from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval
+from tyrex_pool.model.wire import EvalRequest, decode_call, decode_eval
 from tyrex_pool.server.http.messages import Request
 
-Work = EvalRequest | CallRequest
 EVAL: Final = names.PATH_EVAL.encode()
 CALL: Final = names.PATH_CALL.encode()
 _JSON: Final = (names.TYPE_JSON.encode(), b"")

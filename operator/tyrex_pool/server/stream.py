@@ -3,9 +3,8 @@
 import asyncio
 import logging
 from time import monotonic
-from typing import Any
 
-from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.dispatch.ticket import Outcome
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Frames, Order, RemoteAnswer, decode_order, encode
 from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
@@ -15,6 +14,7 @@ from tyrex_pool.server.http.frame_writer import FrameWriter, prepare
 from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake, too_large
 from tyrex_pool.server.requests import read_work
 from tyrex_pool.server.telemetry.eval_record import OK
+from tyrex_pool.server.ticket import ServerTicket
 
 _FRAME_MORE = 1 << 17
 """Bytes that an order may have besides the body: more than the head of a request."""
@@ -22,6 +22,13 @@ _HEADS, _LONGEST = 256, 256
 """HeadCache, and bytes of what a caller can make long in one, that are kept for orders like it."""
 
 log = logging.getLogger("tyrex_pool")
+
+
+class StreamTicket(ServerTicket):
+    """An eval that a proxy waits for: `reply_to` is the number of its order."""
+
+    __slots__ = ("reply_to",)
+    reply_to: int
 
 
 class Stream(asyncio.Protocol):
@@ -33,7 +40,7 @@ class Stream(asyncio.Protocol):
         self._limit = limit
         self._peers = peers
         self._frames = Frames(limit + _FRAME_MORE)
-        self._tickets: dict[int, Ticket] = {}
+        self._tickets: dict[int, StreamTicket] = {}
         self._heads: dict[tuple[bytes, bytes, int | None], Head] = {}
         self._bound_deliver = self._deliver
         self._stalled: float | None = None
@@ -96,7 +103,7 @@ class Stream(asyncio.Protocol):
             work = read_work(request)
         except TyrexError as error:
             return self._refuse(number, error)
-        ticket = Ticket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._bound_deliver)
+        ticket = StreamTicket(work, work.key, arrived, arrived + order.timeout_ms / 1000, self._bound_deliver)
         ticket.reply_to = number
         ticket.request = request
         if order.trace or self._api.traces:
@@ -125,15 +132,16 @@ class Stream(asyncio.Protocol):
 
     # Answers
 
-    def _deliver(self, ticket: Ticket, outcome: Any) -> None:
+    def _deliver(self, ticket: StreamTicket, outcome: Outcome) -> None:
         slot = ticket.slot
         assert slot is not None
         if isinstance(outcome, bytes):
             name, start, more, body = OK, JSON_HEAD, timing_lines(ticket), RESULT_BODY % outcome
         else:
+            assert isinstance(outcome, TyrexError)  # isolates have no other outcome
             start, body = error_answer(outcome)
             name, more = outcome.name, timing_lines(ticket) if ticket.epoch else b""
-        number: int = ticket.reply_to
+        number = ticket.reply_to
         self._tickets.pop(number, None)
         answer = RemoteAnswer(name, ticket.epoch, slot.own, start, more, body)
         self._out.add(number, encode(answer), at_once=not self._tickets)
@@ -163,3 +171,6 @@ class Stream(asyncio.Protocol):
     def close(self) -> None:
         self._out.flush()
         self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()

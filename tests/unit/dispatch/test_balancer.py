@@ -6,22 +6,27 @@ from typing import Any
 import pytest
 
 from tyrex_pool.dispatch.balancer import STAGED_SECONDS, Balancer
-from tyrex_pool.dispatch.strategies import LeastLoaded, RoundRobin, Runtime
+from tyrex_pool.dispatch.custom import adapt
+from tyrex_pool.dispatch.strategies import LeastLoaded, RoundRobin
+from tyrex_pool.dispatch.strategy import Runtime
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import NoRuntime, Overloaded, StrategyError, TyrexError
+from tyrex_pool.model.wire import EvalRequest
 
 
 class Scene:
-    """A pool of one strategy, and its tickets by the letter that is their work."""
+    """A pool of one strategy, and its tickets by the letter that is their key: RoundRobin reads no keys."""
 
     def __init__(self, size: int = 1, capacity: int = 1, queue: int = 9, stage_limit: int | None = 2) -> None:
-        self.slots = [Slot(f"r{index}", index, capacity, queue, stage_limit) for index in range(size)]
-        self.balancer = Balancer(RoundRobin())
+        self.slots: list[Slot[Ticket, None]] = [
+            Slot(f"r{index}", index, capacity, queue, stage_limit) for index in range(size)
+        ]
+        self.balancer: Balancer[Ticket, None] = Balancer(RoundRobin())
         self.balancer.set_ready(self.slots)
         self.tickets: dict[str, Ticket] = {}
 
     def ticket(self, name: str, deadline: float = 100.0) -> Ticket:
-        self.tickets[name] = Ticket(name, None, 0.0, deadline, lambda ticket, outcome: None)
+        self.tickets[name] = Ticket(EvalRequest("1"), name, 0.0, deadline, lambda ticket, outcome: None)
         return self.tickets[name]
 
     def play(self, event: str) -> str:
@@ -36,7 +41,7 @@ class Scene:
                     return error.name
             case "take":
                 ticket = balancer.take(slot, 1.0)
-                return f"{ticket.state.name} {ticket.work}" if ticket else "-"
+                return f"{ticket.state.name} {ticket.key}" if ticket else "-"
             case "finish":
                 balancer.finish(self.tickets[name], 1.0)
             case "slow":
@@ -53,7 +58,7 @@ class Scene:
 
 
 def works(tickets: Sequence[Ticket]) -> str:
-    return " ".join(ticket.work for ticket in tickets)
+    return " ".join(ticket.key or "" for ticket in tickets)
 
 
 QUEUED = [("submit a", "r0"), ("submit b", "r0"), ("submit c", "r0")]
@@ -139,7 +144,7 @@ def test_a_slot_with_its_own_queue_gets_all_at_once() -> None:
     ],
 )
 def test_what_a_strategy_sees(own: int, elsewhere: int, in_flight: int, queued: int) -> None:
-    slot = Slot("r0", 0, capacity=2, queue=9, stage_limit=2)
+    slot: Slot[Ticket, None] = Slot("r0", 0, capacity=2, queue=9, stage_limit=2)
     slot.foreign_load = elsewhere
     slot.changed(own)
     assert (slot.in_flight, slot.queued) == (in_flight, queued)
@@ -195,13 +200,13 @@ class Chooses:
     [
         pytest.param(None, NoRuntime, id="refuses"),
         pytest.param("r0", StrategyError, id="nonsense"),
-        pytest.param(Slot("r0", 0, 1, 1, 1), StrategyError, id="another pool's"),
+        pytest.param(Slot[Ticket, None]("r0", 0, 1, 1, 1), StrategyError, id="another pool's"),
         pytest.param(KeyError("x"), StrategyError, id="raises"),
     ],
 )
 def test_a_strategy_that_fails(choice: Any, error: type[TyrexError]) -> None:
     scene = Scene()
-    scene.balancer.use(Chooses(choice))
+    scene.balancer.use(adapt(Chooses(choice)))
     with pytest.raises(error):
         scene.balancer.submit(scene.ticket("a"))
     assert scene.slots[0].own == 0

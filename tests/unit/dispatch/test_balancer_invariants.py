@@ -9,8 +9,15 @@ from tyrex_pool.dispatch.deadlines import TICK
 from tyrex_pool.dispatch.strategies import RoundRobin
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import TyrexError
+from tyrex_pool.model.wire import EvalRequest
 
 CHOICE = st.integers(0, 10_000)
+
+
+def number(ticket: Ticket) -> str:
+    """The number of a ticket, which is its key: RoundRobin reads no keys."""
+    assert ticket.key is not None
+    return ticket.key
 
 
 class Life(RuleBasedStateMachine):
@@ -23,8 +30,10 @@ class Life(RuleBasedStateMachine):
         stage_limit=st.none() | st.integers(0, 3),
     )
     def start(self, size: int, capacity: int, queue: int, stage_limit: int | None) -> None:
-        self.slots = [Slot(str(index), index, capacity, queue, stage_limit) for index in range(size)]
-        self.balancer = Balancer(RoundRobin())
+        self.slots: list[Slot[Ticket, None]] = [
+            Slot(str(index), index, capacity, queue, stage_limit) for index in range(size)
+        ]
+        self.balancer: Balancer[Ticket, None] = Balancer(RoundRobin())
         self.balancer.set_ready(self.slots)
         self.now = 0.0
         self.open: list[Ticket] = []
@@ -41,13 +50,15 @@ class Life(RuleBasedStateMachine):
         for ticket in [ticket for ticket in self.open if ticket.state is State.DONE]:
             self.end(ticket)
 
-    def slot(self, choice: int) -> Slot:
+    def slot(self, choice: int) -> Slot[Ticket, None]:
         return self.slots[choice % len(self.slots)]
 
     @rule(patience=st.floats(0.0, 1.0))
     def submit(self, patience: float) -> None:
         self.count += 1
-        ticket = Ticket(self.count, None, self.now, self.now + patience, lambda ticket, outcome: None)
+        ticket = Ticket(
+            EvalRequest("1"), f"{self.count:06d}", self.now, self.now + patience, lambda ticket, outcome: None
+        )
         try:
             slot = self.balancer.submit(ticket)
         except TyrexError:
@@ -163,9 +174,9 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def waiting_order(self) -> None:
         for slot in self.slots:
-            fresh = [ticket.work for ticket in slot.waiting]
+            fresh = [number(ticket) for ticket in slot.waiting]
             assert fresh == sorted(fresh), "first come, first served"
-            assert not fresh or all(ticket.work < fresh[0] for ticket in slot.returned), "before what came later"
+            assert not fresh or all(number(ticket) < fresh[0] for ticket in slot.returned), "before what came later"
 
 
 TestLife = Life.TestCase

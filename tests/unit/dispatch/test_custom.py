@@ -1,89 +1,15 @@
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pytest
 
-from tyrex_pool.dispatch.custom import check, close, explain, guard, load
-from tyrex_pool.dispatch.strategies import Runtime, make
+from tests.unit.dispatch.runtimes import FakeRuntime
+from tyrex_pool.dispatch.custom import CustomStrategy, adapt
+from tyrex_pool.dispatch.strategies import STRATEGIES, RoundRobin, make
+from tyrex_pool.dispatch.strategy import Runtime, Strategy
 from tyrex_pool.model.errors import InvalidStrategy, StrategyError
 
-
-@dataclass
-class FakeRuntime:
-    name: str
-    index: int = 0
-    in_flight: int = 0
-    queued: int = 0
-    capacity: int = 1
-    epoch: int = 1
-
-
 POOL = (FakeRuntime("a"), FakeRuntime("b"))
-
-WEIGHTED = """
-from __future__ import annotations
-from dataclasses import dataclass
-
-@dataclass
-class State:  # dataclasses look up the module that they are in
-    at: int = 0
-
-class Weighted:
-    def __init__(self, options):
-        self.prefer = options["prefer"]
-        self.state = State()
-
-    def select(self, runtimes, key):
-        self.state.at += 1
-        return next((r for r in runtimes if r.name == self.prefer), None)
-"""
-
-
-def test_a_class_is_made_with_its_options() -> None:
-    select = guard(load(WEIGHTED, "Weighted", {"prefer": "b"}))
-    assert select(POOL, None) is POOL[1]
-    assert select(POOL[:1], None) is None, "None refuses the eval with no_runtime"
-
-
-CLASS = "class Weighted:\n"
-SELECT = "    def select(self, runtimes, key): return runtimes[0]\n"
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        pytest.param("class Weighted(:\n", r"^mine.py:1: SyntaxError: ", id="syntax"),
-        pytest.param("x = 1\n\0", r"^mine.py.*: .*null bytes", id="null byte"),
-        pytest.param("\nimport no_such_thing", r"^mine.py:2: ModuleNotFoundError: ", id="import"),
-        pytest.param("import sys\nsys.exit('bye')", r"^mine.py:2: SystemExit: bye$", id="exit"),
-        pytest.param("def f(): f()\nf()", r"^mine.py:1: RecursionError", id="recursion"),
-        pytest.param("class Other: pass", r"define `class Weighted`.* it has Other$", id="other class"),
-        pytest.param("", r"define `class Weighted`.* it has no class$", id="empty"),
-        pytest.param("Weighted = 3", r"define `class Weighted`", id="not a class"),
-        pytest.param(CLASS + SELECT, r"write `def __init__\(self, options\)` in Weighted$", id="no init"),
-        pytest.param(
-            CLASS + "    def __init__(self, options):\n        options['size']\n" + SELECT,
-            r"^mine.py:3: Weighted\(options\) failed: KeyError: 'size'$",
-            id="init raises",
-        ),
-        pytest.param(CLASS + "    def __init__(self, options): pass\n", r"has no method `select`", id="no select"),
-        pytest.param(
-            CLASS + "    def __init__(self, options): pass\n    async " + SELECT.lstrip(),
-            r"must not be async",
-            id="async select",
-        ),
-        pytest.param(
-            CLASS + "    def __init__(self, options): pass\n    def select(self, runtimes): pass\n",
-            r"write `def select\(self, runtimes, key\)`: too many",
-            id="select without a key",
-        ),
-    ],
-)
-def test_what_does_not_load_says_where_and_why(source: str, message: str) -> None:
-    with pytest.raises(InvalidStrategy, match=message) as failure:
-        load(source, "Weighted", {}, filename="mine.py")
-    assert "\n" not in str(failure.value)
 
 
 class Scripted:
@@ -125,7 +51,7 @@ class Unprintable:
     ],
 )
 def test_a_failing_select_fails_that_eval_only(what: object, message: str) -> None:
-    select = guard(Scripted(what))
+    select = adapt(Scripted(what)).select
     for _ in range(2):
         with pytest.raises(StrategyError, match=message):
             select(POOL, None)
@@ -133,12 +59,12 @@ def test_a_failing_select_fails_that_eval_only(what: object, message: str) -> No
 
 def test_ctrl_c_in_a_strategy_stays_ctrl_c() -> None:
     with pytest.raises(KeyboardInterrupt):
-        guard(Scripted(KeyboardInterrupt()))(POOL, None)
+        adapt(Scripted(KeyboardInterrupt())).select(POOL, None)
 
 
 def test_the_guard_follows_the_runtimes() -> None:
     scripted = Scripted(POOL[1])
-    select = guard(scripted)
+    select = adapt(scripted).select
     assert select(POOL, None) is POOL[1]
     with pytest.raises(StrategyError):
         select(POOL[:1], None)
@@ -149,9 +75,36 @@ def test_the_guard_follows_the_runtimes() -> None:
         select(changing, None)
 
 
-def test_built_ins_need_no_guard() -> None:
-    strategy = make("RoundRobin", random.Random(1))
-    assert guard(strategy) == strategy.select
+@pytest.mark.parametrize("type_name", STRATEGIES)
+def test_built_ins_need_no_guard(type_name: str) -> None:
+    strategy = make(type_name, random.Random(1))
+    assert adapt(strategy) is strategy
+
+
+class Derived(RoundRobin):
+    """It derives from a built-in strategy, and may do anything."""
+
+
+def test_what_derives_from_a_built_in_is_custom() -> None:
+    strategy = adapt(Derived())
+    assert isinstance(strategy, CustomStrategy)
+    assert strategy.name == "Derived"
+    assert [strategy.select(POOL, None) for _ in range(3)] == [POOL[0], POOL[1], POOL[0]]
+
+
+def test_what_derives_from_a_built_in_keeps_its_start_and_its_overflow() -> None:
+    strategy = adapt(Derived())
+    strategy.start_at(0.5)
+    assert strategy.select(POOL, None) is POOL[1]
+    assert strategy.may_overflow("k")
+
+
+def test_a_custom_strategy_follows_no_loads_and_does_not_overflow() -> None:
+    strategy = adapt(Scripted(POOL[0]))
+    strategy.start_at(0.5)
+    strategy.follow(())
+    assert strategy.select(POOL, None) is POOL[0]
+    assert [strategy.may_overflow(key) for key in (None, "k")] == [False, False]
 
 
 @pytest.mark.parametrize(
@@ -163,7 +116,7 @@ def test_built_ins_need_no_guard() -> None:
 )
 def test_check_refuses_what_is_no_strategy(strategy: object, message: str) -> None:
     with pytest.raises(InvalidStrategy, match=message):
-        check(strategy)
+        adapt(strategy)
 
 
 class Explaining(Scripted):
@@ -181,13 +134,13 @@ class Explaining(Scripted):
         pytest.param(make("RoundRobin", random.Random(1)), POOL[0], "it is a's turn", id="built-in"),
     ],
 )
-def test_explain(strategy: Scripted, told: Runtime | None, why: str) -> None:
-    runtime, said = explain(strategy, POOL, None)
+def test_explain(strategy: Strategy, told: Runtime | None, why: str) -> None:
+    runtime, said = adapt(strategy).explain(POOL, None)
     assert runtime is told
     assert why in said
 
 
 def test_close_is_optional_and_never_raises() -> None:
-    assert close(make("Hash", random.Random(1))) is None
-    assert close(Scripted(None)) is None
-    assert "Scripted.close() failed: at test_custom.py" in (close(Scripted(None, ValueError("x"))) or "")
+    assert make("Hash", random.Random(1)).close() is None
+    assert adapt(Scripted(None)).close() is None
+    assert "Scripted.close() failed: at test_custom.py" in (adapt(Scripted(None, ValueError("x"))).close() or "")

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tyrex_pool.dispatch.balancer import Balancer
+from tyrex_pool.dispatch.hash import Hash
 from tyrex_pool.dispatch.loads import Lot, watch
-from tyrex_pool.dispatch.strategies import BuiltIn, Hash, LeastLoaded, Random, RoundRobin, Runtime, free
-from tyrex_pool.dispatch.ticket import Slot
+from tyrex_pool.dispatch.strategies import LeastLoaded, RoundRobin
+from tyrex_pool.dispatch.strategy import DispatchStrategy, Runtime, free
+from tyrex_pool.dispatch.ticket import Slot, Ticket
+from tyrex_pool.dispatch.uniform import Random
 
 WHICH = st.integers(0, 10_000)
+AnySlot = Slot[Ticket, None]
 
 
 def load(runtime: Runtime) -> int:
@@ -46,14 +50,14 @@ def lightest(runtimes: Sequence[Runtime]) -> list[Runtime]:
 class Loads(RuleBasedStateMachine):
     """A balancer's slots, whose load, capacity and number change in every way that there is."""
 
-    kind: Callable[[], BuiltIn]
+    kind: Callable[[], DispatchStrategy]
     suits: Callable[[Sequence[Runtime]], list[Runtime]]
 
     @initialize(size=st.integers(1, 6), members=st.sets(st.integers(0, 5)))
     def start(self, size: int, members: set[int]) -> None:
-        self.slots = [Slot(str(index), index, 1 + index % 2, 9, None) for index in range(size)]
+        self.slots: list[AnySlot] = [Slot(str(index), index, 1 + index % 2, 9, None) for index in range(size)]
         self.strategy, self.model = type(self).kind(), Turn(type(self).suits)
-        self.balancer = Balancer(self.strategy)
+        self.balancer: Balancer[Ticket, None] = Balancer(self.strategy)
         self.members(members or {0})
 
     @rule(members=st.sets(st.integers(0, 5), min_size=1))
@@ -93,7 +97,7 @@ class Loads(RuleBasedStateMachine):
                 others.reverse()
                 self.choose_from(others, True)
 
-    def choose_from(self, runtimes: Sequence[Slot], submitted: bool) -> None:
+    def choose_from(self, runtimes: Sequence[AnySlot], submitted: bool) -> None:
         expected = self.model.look(runtimes)
         chosen = self.strategy.select(runtimes, None)
         assert chosen is expected
@@ -123,7 +127,7 @@ class LotLoads(RuleBasedStateMachine):
 
     @initialize(size=st.integers(1, 6))
     def start(self, size: int) -> None:
-        self.slots = [Slot(str(index), index, 1 + index % 2, 9, None) for index in range(size)]
+        self.slots: list[AnySlot] = [Slot(str(index), index, 1 + index % 2, 9, None) for index in range(size)]
         self.lot = Lot(self.slots)
         watch(self.lot, self.slots)
 
@@ -166,9 +170,11 @@ TestLot = LotLoads.TestCase
         pytest.param(Hash(random.Random(1)), ["a", None], True, id="Hash without a key"),
     ],
 )
-def test_a_load_is_told_to_the_strategy_that_needs_it(strategy: BuiltIn, keys: list[str | None], watched: bool) -> None:
-    slots = [Slot(str(index), index, 1, 9, None) for index in range(3)]
-    balancer = Balancer(strategy)
+def test_a_load_is_told_to_the_strategy_that_needs_it(
+    strategy: DispatchStrategy, keys: list[str | None], watched: bool
+) -> None:
+    slots: list[AnySlot] = [Slot(str(index), index, 1, 9, None) for index in range(3)]
+    balancer: Balancer[Ticket, None] = Balancer(strategy)
     balancer.set_ready(slots)
     for key in keys:
         strategy.select(balancer.ready, key)
@@ -182,9 +188,9 @@ def test_a_load_is_told_to_the_strategy_that_needs_it(strategy: BuiltIn, keys: l
 
 def test_random_stays_uniform_while_loads_change() -> None:
     chance = random.Random(5)
-    slots = [Slot(str(index), index, 1, 9, None) for index in range(10)]
+    slots: list[AnySlot] = [Slot(str(index), index, 1, 9, None) for index in range(10)]
     strategy = Random(chance)
-    balancer = Balancer(strategy)
+    balancer: Balancer[Ticket, None] = Balancer(strategy)
     balancer.set_ready(slots)
     drawn = [0] * len(slots)
     for _ in range(20_000):

@@ -2,35 +2,15 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tyrex_pool.dispatch.strategies import STRATEGIES, BuiltIn, Hash, LeastLoaded, Random, RoundRobin, begin, make
+from tests.unit.dispatch.runtimes import FakeRuntime, picks, pool
+from tyrex_pool.dispatch.strategies import STRATEGIES, LeastLoaded, RoundRobin, make
+from tyrex_pool.dispatch.strategy import DispatchStrategy
 from tyrex_pool.model.errors import InvalidStrategy
-
-
-@dataclass
-class FakeRuntime:
-    name: str
-    index: int = 0
-    in_flight: int = 0
-    queued: int = 0
-    capacity: int = 1
-    epoch: int = 1
-
-
-def pool(loads: str) -> tuple[FakeRuntime, ...]:
-    """`"010"`: three runtimes a, b, c of capacity 1, the second of which has one eval."""
-    return tuple(FakeRuntime("abcdefghij"[i], i, in_flight=int(load)) for i, load in enumerate(loads))
-
-
-def picks(strategy: BuiltIn, runtimes: Sequence[FakeRuntime], count: int, key: str | None = None) -> str:
-    chosen = (strategy.select(runtimes, key) for _ in range(count))
-    return "".join(runtime.name if runtime else "-" for runtime in chosen)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +44,7 @@ ROTATIONS = [
 
 @pytest.mark.parametrize("kind", [RoundRobin, LeastLoaded])
 @pytest.mark.parametrize("transcript", ROTATIONS)
-def test_the_turn_survives_change(kind: type[BuiltIn], transcript: list[tuple[str, str]]) -> None:
+def test_the_turn_survives_change(kind: type[DispatchStrategy], transcript: list[tuple[str, str]]) -> None:
     strategy = kind()
     for names, expected in transcript:
         runtimes = tuple(FakeRuntime(name) for name in names)
@@ -77,8 +57,8 @@ def test_the_turn_survives_change(kind: type[BuiltIn], transcript: list[tuple[st
 )
 def test_processes_of_one_proxy_begin_at_different_runtimes(share: float, expected: str) -> None:
     for kind in (RoundRobin, LeastLoaded):
-        strategy: BuiltIn = kind()
-        begin(strategy, share)
+        strategy: DispatchStrategy = kind()
+        strategy.start_at(share)
         assert picks(strategy, pool("0000"), 5) == expected
 
 
@@ -120,55 +100,6 @@ def test_least_loaded_counts_the_waiting() -> None:
     waiting = FakeRuntime("waiting", in_flight=1, queued=2, capacity=9)
     running = FakeRuntime("running", in_flight=2, queued=0, capacity=2)
     assert LeastLoaded().select((waiting, running), None) is running
-
-
-@pytest.mark.parametrize(
-    ("loads", "among"),
-    [
-        pytest.param("0000000000", "abcdefghij", id="all free"),
-        pytest.param("0101010101", "acegi", id="half free"),
-        pytest.param("1111111001", "hi", id="few free"),
-        pytest.param("1111111111", "abcdefghij", id="none free"),
-    ],
-)
-def test_random_is_uniform(loads: str, among: str) -> None:
-    drawn = Counter(picks(Random(random.Random(7)), pool(loads), 10_000))
-    expected = 10_000 / len(among)
-    assert sorted(drawn) == list(among)
-    chi_square = sum((count - expected) ** 2 / expected for count in drawn.values())
-    assert chi_square < {2: 10.83, 5: 18.47, 10: 27.88}[len(among)], "p < 0.001"
-
-
-def test_random_repeats_with_its_seed() -> None:
-    assert picks(Random(random.Random(3)), pool("000"), 20) == picks(Random(random.Random(3)), pool("000"), 20)
-
-
-def test_hash_keeps_to_its_runtime() -> None:
-    strategy, runtimes = Hash(random.Random(1)), pool("0000")
-    first = strategy.select(runtimes, "user-1")
-    assert first is not None
-    busy = tuple(FakeRuntime(one.name, in_flight=9 if one.name == first.name else 0) for one in runtimes)
-    assert picks(strategy, busy, 3, "user-1") == first.name * 3, "busy or not"
-    others = tuple(one for one in runtimes if one is not first)
-    assert first.name not in picks(strategy, others, 3, "user-1"), "while it is away"
-    assert strategy.select(runtimes[::-1], "user-1") is first, "when it is back, in any order"
-
-
-def test_hash_without_a_key_draws() -> None:
-    assert set(picks(Hash(random.Random(1)), pool("00100"), 100)) == set("abde")
-
-
-@pytest.mark.parametrize("size", [4, 100])
-def test_hash_moves_few_keys_when_one_joins(size: int) -> None:
-    strategy = Hash(random.Random(1))
-    before = tuple(FakeRuntime(f"r-{number}") for number in range(size - 1))
-    after = (*before, FakeRuntime("r-new"))
-    keys = [str(number) for number in range(2000)]
-    old = [strategy.select(before, key) for key in keys]
-    new = [strategy.select(after, key) for key in keys]
-    moved = [now for was, now in zip(old, new, strict=True) if was is not now]
-    assert 0 < len(moved) <= 2 * len(keys) / size
-    assert {runtime.name for runtime in moved if runtime} == {"r-new"}
 
 
 def runtimes_strategy() -> st.SearchStrategy[list[FakeRuntime]]:

@@ -4,9 +4,19 @@ import json
 import pytest
 
 from tyrex_pool.hosting.announce import announce, freeze_heap, progress, show_error
+from tyrex_pool.model.pool_view import PoolView, StrategyView
 from tyrex_pool.server.service import Address
 
-POOL = {"name": "web", "ready": True, "readyRuntimes": 2, "size": 3, "strategy": {"type": "Hash"}}
+POOL = PoolView(
+    name="web",
+    ready=True,
+    ready_runtimes=2,
+    size=3,
+    strategy=StrategyView(type="Hash"),
+    in_flight=0,
+    queued=0,
+    runtimes=(),
+)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.permissions import Permissions, Rules
 from tyrex_pool.model.quantities import Bytes
+from tyrex_pool.model.schema import convert
 from tyrex_pool.model.spec import (
     Access,
     Component,
@@ -76,7 +77,7 @@ def test_default_times_are_seconds() -> None:
 
 
 def test_every_field_is_read() -> None:
-    spec = PoolSpec.parse(FULL)
+    spec = convert(FULL, PoolSpec, "spec")
     assert spec.size == 4
     assert spec.strategy.custom == CustomStrategy(
         ConfigMapKey("my-strategy", "strategy.py"), "Weighted", {"weights": [1, None, {"a": None}]}
@@ -262,3 +263,21 @@ def test_the_path_begins_where_the_caller_says() -> None:
 
 def test_a_copy_with_one_change() -> None:
     assert msgspec.structs.replace(PoolSpec(), size=3) == PoolSpec.parse({"size": 3})
+
+
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        pytest.param({"isolation": "PerEval"}, "spec.isolation", id="isolation"),
+        pytest.param({"access": {"authentication": "ServiceAccount"}}, "spec.access.authentication", id="access"),
+    ],
+)
+def test_what_is_not_built_yet_is_refused(raw: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidSpec) as refused:
+        PoolSpec.parse(raw)
+    assert refused.value.path == path
+
+
+@pytest.mark.parametrize("raw", [{}, {"recycle": {"maxEvals": 1}}])
+def test_all_else_is_not(raw: dict[str, Any]) -> None:
+    PoolSpec.parse(raw)

@@ -11,6 +11,7 @@ from tests.unit.plan.plans import NAMES, PLATFORM, golden_pool, pool
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import LONGEST
 from tyrex_pool.model.manifest import Manifest
+from tyrex_pool.model.schema import convert
 from tyrex_pool.model.spec import MainModule, PoolSpec
 from tyrex_pool.plan.agent_manifest import agent_manifest, spec_hash
 from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
@@ -72,7 +73,8 @@ def test_the_longest_times_can_be_written() -> None:
 
 
 def hashed(platform: Platform = PLATFORM, files: dict[str, dict[str, str]] = FILES, **spec: Any) -> str:
-    return spec_hash(DeclaredPool("p", "web", "1", PoolSpec.parse({**MODULE, **spec}), files), platform)
+    parsed = convert({**MODULE, **spec}, PoolSpec, "spec")  # also what the CRD allows and this version cannot do
+    return spec_hash(DeclaredPool("p", "web", "1", parsed, files), platform)
 
 
 @pytest.mark.parametrize(

@@ -11,19 +11,21 @@ from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.strategies import RoundRobin
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, NoRuntime, QueueTimeout, TyrexError
+from tyrex_pool.model.wire import EvalRequest
 from tyrex_pool.pool.view import SlotState
 from tyrex_pool.runtime.causes import Cause
-from tyrex_pool.runtime.isolate import Isolate, Launch, Phase
+from tyrex_pool.runtime.isolate import Isolate, LocalRuntime, LocalSlot, Phase
+from tyrex_pool.runtime.launch import Launch
 from tyrex_pool.runtime.supervisor import Supervisor
 
 
 class FakeIsolate:
-    """`inbox` is what lies in the pipe, as (ticket, status); `receive` handles it."""
+    """`inbox` is the content of the pipe, as (ticket, status); `receive` handles it."""
 
     def __init__(self, owner: Supervisor) -> None:
         self.owner = owner
         self.phase = Phase.READY
-        self.slot: Slot | None = None
+        self.slot: LocalSlot | None = None
         self.inbox: list[tuple[Ticket, bytes]] = []
         self.sent: list[Ticket] = []
         self.ended: Cause | None = None
@@ -50,12 +52,12 @@ class FakeIsolate:
         self.ended = cause
 
 
-class ServerInfo:
+class Scene:
     """One runtime of capacity 1 with evals that have run for a second, and are over their deadline now."""
 
     def __init__(self, tickets: int) -> None:
-        self.slot = Slot("r0", 0, 1, 9, 16)
-        self.balancer = Balancer(RoundRobin())
+        self.slot: LocalSlot = Slot("r0", 0, 1, 9, 16)
+        self.balancer: Balancer[Ticket, LocalRuntime] = Balancer(RoundRobin())
         self.balancer.set_ready([self.slot])
         self.supervisor = Supervisor(cast("Launch", None), self.balancer, [self.slot], asyncio.get_running_loop())
         self.isolate = FakeIsolate(self.supervisor)
@@ -63,15 +65,18 @@ class ServerInfo:
         self.supervisor.runtimes[0].isolate = cast("Isolate", self.isolate)
         self.outcomes: dict[str, Any] = {}
         now = monotonic()
-        self.tickets = [Ticket(str(number), None, now - 1, now - 0.1, self.deliver) for number in range(tickets)]
+        self.tickets = [
+            Ticket(EvalRequest("1"), str(number), now - 1, now - 0.1, self.deliver) for number in range(tickets)
+        ]
         for ticket in self.tickets:
             self.balancer.submit(ticket)
         while (sent := self.balancer.take(self.slot, now - 1)) is not None:
             sent.lease = now - 0.9 if sent.state is State.STAGED else 0.0
 
     def deliver(self, ticket: Ticket, outcome: Any) -> None:
-        assert ticket.work not in self.outcomes, "answered twice"
-        self.outcomes[ticket.work] = type(outcome) if isinstance(outcome, TyrexError) else outcome
+        assert ticket.key is not None
+        assert ticket.key not in self.outcomes, "answered twice"
+        self.outcomes[ticket.key] = type(outcome) if isinstance(outcome, TyrexError) else outcome
 
     def deadline(self, *tickets: int) -> None:
         self.balancer.overdue(monotonic())
@@ -79,15 +84,15 @@ class ServerInfo:
             self.supervisor.overdue(self.tickets[number])
 
 
-def nothing(scene: ServerInfo) -> None:
+def nothing(scene: Scene) -> None:
     pass
 
 
-def finished(scene: ServerInfo) -> None:
+def finished(scene: Scene) -> None:
     scene.isolate.inbox = [(scene.tickets[0], b"result")]
 
 
-def all_declined(scene: ServerInfo) -> None:
+def all_declined(scene: Scene) -> None:
     scene.isolate.inbox = [
         (scene.tickets[0], b"result"),
         (scene.tickets[1], b"declined"),
@@ -107,9 +112,9 @@ def all_declined(scene: ServerInfo) -> None:
     ],
 )
 async def test_overdue(
-    in_the_pipe: Callable[[ServerInfo], None], overdue: int, outcomes: dict[str, Any], replaced: bool
+    in_the_pipe: Callable[[Scene], None], overdue: int, outcomes: dict[str, Any], replaced: bool
 ) -> None:
-    scene = ServerInfo(3)
+    scene = Scene(3)
     in_the_pipe(scene)
     scene.deadline(overdue)
     assert scene.outcomes == outcomes
@@ -118,11 +123,11 @@ async def test_overdue(
 
 async def test_the_last_isolate_ends_while_starts_fail() -> None:
     """Nothing is started until the next attempt, which may be half a minute away: callers must not wait for it."""
-    scene = ServerInfo(3)
-    supervisor, seat = scene.supervisor, scene.supervisor.runtimes[0]
-    supervisor._by_isolate[cast("Isolate", scene.isolate)] = seat
-    supervisor._starter._failed("not today")
+    scene = Scene(3)
+    supervisor, runtime = scene.supervisor, scene.supervisor.runtimes[0]
+    supervisor._by_isolate[cast("Isolate", scene.isolate)] = runtime
+    supervisor._starter._start_failed("not today")
     supervisor.isolate_ended(cast("Isolate", scene.isolate), Cause("exit", "it exited", by_itself=True))
     assert scene.outcomes == {"0": DeadRuntimeError, "1": NoRuntime, "2": NoRuntime}
-    assert (seat.state, seat.reason) == (SlotState.FAILED, "not today")
+    assert (runtime.state, runtime.reason) == (SlotState.FAILED, "not today")
     await supervisor.stop(0)

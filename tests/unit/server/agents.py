@@ -9,7 +9,6 @@ from time import monotonic
 from typing import Any
 
 from tyrex_pool.dispatch.strategies import make
-from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.errors import Overloaded, TyrexError
 from tyrex_pool.model.frames import (
     ACCEPTED,
@@ -23,10 +22,12 @@ from tyrex_pool.model.frames import (
     is_handshake,
 )
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.model.wire import EvalRequest
 from tyrex_pool.server.http.messages import Head, Request, error_answer, head
 from tyrex_pool.server.remote.definition import Definition
 from tyrex_pool.server.remote.discovery import Endpoint
 from tyrex_pool.server.remote.remote_pool import RemotePool
+from tyrex_pool.server.ticket import ServerTicket
 
 RESULT = b'{"result":3}'
 EVAL = b'{"code": "1 + 2"}'
@@ -151,7 +152,7 @@ def definition(strategy: str = "RoundRobin", generation: int | None = None, **sp
 async def pool_over(
     agents: Mapping[str, Agent], defined: Definition | None
 ) -> AsyncIterator[tuple[RemotePool, Listing]]:
-    """A pool of `agents`, which has looked at them if it is `defined`, and what tells it of others."""
+    """A pool of `agents`, which has checked them if it is `defined`, and the discovery that it follows."""
     for agent in agents.values():
         await agent.open()
     pool, listing = RemotePool("pool", defined), Listing()
@@ -160,7 +161,7 @@ async def pool_over(
     try:
         if defined is not None:
             async with asyncio.timeout(10):
-                await pool.first_look()
+                await pool.first_check()
         yield pool, listing
     finally:
         following.cancel()
@@ -189,18 +190,18 @@ def ask(
 
 def submit(
     pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: bytes = b"", body: bytes = EVAL
-) -> tuple[Ticket, asyncio.Future[str]]:
+) -> tuple[ServerTicket, asyncio.Future[str]]:
     """The same, with what can be cancelled."""
     outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     asked = Head()
     asked.path = b"/v1/eval"
 
-    def deliver(ticket: Ticket, told: Any) -> None:
+    def deliver(ticket: ServerTicket, told: Any) -> None:
         assert not outcome.done(), "answered twice"
         outcome.set_result(told.name)
 
     now = monotonic()
-    ticket = Ticket(None, key, now, now + seconds, deliver)
+    ticket = ServerTicket(EvalRequest("1 + 2"), key, now, now + seconds, deliver)
     ticket.request = Request(asked, body, now)
     ticket.trace = trace
     pool.submit(ticket)

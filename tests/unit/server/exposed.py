@@ -1,9 +1,10 @@
 """What a server shows to Prometheus, read as Prometheus does."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from tyrex_pool.model.pool_view import PoolView, StrategyView
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -18,9 +19,10 @@ class Counts:
         self.connections = 5
 
 
-def pool(strategy: str = "RoundRobin") -> dict[str, Any]:
+def pool(strategy: str = "RoundRobin") -> PoolView:
     """As much of `GET /v1/pool` as metrics are made of."""
-    return {"size": 3, "readyRuntimes": 2, "inFlight": 1, "queued": 7, "strategy": {"type": strategy}}
+    shown = StrategyView(type=strategy)
+    return PoolView(ready=False, size=3, ready_runtimes=2, in_flight=1, queued=7, strategy=shown, runtimes=())
 
 
 def samples(text: bytes) -> Samples:

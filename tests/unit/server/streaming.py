@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.unit.server.exposed import pool as described
 from tests.unit.server.listening import Client
-from tyrex_pool.dispatch.ticket import Slot, Ticket
+from tyrex_pool.dispatch.ticket import Slot
 from tyrex_pool.model.frames import (
     ACCEPTED,
     Content,
@@ -21,12 +21,15 @@ from tyrex_pool.model.frames import (
     frame,
     handshake,
 )
+from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.pool.dispatcher import answer
+from tyrex_pool.pool.view import ExplainView
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.http.listener import Listener
 from tyrex_pool.server.stream import Stream
 from tyrex_pool.server.telemetry.metrics import Metrics
+from tyrex_pool.server.ticket import ServerTicket
 
 LIMIT = 100_000
 EVAL = b'{"code": "1 + 2"}'
@@ -39,14 +42,14 @@ class Driven:
         self.spec = PoolSpec.parse(None)
         self.ready = True
         self.reason: str | None = None
-        self.come: asyncio.Queue[Ticket] = asyncio.Queue()
-        self.cancelled: list[Ticket] = []
+        self.come: asyncio.Queue[ServerTicket] = asyncio.Queue()
+        self.cancelled: list[ServerTicket] = []
         self.error: Exception | None = None
         self.described = described()
-        self.slot = Slot("r", 0, 1, 100, 16)
+        self.slot: Slot[ServerTicket, None] = Slot("r", 0, 1, 100, 16)
         self.slot.own = 3
 
-    def submit(self, ticket: Ticket) -> None:
+    def submit(self, ticket: ServerTicket) -> None:
         if self.error is not None:
             raise self.error
         ticket.slot = self.slot
@@ -54,17 +57,17 @@ class Driven:
         ticket.started = ticket.finished = monotonic()
         self.come.put_nowait(ticket)
 
-    def cancel(self, ticket: Ticket) -> None:
+    def cancel(self, ticket: ServerTicket) -> None:
         ticket.deliver = None
         self.cancelled.append(ticket)
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> PoolView:
         return self.described
 
-    def explain(self, key: str | None) -> dict[str, Any]:
-        return {}
+    def explain(self, key: str | None) -> ExplainView:
+        return ExplainView(key, None, "")
 
-    async def tickets(self, count: int) -> list[Ticket]:
+    async def tickets(self, count: int) -> list[ServerTicket]:
         """The next `count`."""
         async with asyncio.timeout(10):
             return [await self.come.get() for _ in range(count)]
@@ -119,7 +122,7 @@ def ordered(
     return frame(number, encode(Order(path, kind, timeout_ms, queue, trace, body)))
 
 
-def deliver(ticket: Ticket, outcome: Any = b"3") -> None:
+def deliver(ticket: ServerTicket, outcome: Any = b"3") -> None:
     """RemoteAnswer `ticket` as a pool does."""
     answer(ticket, outcome)
 

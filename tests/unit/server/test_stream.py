@@ -95,7 +95,7 @@ async def test_orders_cut_anywhere(proxy: Proxy, driven: Driven) -> None:
         proxy.send(stream[at : at + 13])
         await asyncio.sleep(0)
     tickets = await driven.tickets(8)
-    assert [ticket.work.code for ticket in tickets] == [str(number) for number in range(1, 9)]
+    assert [ticket.work for ticket in tickets] == [EvalRequest(str(number)) for number in range(1, 9)]
     await until(lambda: driven.cancelled == tickets[-1:])
 
 

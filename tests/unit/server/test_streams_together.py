@@ -13,12 +13,15 @@ import pytest
 
 from tests.unit.server.agents import definition, until
 from tests.unit.server.streaming import LIMIT, Driven, deliver, listening
-from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.dispatch.ticket import Outcome
 from tyrex_pool.model.errors import Overloaded
+from tyrex_pool.model.pool_view import PoolView, RuntimeView
+from tyrex_pool.model.wire import EvalRequest
 from tyrex_pool.server.http.listener import Listener
 from tyrex_pool.server.http.messages import Head, Request
 from tyrex_pool.server.remote.discovery import Endpoint
 from tyrex_pool.server.remote.remote_pool import RemotePool
+from tyrex_pool.server.ticket import ServerTicket
 
 EVALS = 400
 
@@ -52,6 +55,12 @@ class Server:
             stream._transport.abort()
 
 
+def name(outcome: Outcome) -> str:
+    """Of an outcome that is not a result of this process."""
+    assert not isinstance(outcome, bytes)
+    return outcome.name
+
+
 class Evals:
     """Evals, and what came of them."""
 
@@ -70,14 +79,14 @@ class Evals:
         head.path = b"/v1/eval"
         now = monotonic()
         seconds = self.chance.choice([0.01, 5.0, 5.0, 5.0])
-        ticket = Ticket(None, None, now, now + seconds, lambda _, told: outcomes.append(told.name))
+        ticket = ServerTicket(EvalRequest("1"), None, now, now + seconds, lambda _, told: outcomes.append(name(told)))
         padding = b" " * self.chance.choice([0, 0, 0, 50_000, LIMIT])
         ticket.request = Request(head, b'{"code": "%04d"}' % number + padding, now)
         self.pool.submit(ticket)
         if self.chance.random() < 0.2:
             asyncio.get_running_loop().call_later(self.chance.choice([0.0, 0.005]), self.leave, number, ticket)
 
-    def leave(self, number: int, ticket: Ticket) -> None:
+    def leave(self, number: int, ticket: ServerTicket) -> None:
         if not self.outcomes[number]:
             self.cancelled.add(number)
         self.pool.cancel(ticket)
@@ -93,13 +102,13 @@ async def together(chance: random.Random) -> AsyncIterator[tuple[RemotePool, dic
         pool = RemotePool("pool", definition())
         stack.push_async_callback(pool.close)
         for server in servers.values():
-            server.driven.described |= REPORT
-        pool._keep(endpoints(servers))
-        await until(lambda: pool.describe()["readyRuntimes"] == 3)
+            server.driven.described = READY
+        pool.set_endpoints(endpoints(servers))
+        await until(lambda: pool.describe().ready_runtimes == 3)
         yield pool, servers
 
 
-REPORT = {"ready": True, "inFlight": 0, "queued": 0, "runtimes": [{"state": "Ready", "capacity": 1, "epoch": 5}]}
+READY = PoolView(ready=True, in_flight=0, queued=0, runtimes=(RuntimeView(state="Ready", capacity=1, epoch=5),))
 
 
 def endpoints(servers: Mapping[str, Server]) -> dict[str, Endpoint]:
@@ -116,15 +125,15 @@ async def test_each_eval_ends_once(seed: int) -> None:
             if number % 50 == 20:
                 servers[chance.choice("abc")].break_one()
             if number % 100 == 40:
-                pool._keep({name: place for name, place in endpoints(servers).items() if name != "b"})
+                pool.set_endpoints({name: place for name, place in endpoints(servers).items() if name != "b"})
             if number % 100 == 80:
-                pool._keep(endpoints(servers))
+                pool.set_endpoints(endpoints(servers))
             if chance.random() < 0.3:
                 await asyncio.sleep(0)
         servers["c"].listener.stop_accepting()
-        slots = {remote.slot for remote in pool._remotes.values()}
+        slots = {runtime.slot for runtime in pool.runtimes.values()}
         await until(lambda: all(evals.outcomes[n] or n in evals.cancelled for n in range(EVALS)))
-        await until(lambda: not any(len(upstream) for upstream in pool._upstreams))
+        await until(lambda: not any(len(upstream) for upstream in pool._driver.upstreams))
         await until(lambda: not any(stream._tickets for server in servers.values() for stream in server.streams()))
         assert [outcome for outcome in evals.outcomes if len(outcome) > 1] == []
         assert {name for outcome in evals.outcomes for name in outcome} <= {

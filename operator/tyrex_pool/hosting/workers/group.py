@@ -9,7 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from tyrex_pool.hosting.announce import announce
 from tyrex_pool.hosting.errors import BadInput
@@ -18,6 +18,7 @@ from tyrex_pool.hosting.proxy_options import ProxyOptions
 from tyrex_pool.hosting.workers.messages import Orders, State
 from tyrex_pool.hosting.workers.ports import reserved
 from tyrex_pool.hosting.workers.process import UNRESPONSIVE, WorkerProcess
+from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.server.admin import BODY_LIMIT, DRAINING, GroupAdmin, Readiness
 from tyrex_pool.server.service import listen
 from tyrex_pool.server.telemetry.merged_metrics import MergedMetrics
@@ -53,7 +54,7 @@ class WorkerGroup:
         """Replace workers that end from now on, and those that have failed."""
         self._started.set()
 
-    def pool(self) -> dict[str, Any]:
+    def pool(self) -> PoolView:
         """`GET /v1/pool` of a worker that serves. Raises BadInput, with the first worker's failure, when none does."""
         pools = [worker.pool for worker in self._workers if worker.pool is not None]
         if not pools:

@@ -4,11 +4,12 @@ The parent first sends `Orders`; each later line from it is empty and asks for a
 `Failed` once, and a `State` per empty line. A worker whose parent has closed the socket ends.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from tyrex_pool.hosting.proxy_options import ProxyOptions
+from tyrex_pool.model.pool_view import PoolView
 
 MAX_LINE: Final = 1 << 24
 """Bytes of a line."""
@@ -24,7 +25,7 @@ class Orders(msgspec.Struct, frozen=True):
 class Serving(msgspec.Struct, frozen=True, tag=True):
     """The worker serves evals; `pool` is its answer of `GET /v1/pool`."""
 
-    pool: dict[str, Any]
+    pool: PoolView
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

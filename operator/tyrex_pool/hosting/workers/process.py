@@ -8,10 +8,11 @@ import socket
 import sys
 from collections import deque
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from tyrex_pool.hosting.logs import log
 from tyrex_pool.hosting.workers.messages import ASK, MAX_LINE, Failed, Orders, Serving, State, decode_report, line
+from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.server.telemetry.merged_metrics import MergedMetrics
 
 UNRESPONSIVE: Final = "it does not answer"
@@ -44,7 +45,7 @@ class WorkerProcess:
         self._message: str | None = None
         self.tried = asyncio.Event()
         """Set once the worker serves or its first process has failed."""
-        self.pool: dict[str, Any] | None = None
+        self.pool: PoolView | None = None
         """The answer of `GET /v1/pool` when the process began to serve; None while it does not serve."""
         self.failure: str | None = None
         """Why the last process ended; None while one serves."""

@@ -7,8 +7,7 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from tyrex_pool.hosting.announce import freeze_heap
 from tyrex_pool.hosting.errors import BadInput, user_message
@@ -16,6 +15,7 @@ from tyrex_pool.hosting.event_loop import run
 from tyrex_pool.hosting.proxy import prepared
 from tyrex_pool.hosting.workers.messages import MAX_LINE, Failed, Orders, Report, Serving, State, decode_orders, line
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy
+from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.service import Service
@@ -37,9 +37,9 @@ class ParentFrontend:
         self._admin = admin
         return service
 
-    def report(self, pool: Mapping[str, Any], service: Service) -> None:
+    def report(self, pool: PoolView, service: Service) -> None:
         freeze_heap()
-        self.send(Serving(dict(pool)))
+        self.send(Serving(pool))
 
     def send(self, message: Report) -> None:
         self._parent.write(line(message))

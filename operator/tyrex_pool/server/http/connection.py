@@ -70,7 +70,11 @@ class Peer(Protocol):
         ...
 
     def close(self) -> None:
-        """Close now, without waiting for answers."""
+        """Close now, without waiting for answers; what was written is still sent."""
+        ...
+
+    def abort(self) -> None:
+        """Close now, and drop what the client has not read."""
         ...
 
 
@@ -273,6 +277,10 @@ class Connection(asyncio.Protocol):
             self._since = monotonic()
             self._transport.close()
 
+    def abort(self) -> None:
+        self._state = CLOSING
+        self._transport.abort()
+
     def finish(self, last_call: float = 0.0) -> None:
         """Close when all requests are answered that have come, and one that still comes within `last_call` seconds."""
         self._finishing = True
@@ -285,7 +293,7 @@ class Connection(asyncio.Protocol):
         """Close it if the client has been silent, or slow, for too long."""
         if self._state is CLOSING or not self._writable:
             if now - self._since > STALLED:
-                self._transport.abort()
+                self.abort()
         elif self._state is IDLE:
             longest = STALLED if self._parser.reading else IDLE_SECONDS
             if now - max(self._since, self._parser.begun_at) > longest:

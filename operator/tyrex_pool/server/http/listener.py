@@ -14,7 +14,7 @@ from tyrex_pool.server.http.routes import Routes
 _SWEEP = 5.0
 _BACKLOG = 1024
 _TURNS = 3
-"""Of the event loop, until what it accepted last is a connection of ours."""
+"""Turns of the event loop after which a socket that it accepted is a connection of ours, and a closed one is gone."""
 
 
 class Listener:
@@ -111,15 +111,23 @@ class Listener:
             self._timer.cancel()
         self._stop()
         await asyncio.gather(*self._adopting, return_exceptions=True)
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
+        await _turns()
         for peer in list(self._peers):
             peer.close()
+        await _turns()
+        for peer in list(self._peers):  # their clients do not read what was written
+            peer.abort()
+        await asyncio.sleep(0)
         if self._socket_path is not None:
             _remove(Path(self._socket_path))
 
     def __len__(self) -> int:
         return len(self._peers) + len(self._adopting)
+
+
+async def _turns() -> None:
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def _remove(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where a proxy learns its runtimes from: a fixed list here, EndpointSlices in a cluster."""
+"""The endpoints of a proxy's runtimes: from a fixed list here, from EndpointSlices in a cluster."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -37,13 +37,13 @@ class Endpoint:
 
 
 class Discovery(Protocol):
-    """Yields all endpoints by name, again and again as they change; every proxy must see the same names."""
+    """Yields all endpoints by name, and again after each change; every proxy must see the same names."""
 
     def endpoints(self) -> AsyncIterator[Mapping[str, Endpoint]]: ...
 
 
 class StaticList:
-    """A list that never changes."""
+    """Endpoints that never change."""
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}

@@ -11,11 +11,11 @@ Object = dict[str, Any]
 
 LABEL_SERVICE: Final = "kubernetes.io/service-name"
 _ADDRESSES: Final = ("IPv4", "IPv6")
-"""Kinds of addresses that we connect to, the one that is preferred first."""
+"""Types of addresses that we connect to, the preferred one first."""
 
 
 class Watch(Protocol):
-    """All objects of a kind, by `namespace/name`: once they are known, and again after each change, for ever."""
+    """Yields all objects of a kind, by `namespace/name`: once they are known, and again after each change, for ever."""
 
     def __call__(
         self, kind: Kind, namespace: str | None, *, labels: str | None = None, fields: str | None = None
@@ -23,7 +23,7 @@ class Watch(Protocol):
 
 
 class EndpointSlices:
-    """A Discovery: the pods of `<pool>-runtime` that are not on their way out, ready or not."""
+    """A Discovery: the pods of `<pool>-runtime` that are not terminating, ready or not."""
 
     def __init__(self, watch: Watch, namespace: str, pool: str) -> None:
         self._watch = watch
@@ -38,28 +38,28 @@ class EndpointSlices:
 def merged(slices: Iterable[Object]) -> dict[str, Endpoint]:
     """The endpoints of all slices by the names of their pods, sorted, so that every proxy has the same order.
 
-    A pod may stand in several slices, while it moves from one to another or for its second address.
+    A pod may be in several slices, while it moves from one to another or for its second address.
     """
     usable = sorted(
-        (one for one in slices if one.get("addressType") in _ADDRESSES),
-        key=lambda one: (_ADDRESSES.index(one["addressType"]), one["metadata"]["name"]),
+        (part for part in slices if part.get("addressType") in _ADDRESSES),
+        key=lambda part: (_ADDRESSES.index(part["addressType"]), part["metadata"]["name"]),
     )
     found: dict[str, Endpoint] = {}
-    leaving: set[str] = set()
-    for one in usable:
-        for name, endpoint, terminating in _pods(one):
+    terminated: set[str] = set()
+    for endpoint_slice in usable:
+        for name, endpoint, terminating in _pods(endpoint_slice):
             if terminating:
-                leaving.add(name)
+                terminated.add(name)
             found.setdefault(name, endpoint)
-    return {name: found[name] for name in sorted(found) if name not in leaving}
+    return {name: found[name] for name in sorted(found) if name not in terminated}
 
 
-def _pods(one: Object) -> Iterator[tuple[str, Endpoint, bool]]:
+def _pods(endpoint_slice: Object) -> Iterator[tuple[str, Endpoint, bool]]:
     """Name, endpoint and whether it is terminating, of each pod in a slice."""
-    ports = [port["port"] for port in one.get("ports") or () if port.get("name") == names.PORT_HTTP]
+    ports = [port["port"] for port in endpoint_slice.get("ports") or () if port.get("name") == names.PORT_HTTP]
     if not ports:
         return
-    for entry in one.get("endpoints") or ():
+    for entry in endpoint_slice.get("endpoints") or ():
         target = entry.get("targetRef") or {}
         if target.get("kind") == "Pod" and entry.get("addresses"):
             terminating = bool((entry.get("conditions") or {}).get("terminating"))

@@ -1,7 +1,7 @@
-"""A proxy's pool in a cluster: follows its TyrexPool, and the ConfigMap that holds a custom strategy.
+"""Follows the TyrexPool of a proxy's pool in a cluster, and the ConfigMap that holds a custom strategy.
 
-A change of either reaches the pool as a new Definition. What cannot be used leaves the pool as it was: a TyrexPool
-that is not valid entirely so, a strategy that does not load with an Unusable one in its place.
+A change of either reaches the pool as a new Definition. A TyrexPool that is not valid leaves the pool as it was; a
+strategy that does not load is replaced by an Unusable one.
 """
 
 import asyncio
@@ -10,29 +10,29 @@ import random
 from collections.abc import Callable
 from typing import Final
 
-from tyrex_pool.dispatch import custom
-from tyrex_pool.dispatch.strategies import Strategy, Unusable, begin, make
+from tyrex_pool.dispatch import custom_source
+from tyrex_pool.dispatch.strategies import make
+from tyrex_pool.dispatch.strategy import DispatchStrategy, Unusable
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy
 from tyrex_pool.model.kinds import CONFIG_MAP, TYREX_POOL
 from tyrex_pool.model.spec import PoolSpec, StrategySpec
-from tyrex_pool.model.supported import require_supported
-from tyrex_pool.server.remote.definition import Defined, Definition
+from tyrex_pool.server.remote.definition import DefinedPool, Definition
 from tyrex_pool.server.remote.endpoint_slices import Object, Watch
 
 PATIENCE: Final = 5.0
-"""Seconds that a ConfigMap may take to be read: our right to read it may come after the TyrexPool that names it."""
+"""Seconds that a ConfigMap may take to be read: our permission for it may come after the TyrexPool that names it."""
 
 log = logging.getLogger("tyrex_pool")
 
 
 class Follower:
-    """Tells `pool` what the TyrexPool `namespace`/`name` says; `run` never ends by itself.
+    """Gives `pool` the definitions that the TyrexPool `namespace`/`name` contains; `run` never ends by itself.
 
-    A strategy that goes around begins at this `share` of the runtimes.
+    A strategy that goes around the runtimes starts at this `share` of the way.
     """
 
-    def __init__(self, watch: Watch, namespace: str, name: str, pool: Defined, share: float = 0.0) -> None:
+    def __init__(self, watch: Watch, namespace: str, name: str, pool: DefinedPool, share: float = 0.0) -> None:
         self._watch = watch
         self._namespace = namespace
         self._name = name
@@ -41,9 +41,9 @@ class Follower:
         self._seen: tuple[str, int] | None = None
         self._spec = PoolSpec()
         self._generation = 0
-        self._source = Source(watch, namespace, self._settle)
+        self._source = Source(watch, namespace, self._use_if_known)
         self._made_from: tuple[StrategySpec, str, str] | None = None
-        self._made: Strategy | None = None
+        self._made: DispatchStrategy | None = None
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -59,7 +59,7 @@ class Follower:
             return  # only its status has changed
         self._seen = version
         try:
-            self._spec = _usable(document.get("spec"))
+            self._spec = PoolSpec.parse(document.get("spec"))
         except InvalidSpec as error:
             log.warning("%s %s is not valid and not followed: %s", names.KIND, self._name, error)
             self._pool.definition_unavailable(f"its {names.KIND} is not valid: {error}")
@@ -67,15 +67,15 @@ class Follower:
         self._generation = version[1]
         own = self._spec.strategy.custom
         self._source.follow(own.config_map.name if own else None, tasks)
-        self._settle()
+        self._use_if_known()
 
-    def _settle(self) -> None:
-        """Tell the pool, once all that it depends on is known."""
+    def _use_if_known(self) -> None:
+        """Give the pool its definition, once the ConfigMap that it depends on is known."""
         if self._source.known:
             self._pool.use_definition(Definition(self._spec, self._strategy(), self._generation))
 
-    def _strategy(self) -> Strategy:
-        """The one that there is, unless what it was made from has changed."""
+    def _strategy(self) -> DispatchStrategy:
+        """The strategy in use, or a new one if its source has changed."""
         spec, text, problem = self._spec.strategy, "", ""
         try:
             text = self._source.text(spec.custom.config_map.key) if spec.custom else ""
@@ -84,7 +84,7 @@ class Follower:
         made_from = (spec, text, problem)
         if self._made is None or made_from != self._made_from:
             self._made = Unusable(problem) if problem else _loaded(spec, text)
-            begin(self._made, self._share)
+            self._made.start_at(self._share)
             self._made_from = made_from
             if isinstance(self._made, Unusable):
                 log.warning("the strategy of %s %s does not load: %s", names.KIND, self._name, self._made.reason)
@@ -92,7 +92,7 @@ class Follower:
 
 
 class Source:
-    """The ConfigMap of a custom strategy. `changed` is called when there is something new to read."""
+    """The ConfigMap of a custom strategy. `changed` is called when it was read, or could not be read in time."""
 
     def __init__(self, watch: Watch, namespace: str, changed: Callable[[], None]) -> None:
         self.known = True
@@ -105,7 +105,7 @@ class Source:
         self._following: asyncio.Task[None] | None = None
 
     def follow(self, name: str | None, tasks: asyncio.TaskGroup) -> None:
-        """From now on it is the ConfigMap `name`; None: there is none, and nothing to wait for."""
+        """From now on follow the ConfigMap `name`; None: the strategy needs none."""
         if name == self._name:
             return
         if self._following is not None:
@@ -114,45 +114,38 @@ class Source:
         self._following = tasks.create_task(self._follow(name)) if name is not None else None
 
     async def _follow(self, name: str) -> None:
-        late = asyncio.get_running_loop().call_later(PATIENCE, self._late, name)
+        timer = asyncio.get_running_loop().call_later(PATIENCE, self._not_in_time, name)
         try:
             async for objects in self._watch(CONFIG_MAP, self._namespace, fields=f"metadata.name={name}"):
-                late.cancel()
-                self._learn(objects.get(f"{self._namespace}/{name}"), f"there is no ConfigMap {name}: create it")
+                timer.cancel()
+                self._set(objects.get(f"{self._namespace}/{name}"), f"there is no ConfigMap {name}: create it")
         finally:
-            late.cancel()
+            timer.cancel()
 
-    def _late(self, name: str) -> None:
-        self._learn(None, f"ConfigMap {name} cannot be read: the log of the proxy says why")
+    def _not_in_time(self, name: str) -> None:
+        self._set(None, f"ConfigMap {name} cannot be read: the log of the proxy says why")
 
-    def _learn(self, document: Object | None, problem: str) -> None:
+    def _set(self, document: Object | None, problem: str) -> None:
         self._document, self._problem, self.known = document, problem, True
         self._changed()
 
     def text(self, key: str) -> str:
-        """What `key` holds. Raises InvalidStrategy."""
+        """The value of `key`. Raises InvalidStrategy."""
         if self._document is None:
             raise InvalidStrategy(self._problem)
         data = self._document.get("data") or {}
         if key not in data:
-            there = f"it has {', '.join(sorted(data))}" if data else "it has none"
-            raise InvalidStrategy(f"ConfigMap {self._name} has no key {key!r}; {there}")
+            keys = f"it has {', '.join(sorted(data))}" if data else "it has none"
+            raise InvalidStrategy(f"ConfigMap {self._name} has no key {key!r}; {keys}")
         text: str = data[key]
         return text
 
 
-def _usable(raw: object) -> PoolSpec:
-    """Raises InvalidSpec."""
-    spec = PoolSpec.parse(raw)
-    require_supported(spec)
-    return spec
-
-
-def _loaded(spec: StrategySpec, text: str) -> Strategy:
-    """The strategy, made anew; `text` is the source of a custom one."""
+def _loaded(spec: StrategySpec, text: str) -> DispatchStrategy:
+    """A new strategy; `text` is the source of a custom one."""
     if spec.custom is None:
         return make(spec.type, random.Random())
     try:
-        return custom.load(text, spec.custom.class_, spec.custom.options, spec.custom.config_map.key)
+        return custom_source.load(text, spec.custom.class_, spec.custom.options, spec.custom.config_map.key)
     except InvalidStrategy as error:
         return Unusable(str(error))

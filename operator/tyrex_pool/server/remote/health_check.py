@@ -1,4 +1,4 @@
-"""Looking at another server's pool, again and again: on one connection, for as long as the server keeps it."""
+"""Checks of another server's pool: on one connection, for as long as the server keeps it."""
 
 import asyncio
 from typing import Any
@@ -6,46 +6,46 @@ from typing import Any
 import httptools
 
 from tyrex_pool.model import names
+from tyrex_pool.model.pool_view import PoolView, decode_pool
 from tyrex_pool.server.remote.discovery import Endpoint
-from tyrex_pool.server.remote.report import Report, decode_report
 
 _GET = b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n"
 _STRANGE = "it does not answer as a pool's server does"
 _TIMES = 25
-"""In a second: few enough that looks at many runtimes share what it costs to wake up, and do not come all at once."""
+"""Points in each second at which checks start: few, so that checks share the cost of a wake-up, but more than one."""
 
 
-def pause(index: int, now: float) -> float:
-    """Seconds (0.5 to 1.5) to the next look at the runtime of that index: once a second, and not all at once.
+def seconds_to_next_check(index: int, now: float) -> float:
+    """Seconds (0.5 to 1.5) to the next check of the runtime of that index: once a second, and not all at once.
 
-    By the clock, not from the last look on: else those that once came late together would stay together.
+    By the clock, not from the last check on: else checks that were once late together would stay together.
     """
     return 0.5 + (index % _TIMES / _TIMES - now - 0.5) % 1.0
 
 
 class HealthCheck:
-    """Looks at the server at `endpoint`."""
+    """Checks the server at `endpoint`."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._request = _GET % (names.PATH_POOL.encode(), endpoint.name.encode())
         self._kept: _Connection | None = None
 
-    async def look(self) -> Report:
-        """The pool as the server shows it. Raises OSError, or ValueError for what is no such server.
+    async def check(self) -> PoolView:
+        """The server's answer to `GET /v1/pool`. Raises OSError, and ValueError for an answer that is no such answer.
 
-        What is wrong with a connection that was kept says nothing of the server, and neither does the last answer on
-        one: a server that ends gives it, and would refuse a new connection.
+        A failure of a kept connection proves nothing about the server, and neither does the last answer on one: a
+        server that ends gives it, and would refuse a new connection.
         """
         kept, self._kept = self._kept, None
         if kept is not None:
             try:
                 body = await self._ask(kept)
                 if kept.usable:
-                    return decode_report(body)
+                    return decode_pool(body)
             except (OSError, ValueError):
                 pass
-        return decode_report(await self._ask(await self._connect()))
+        return decode_pool(await self._ask(await self._connect()))
 
     async def _connect(self) -> "_Connection":
         loop = asyncio.get_running_loop()
@@ -71,7 +71,7 @@ class HealthCheck:
 
 
 class _Connection(asyncio.Protocol):
-    """Carries one request after another; `usable` while it may carry one more."""
+    """Sends one request after another; `usable` while it may send one more."""
 
     def __init__(self) -> None:
         self.usable = True
@@ -81,7 +81,7 @@ class _Connection(asyncio.Protocol):
         self._body = b""
 
     def ask(self, request: bytes) -> "asyncio.Future[bytes]":
-        """The body of the answer. Its exception is an OSError, or a ValueError for an answer that is none."""
+        """The body of the answer. Its exception is an OSError, or a ValueError for an answer other than HTTP 200."""
         self._answer = asyncio.get_running_loop().create_future()
         self._begun, self._body = False, b""
         if self.usable:
@@ -116,7 +116,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.usable = False
-        self._settle(exc)  # an answer without a length ends so
+        self._settle(exc)  # an answer without a length ends with its connection
 
     def _settle(self, problem: Exception | None = None) -> None:
         answer, self._answer = self._answer, None

@@ -1,9 +1,8 @@
 """A stream to a server that runs evals, from the proxy's side: many evals at once, answered in any order."""
 
 import asyncio
-from typing import Any, Protocol, cast
+from typing import Generic, Protocol, TypeVar, cast
 
-from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.frames import (
     ACCEPTED,
     GOODBYE,
@@ -16,46 +15,49 @@ from tyrex_pool.model.frames import (
     handshake,
 )
 from tyrex_pool.server.http.frame_writer import FrameWriter, prepare
-from tyrex_pool.server.http.messages import Request
 from tyrex_pool.server.remote.discovery import Endpoint
+from tyrex_pool.server.ticket import ServerTicket
 
 _LONGEST = 1 << 30
-"""Bytes of an answer; the server has a limit of its own, which is stricter."""
+"""Bytes of an answer; the server has a stricter limit of its own."""
 _LAST_NUMBER = (1 << 32) - 1
 
 
-class Owner(Protocol):
-    """Who hears what becomes of a stream."""
+Runtime = TypeVar("Runtime")
 
-    def answered(self, upstream: "Upstream", ticket: Ticket, answer: RemoteAnswer) -> None: ...
-    def writable(self, upstream: "Upstream") -> None:
-        """It is not `full` any more."""
+
+class Owner(Protocol[Runtime]):
+    """Is notified of the events of a stream."""
+
+    def answered(self, upstream: "Upstream[Runtime]", ticket: ServerTicket, reply: RemoteAnswer) -> None: ...
+    def has_room(self, upstream: "Upstream[Runtime]") -> None:
+        """It takes more evals: it is not `full` any more, or has one eval less."""
         ...
 
-    def leaving(self, upstream: "Upstream") -> None:
-        """Nothing more is to be sent on this stream; what the server has may still be answered."""
+    def leaving(self, upstream: "Upstream[Runtime]") -> None:
+        """It takes no more evals; those that the server has may still be answered."""
         ...
 
-    def lost(self, upstream: "Upstream", tickets: list[Ticket]) -> None:
+    def lost(self, upstream: "Upstream[Runtime]", tickets: list[ServerTicket]) -> None:
         """The connection is gone, and with it the answers to `tickets`."""
         ...
 
 
-class Upstream(asyncio.Protocol):
-    """`runtime` is the runtime that it leads to. `opened` is done when the server has accepted. While it is
-    `full` (the server does not read), and once it is `ending`, nothing is to be sent."""
+class Upstream(asyncio.Protocol, Generic[Runtime]):
+    """A stream to `runtime`. `opened` is done when the server has accepted it. While the stream is `full` (the server
+    does not read), and once it is `ending`, nothing may be sent."""
 
-    def __init__(self, host: str, owner: Owner, runtime: Any) -> None:
+    def __init__(self, host: str, owner: Owner[Runtime], runtime: Runtime) -> None:
         loop = asyncio.get_running_loop()
         self.runtime = runtime
         self.opened: asyncio.Future[None] = loop.create_future()
         self._host = host
         self._owner = owner
-        self._tickets: dict[int, Ticket] = {}
+        self._tickets: dict[int, ServerTicket] = {}
         self._number = GOODBYE
         self._frames = Frames(_LONGEST)
-        self._greeting = b""
-        self._greeted = False
+        self._response = b""
+        self._accepted = False
         self.full = False
         self.ending = False
 
@@ -76,15 +78,15 @@ class Upstream(asyncio.Protocol):
         self._owner.lost(self, tickets)
 
     def __len__(self) -> int:
-        """The evals that are not answered yet."""
+        """The number of evals that are not answered yet."""
         return len(self._tickets)
 
-    def send(self, ticket: Ticket, timeout_ms: int, queue: int | None) -> None:
-        """Send what `ticket` came with; the answer goes to the owner. `queue`: see Order."""
-        request: Request = ticket.request
+    def send(self, ticket: ServerTicket, timeout_ms: int, queue: int | None) -> None:
+        """Send the request of `ticket`; the answer goes to the owner. `queue`: see Order."""
+        request = ticket.request
         head = request.head
         number = self._number % _LAST_NUMBER + 1
-        while number in self._tickets:  # that eval was there before all numbers were used once
+        while number in self._tickets:  # that eval is older than a whole round of numbers
             number = number % _LAST_NUMBER + 1
         self._number = number
         self._tickets[number] = ticket
@@ -93,23 +95,24 @@ class Upstream(asyncio.Protocol):
         self._out.add(number, encode(order), at_once=len(self._tickets) == 1)
 
     def forget(self, number: int) -> None:
-        """Nobody waits for that eval any more: tell the server, which drops what has not started."""
+        """Tell the server that nobody waits for that eval any more: it drops the eval if it has not started."""
         if self._tickets.pop(number, None) is not None:
             self._out.add(number)
             self._close_if_done()
+            self._owner.has_room(self)
 
     def pause_writing(self) -> None:
         self.full = True
 
     def resume_writing(self) -> None:
         self.full = False
-        self._owner.writable(self)
+        self._owner.has_room(self)
 
-    # What comes back
+    # Receiving
 
     def data_received(self, data: bytes) -> None:
-        if not self._greeted:
-            data = self._greet(data)
+        if not self._accepted:
+            data = self._read_response(data)
         for number, content in self._frames.feed(data):
             ticket = self._tickets.pop(number, None)
             if ticket is not None:
@@ -124,15 +127,15 @@ class Upstream(asyncio.Protocol):
         if self.ending:
             self._close_if_done()
 
-    def _greet(self, data: bytes) -> bytes:
+    def _read_response(self, data: bytes) -> bytes:
         """The frames after the server's acceptance."""
-        self._greeting += data
-        if self._greeting.startswith(ACCEPTED):
-            self._greeted = True
+        self._response += data
+        if self._response.startswith(ACCEPTED):
+            self._accepted = True
             if not self.opened.done():
                 self.opened.set_result(None)
-            return self._greeting[len(ACCEPTED) :]
-        if not ACCEPTED.startswith(self._greeting):
+            return self._response[len(ACCEPTED) :]
+        if not ACCEPTED.startswith(self._response):
             self._fail(ConnectionRefusedError("it does not answer as a pool's server does"))
             self.close()
         return b""
@@ -140,12 +143,12 @@ class Upstream(asyncio.Protocol):
     def _fail(self, error: Exception) -> None:
         if not self.opened.done():
             self.opened.set_exception(error)
-            self.opened.exception()  # who opens it may have left: then nobody asks for this
+            self.opened.exception()  # nobody may await it any more: keep asyncio from logging it
 
     # The end
 
     def leave(self) -> None:
-        """Send no more; close when all is answered."""
+        """Send no more evals; close when all are answered."""
         self._end()
         self._close_if_done()
 
@@ -155,19 +158,19 @@ class Upstream(asyncio.Protocol):
 
     def _close_if_done(self) -> None:
         if self.ending and not self._tickets:
-            self._transport.abort()  # to a server that does not read, a polite end would take for ever
+            self._transport.abort()  # to a server that does not read, `close` would take for ever
 
     def close(self) -> None:
-        """Close now; what is not answered is lost."""
+        """Close now; evals that are not answered are lost."""
         self._end()
         self._transport.abort()
 
 
-async def connect(endpoint: Endpoint, owner: Owner, runtime: Any) -> Upstream:
+async def connect(endpoint: Endpoint, owner: Owner[Runtime], runtime: Runtime) -> Upstream[Runtime]:
     """Open a stream that can be used at once. Raises OSError."""
     loop = asyncio.get_running_loop()
 
-    def make() -> Upstream:
+    def make() -> Upstream[Runtime]:
         return Upstream(endpoint.name, owner, runtime)
 
     if endpoint.socket is not None:

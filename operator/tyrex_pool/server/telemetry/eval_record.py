@@ -4,11 +4,10 @@ import re
 from time import monotonic
 from typing import Final, NamedTuple, Protocol
 
-from tyrex_pool.dispatch.ticket import Ticket
+from tyrex_pool.dispatch.ticket import Outcome, Ticket
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import ERRORS, Fault, TyrexError
 from tyrex_pool.model.wire import problem
-from tyrex_pool.pool.outcome import Outcome
 
 OK: Final = "ok"
 ABANDONED: Final = "abandoned"
@@ -67,8 +66,8 @@ class _Answered(NamedTuple):
     sent: int
 
 
-def record_of(ticket: Ticket, outcome: Outcome | None, path: bytes, received: int) -> EvalRecord:
-    """`outcome` None: the eval was abandoned. `path` and `received` (bytes of the body) are of its request."""
+def record_of(ticket: Ticket, outcome: Outcome | None, path: bytes, received: int, parent: bytes) -> EvalRecord:
+    """`outcome` None: the eval was abandoned. `path`, `received` (bytes of the body) and `parent` are its request's."""
     slot = ticket.slot
     answered = _answered(outcome)
     return EvalRecord(
@@ -81,7 +80,7 @@ def record_of(ticket: Ticket, outcome: Outcome | None, path: bytes, received: in
         ticket.key is not None,
         path.decode("latin-1"),
         ticket.trace,
-        ticket.parent if ticket.trace else b"",
+        parent,
         ticket.arrived,
         ticket.started,
         ticket.finished or monotonic(),

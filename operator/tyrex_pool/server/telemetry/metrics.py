@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from tyrex_pool.build_info import registry
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.errors import ERRORS, TyrexError
+from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK
 
 BOUNDS = (
@@ -68,7 +69,7 @@ class Metrics:
     `connections` tells how many clients there are.
     """
 
-    def __init__(self, describe: Callable[[], dict[str, Any]], *sources: Source) -> None:
+    def __init__(self, describe: Callable[[], PoolView], *sources: Source) -> None:
         self.connections: Callable[[], int] = lambda: 0
         self._describe = describe
         self._evals: dict[str, dict[str, int]] = {}
@@ -85,7 +86,7 @@ class Metrics:
 
     def note_strategy(self) -> None:
         """From now on evals count for the strategy that the pool has now: call it when that may have changed."""
-        self.strategy: str = self._describe()["strategy"]["type"]
+        self.strategy = self._describe().strategy.type
         self._outcomes = self._evals.setdefault(self.strategy, dict.fromkeys(OUTCOMES, 0))
 
     def ended(self, outcome: str, ticket: Ticket) -> None:
@@ -114,10 +115,10 @@ class Metrics:
             for outcome, count in sorted(outcomes.items()):
                 evals.add_metric([outcome, strategy], count)
         yield evals
-        yield GaugeMetricFamily("tyrex_runtimes", "Runtimes the pool should have", value=pool["size"])
-        yield GaugeMetricFamily("tyrex_runtimes_ready", "Runtimes that take evals", value=pool["readyRuntimes"])
-        yield GaugeMetricFamily("tyrex_evals_in_flight", "Evals that run now", value=pool["inFlight"])
-        yield GaugeMetricFamily("tyrex_evals_queued", "Evals that wait now", value=pool["queued"])
+        yield GaugeMetricFamily("tyrex_runtimes", "Runtimes the pool should have", value=pool.size)
+        yield GaugeMetricFamily("tyrex_runtimes_ready", "Runtimes that take evals", value=pool.ready_runtimes)
+        yield GaugeMetricFamily("tyrex_evals_in_flight", "Evals that run now", value=pool.in_flight)
+        yield GaugeMetricFamily("tyrex_evals_queued", "Evals that wait now", value=pool.queued)
         yield GaugeMetricFamily("tyrex_connections", "Connections of clients now", value=self.connections())
         yield self._queue.family("tyrex_eval_queue_seconds", "Time from the request to the start")
         yield self._run.family("tyrex_eval_run_seconds", "Time from the start to the answer")
@@ -153,8 +154,8 @@ class IsolateMetrics:
 class Upstreams(Protocol):
     """What counts connections to other servers: a RemotePool."""
 
-    retries: int
-
+    @property
+    def retries(self) -> int: ...
     @property
     def connections(self) -> int: ...
 

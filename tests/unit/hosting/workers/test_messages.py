@@ -12,6 +12,7 @@ from tyrex_pool.hosting.workers.messages import (
     decode_report,
     line,
 )
+from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.server.remote.discovery import Endpoint
 from tyrex_pool.server.service import Address
 
@@ -37,7 +38,7 @@ def test_orders_arrive_as_they_were_sent(source: ListedRuntimes | FollowedPool) 
 @pytest.mark.parametrize(
     "report",
     [
-        pytest.param(Serving({"name": "web", "runtimes": []}), id="serving"),
+        pytest.param(Serving(PoolView(name="web", ready=True, in_flight=0, queued=1, runtimes=())), id="serving"),
         pytest.param(Failed("p.yaml: No such file"), id="failed"),
         pytest.param(State(False, "it\nis draining", "# HELP a\na 1.0\n"), id="state"),
     ],

@@ -9,8 +9,9 @@ import pytest
 
 from tests.unit.server.agents import until
 from tests.unit.server.fake_cluster import FakeCluster
-from tyrex_pool.dispatch.strategies import Unusable
-from tyrex_pool.dispatch.ticket import Slot
+from tyrex_pool.dispatch.custom import CustomStrategy
+from tyrex_pool.dispatch.strategy import Unusable
+from tyrex_pool.dispatch.ticket import Slot, Ticket
 from tyrex_pool.model.kinds import CONFIG_MAP, TYREX_POOL
 from tyrex_pool.server.remote import follower as follower_module
 from tyrex_pool.server.remote.definition import Definition
@@ -74,8 +75,8 @@ async def test_each_change_is_a_definition(cluster: FakeCluster, told: Told) -> 
     one = await told.next()
     cluster.put_pool({"size": 2, "strategy": {"type": "Hash"}, "timeouts": {"eval": "1s"}})
     two = await told.next()
-    assert (one.spec.size, one.generation, type(one.strategy).__name__) == (1, 1, "RoundRobin")
-    assert (two.spec.size, two.generation, type(two.strategy).__name__) == (2, 2, "Hash")
+    assert (one.spec.size, one.generation, one.strategy.name) == (1, 1, "RoundRobin")
+    assert (two.spec.size, two.generation, two.strategy.name) == (2, 2, "Hash")
     assert float(two.spec.timeouts.eval) == 1.0
     assert cluster.watched == [("tyrexpools", "web", "metadata.name=render")]
 
@@ -93,7 +94,7 @@ async def test_a_strategy_that_goes_around_begins_at_its_share(cluster: FakeClus
     cluster.put_pool({"strategy": {"type": "LeastLoaded"}})
     definition = await told.next()
     following.cancel()
-    slots = tuple(Slot(str(index), index, 1, 1, None) for index in range(4))
+    slots: tuple[Slot[Ticket, None], ...] = tuple(Slot(str(index), index, 1, 1, None) for index in range(4))
     assert definition.strategy.select(slots, None) is slots[2]
 
 
@@ -146,8 +147,9 @@ async def test_a_custom_strategy(cluster: FakeCluster, told: Told) -> None:
     options = {"weight": [1, 2]}
     cluster.put_pool({"strategy": {"type": "Custom", "custom": CUSTOM["custom"] | {"options": options}}})  # type: ignore[operator]
     definition = await told.next()
-    assert type(definition.strategy).__name__ == "First"
-    assert vars(definition.strategy) == {"options": options}
+    assert definition.strategy.name == "First"
+    assert isinstance(definition.strategy, CustomStrategy)
+    assert vars(definition.strategy.strategy) == {"options": options}
     assert cluster.watched[-1] == ("configmaps", "web", "metadata.name=chooser")
 
 
@@ -163,7 +165,7 @@ async def test_it_is_told_once_its_source_is_read(cluster: FakeCluster, told: To
     cluster.speak(CONFIG_MAP)
     await until(lambda: told.last.generation == 4)
     assert told.last.spec.size == 3
-    assert {type(definition.strategy).__name__ for definition in told.definitions[1:]} == {"First"}
+    assert {definition.strategy.name for definition in told.definitions[1:]} == {"First"}
 
 
 async def test_a_source_that_cannot_be_read(cluster: FakeCluster, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,7 +175,7 @@ async def test_a_source_that_cannot_be_read(cluster: FakeCluster, told: Told, mo
     await told.error("ConfigMap chooser cannot be read")
     cluster.put_map("chooser", **{"first.py": FIRST})
     cluster.speak(CONFIG_MAP)
-    assert type((await told.next()).strategy).__name__ == "First"
+    assert (await told.next()).strategy.name == "First"
 
 
 async def test_every_mistake_in_a_strategy_heals_by_itself(cluster: FakeCluster, told: Told) -> None:
@@ -188,11 +190,11 @@ async def test_every_mistake_in_a_strategy_heals_by_itself(cluster: FakeCluster,
     cluster.put_map("chooser", **{"first.py": "class Second: pass"})
     await told.error("define `class First`")
     cluster.put_map("chooser", **{"first.py": FIRST})
-    await until(lambda: type(told.last.strategy).__name__ == "First")
+    await until(lambda: told.last.strategy.name == "First")
     cluster.remove(CONFIG_MAP, "chooser")
     await told.error("there is no ConfigMap chooser")
     cluster.put_pool({"strategy": {"type": "Hash"}})
-    await until(lambda: type(told.last.strategy).__name__ == "Hash")
+    await until(lambda: told.last.strategy.name == "Hash")
 
 
 async def test_a_mistake_is_logged_once(cluster: FakeCluster, told: Told, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""Looks over real connections, at servers that answer as a script says."""
+"""Checks over real connections, of servers that answer as a script says."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.unit.server.agents import until
 from tyrex_pool.server.remote.discovery import Endpoint
-from tyrex_pool.server.remote.health_check import HealthCheck, pause
+from tyrex_pool.server.remote.health_check import HealthCheck, seconds_to_next_check
 
 REPORT = {"ready": True, "inFlight": 0, "queued": 0, "runtimes": [{"state": "Ready", "capacity": 3, "epoch": 5}]}
 BODY = json.dumps(REPORT).encode()
@@ -85,16 +85,16 @@ async def scripted(*answers: Answer, path: Path | None = None) -> AsyncIterator[
             writer.close()
 
 
-async def look(health_check: HealthCheck) -> int:
-    """The capacity that it saw."""
+async def check(health_check: HealthCheck) -> int:
+    """The capacity that the server reports."""
     async with asyncio.timeout(10):
-        return (await health_check.look()).capacity
+        return sum(runtime.capacity for runtime in (await health_check.check()).runtimes)
 
 
 @pytest.mark.parametrize(
     ("answers", "asked"),
     [
-        pytest.param([KEPT, KEPT, KEPT], [1, 1, 1], id="one connection for all looks"),
+        pytest.param([KEPT, KEPT, KEPT], [1, 1, 1], id="one connection for all checks"),
         pytest.param([CHUNKED, CHUNKED], [1, 1], id="in chunks"),
         pytest.param([LAST, LAST], [1, 2], id="a server that keeps none"),
         pytest.param([ENDLESS, ENDLESS], [1, 2], id="answers that end with their connection"),
@@ -103,27 +103,27 @@ async def look(health_check: HealthCheck) -> int:
         pytest.param([KEPT, b"nonsense\r\n\r\n", KEPT], [1, 1, 2], id="nonsense on a connection that was kept"),
     ],
 )
-async def test_looks(answers: list[bytes], asked: list[int]) -> None:
+async def test_checks(answers: list[bytes], asked: list[int]) -> None:
     async with scripted(*answers) as server:
         with closing(HealthCheck(server.endpoint)) as health_check:
             while server.answers:
-                assert await look(health_check) == 3
+                assert await check(health_check) == 3
         assert server.asked == asked
 
 
 async def test_over_a_unix_socket(tmp_path: Path) -> None:
     async with scripted(KEPT, KEPT, path=tmp_path / "socket") as server:
         with closing(HealthCheck(server.endpoint)) as health_check:
-            assert [await look(health_check), await look(health_check)] == [3, 3]
+            assert [await check(health_check), await check(health_check)] == [3, 3]
         assert server.asked == [1, 1]
 
 
 async def test_a_connection_that_broke_in_between_is_opened_anew() -> None:
     async with scripted(KEPT, KEPT) as server:
         with closing(HealthCheck(server.endpoint)) as health_check:
-            await look(health_check)
+            await check(health_check)
             server.writers[0].transport.abort()
-            assert await look(health_check) == 3
+            assert await check(health_check) == 3
         assert server.asked == [1, 2]
 
 
@@ -131,10 +131,10 @@ async def test_a_server_that_ends_is_seen_at_once() -> None:
     """It answers on the connections that it has, for a last time, and accepts no more."""
     async with scripted(KEPT, LAST) as server:
         with closing(HealthCheck(server.endpoint)) as health_check:
-            await look(health_check)
+            await check(health_check)
             server.server.close()
             with pytest.raises(ConnectionRefusedError):
-                await look(health_check)
+                await check(health_check)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ async def test_a_server_that_ends_is_seen_at_once() -> None:
 async def test_what_is_no_such_server(answer: bytes) -> None:
     async with scripted(answer, KEPT) as server:
         with closing(HealthCheck(server.endpoint)) as health_check, pytest.raises(ValueError):
-            await look(health_check)
+            await check(health_check)
 
 
 async def test_nobody_is_there() -> None:
@@ -159,38 +159,38 @@ async def test_nobody_is_there() -> None:
         bound.bind(("127.0.0.1", 0))
         endpoint = Endpoint("127.0.0.1", bound.getsockname()[1])
         with closing(HealthCheck(endpoint)) as health_check, pytest.raises(ConnectionRefusedError):
-            await look(health_check)
+            await check(health_check)
 
 
-@pytest.mark.parametrize("before", [[], [KEPT]], ids=["the first look", "a later one"])
-async def test_a_look_that_takes_too_long_leaves_no_connection(before: list[bytes]) -> None:
+@pytest.mark.parametrize("before", [[], [KEPT]], ids=["the first check", "a later one"])
+async def test_a_check_that_takes_too_long_leaves_no_connection(before: list[bytes]) -> None:
     async with scripted(*before, SILENT, KEPT) as server:
         with closing(HealthCheck(server.endpoint)) as health_check:
             for _ in before:
-                await look(health_check)
-            slow = asyncio.ensure_future(look(health_check))
+                await check(health_check)
+            slow = asyncio.ensure_future(check(health_check))
             await until(lambda: len(server.asked) == len(before) + 1)
             slow.cancel()
             await asyncio.wait([slow])
             await until(lambda: server.closed == 1)
-            assert await look(health_check) == 3
+            assert await check(health_check) == 3
             assert server.asked[-1] == 2
 
 
 async def test_the_end_closes_the_connection() -> None:
     async with scripted(KEPT) as server:
         with closing(HealthCheck(server.endpoint)) as health_check:
-            await look(health_check)
+            await check(health_check)
         await until(lambda: server.closed == 1)
 
 
 @given(st.integers(0, 1000), st.floats(0, 1e7))
 def test_each_runtime_has_its_time_of_the_second(index: int, now: float) -> None:
-    first = pause(index, now)
+    first = seconds_to_next_check(index, now)
     assert 0.5 <= first <= 1.5
-    assert pause(index, now + first) == pytest.approx(1.0, abs=1e-6)
+    assert seconds_to_next_check(index, now + first) == pytest.approx(1.0, abs=1e-6)
 
 
-def test_many_runtimes_are_not_looked_at_all_at_once() -> None:
-    times = Counter(round(pause(index, 12.34) % 1.0, 6) for index in range(1000))
+def test_many_runtimes_are_not_checked_all_at_once() -> None:
+    times = Counter(round(seconds_to_next_check(index, 12.34) % 1.0, 6) for index in range(1000))
     assert set(times.values()) == {40}

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.unit.server.agents import FULL, Agent, ask, pool_of, until
-from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.frames import RemoteAnswer
-from tyrex_pool.model.wire import problem
+from tyrex_pool.model.wire import EvalRequest, problem
 from tyrex_pool.server.http.messages import Head, Request
-from tyrex_pool.server.remote.remote_pool import GRACE
+from tyrex_pool.server.remote.remote_driver import GRACE
+from tyrex_pool.server.ticket import ServerTicket
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ async def test_all_servers_are_full() -> None:
 async def test_a_key_stays_with_its_server_when_that_is_full() -> None:
     full, free = Agent(FULL), Agent()
     async with pool_of(full, free, strategy="Hash") as pool:
-        chosen = {f"key-{number}": pool.explain(f"key-{number}")["runtime"] for number in range(20)}
+        chosen = {f"key-{number}": pool.explain(f"key-{number}").runtime for number in range(20)}
         outcomes = {key: await ask(pool, key=key) for key in chosen}
     assert outcomes == {key: "overloaded" if name == "agent-0" else "ok" for key, name in chosen.items()}
     assert set(outcomes.values()) == {"overloaded", "ok"}
@@ -86,8 +86,8 @@ async def test_the_answer_is_passed_on() -> None:
         outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         head = Head()
         head.path = b"/v1/eval"
-        deliver: Callable[[Ticket, Any], None] = lambda ticket, told: outcome.set_result(told)  # noqa: E731
-        ticket = Ticket(None, None, monotonic(), monotonic() + 5, deliver)
+        deliver: Callable[[ServerTicket, Any], None] = lambda ticket, told: outcome.set_result(told)  # noqa: E731
+        ticket = ServerTicket(EvalRequest("1"), None, monotonic(), monotonic() + 5, deliver)
         ticket.request = Request(head, b"", 0.0)
         pool.submit(ticket)
         told = await asyncio.wait_for(outcome, 10)
@@ -109,5 +109,5 @@ async def test_an_eval_that_ended_during_a_look_is_not_taken_for_somebody_else_s
         agent.gate.set()
         assert await outcome == "ok"
         agent.looked.set()
-        await until(lambda: pool.describe()["runtimes"][0]["epoch"] == 6)
-        assert pool.describe()["inFlight"] == 0
+        await until(lambda: pool.describe().runtimes[0].epoch == 6)
+        assert pool.describe().in_flight == 0

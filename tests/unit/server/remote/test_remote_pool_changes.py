@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from tests.unit.server.agents import Agent, ask, definition, pool_over, until
-from tyrex_pool.dispatch.strategies import Runtime, Unusable
+from tyrex_pool.dispatch.custom import adapt
+from tyrex_pool.dispatch.strategy import Runtime, Unusable
 from tyrex_pool.model.errors import NoRuntime, StrategyError
+from tyrex_pool.model.pool_view import LastErrorView, QueueView
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.pool.view import ExplainView
 from tyrex_pool.server.remote.definition import Definition
 from tyrex_pool.server.remote.remote_pool import RemotePool
 
@@ -30,11 +33,11 @@ class Always:
 
 
 def custom(strategy: Any, **spec: Any) -> Definition:
-    return Definition(PoolSpec.parse(spec), strategy, 1)
+    return Definition(PoolSpec.parse(spec), strategy if isinstance(strategy, Unusable) else adapt(strategy), 1)
 
 
 def shown(pool: RemotePool) -> list[tuple[str, int, str, str | None]]:
-    return [(one["name"], one["index"], one["state"], one["reason"]) for one in pool.describe()["runtimes"]]
+    return [(runtime.name, runtime.index, runtime.state, runtime.reason) for runtime in pool.describe().runtimes]
 
 
 async def test_another_strategy_chooses_from_now_on() -> None:
@@ -46,7 +49,7 @@ async def test_another_strategy_chooses_from_now_on() -> None:
         await until(lambda: a.evals == 1)
         pool.use_definition(custom(second))
         assert [await ask(pool) for _ in range(3)] == ["ok"] * 3
-        assert pool.explain(None)["reason"].startswith("Always: ")
+        assert pool.explain(None).reason.startswith("Always: ")
         a.gate.set()
         assert await running == "ok"
         assert (a.evals, b.evals) == (1, 3)
@@ -57,16 +60,16 @@ async def test_another_strategy_chooses_from_now_on() -> None:
 async def test_a_strategy_that_does_not_load_fails_every_eval_until_one_does() -> None:
     agent = Agent()
     async with pool_over({"a": agent}, definition(size=1)) as (pool, _):
-        assert pool.describe()["strategy"]["error"] is None
+        assert pool.describe().strategy.error is None
         pool.use_definition(custom(Unusable("strategy.py:3: no such name"), size=1))
         with pytest.raises(StrategyError, match=r"^strategy\.py:3: no such name$"):
             await ask(pool)
-        assert pool.explain("k") == {"key": "k", "runtime": None, "reason": "strategy.py:3: no such name"}
+        assert pool.explain("k") == ExplainView(key="k", runtime=None, reason="strategy.py:3: no such name")
         told = pool.describe()
-        assert (told["ready"], told["strategy"]["error"]) == (False, "strategy.py:3: no such name")
+        assert (told.ready, told.strategy.error) == (False, "strategy.py:3: no such name")
         pool.use_definition(definition(size=1))
         assert await ask(pool) == "ok"
-        assert pool.describe()["ready"]
+        assert pool.describe().ready
 
 
 async def test_what_it_shows_follows() -> None:
@@ -74,10 +77,10 @@ async def test_what_it_shows_follows() -> None:
         changes = []
         pool.changed = lambda: changes.append(pool.spec.size)
         pool.use_definition(definition(generation=7, size=1, timeouts={"eval": "1s"}))
-        await until(lambda: pool.describe()["ready"])
+        await until(lambda: pool.describe().ready)
         pool.use_definition(definition(generation=8, size=3, queue={"length": 5}))
         told = pool.describe()
-    assert (told["generation"], told["size"], told["queue"], told["ready"]) == (8, 3, {"length": 5}, False)
+    assert (told.generation, told.size, told.queue, told.ready) == (8, 3, QueueView(length=5), False)
     assert changes == [1, 3]
 
 
@@ -89,7 +92,7 @@ async def test_before_it_knows_what_it_is() -> None:
         pool.definition_unavailable("its TyrexPool is not valid: spec.size: write at least 0")
         with pytest.raises(NoRuntime, match=r"spec\.size: write at least 0"):
             await ask(pool)
-        assert (pool.ready, pool.describe()["ready"]) == (False, False)
+        assert (pool.ready, pool.describe().ready) == (False, False)
         assert pool.reason == "its TyrexPool is not valid: spec.size: write at least 0"
         pool.use_definition(definition())
         await until(lambda: pool.ready)
@@ -178,7 +181,7 @@ async def test_what_waits_for_a_connection_goes_elsewhere() -> None:
         await until(lambda: pool.connections == 1, seconds=0.5)
         waiting = ask(pool)
         pool.use_definition(definition())
-        pool._keep({"b": staying.endpoint})
+        pool.set_endpoints({"b": staying.endpoint})
         assert await waiting == "ok"
         listing.tell(b=staying)
     assert (leaving.evals, staying.evals) == (1, 1)
@@ -225,4 +228,4 @@ async def test_the_last_error_is_the_latest_of_all_runtimes() -> None:
     errors = [{"name": "timeout", "detail": "d", "at": f"2026-01-0{day}T00:00:00+00:00"} for day in (1, 2)]
     first.report["lastError"], second.report["lastError"] = errors[1], errors[0]
     async with pool_over({"a": first, "b": second, "c": Agent()}, definition()) as (pool, _):
-        assert pool.describe()["lastError"] == errors[1]
+        assert pool.describe().last_error == LastErrorView(**errors[1])

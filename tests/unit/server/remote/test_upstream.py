@@ -18,32 +18,33 @@ from tests.unit.server.agents import (
     submit,
     until,
 )
-from tyrex_pool.dispatch.ticket import Slot, Ticket
+from tyrex_pool.dispatch.ticket import Outcome
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, RemoteAnswer, frame
 from tyrex_pool.server.http.messages import head
+from tyrex_pool.server.remote.remote_driver import RemoteRuntime
 from tyrex_pool.server.remote.remote_pool import RemotePool
-from tyrex_pool.server.remote.remote_runtime import RemoteRuntime
 from tyrex_pool.server.remote.upstream import Upstream, connect
+from tyrex_pool.server.ticket import ServerTicket
 
 OK = RemoteAnswer("ok", 9, 1, head(200, "application/json"), b"", RESULT)
 
 
-def upstream(pool: RemotePool) -> Upstream:
+def upstream(pool: RemotePool) -> Upstream[RemoteRuntime]:
     """The stream to the only runtime of `pool`."""
-    (remote,) = pool._remotes.values()
-    assert remote.upstream is not None
-    return remote.upstream
+    (runtime,) = pool.runtimes.values()
+    assert runtime.upstream is not None
+    return runtime.upstream
 
 
 def shown(pool: RemotePool) -> tuple[str, str]:
     """State and reason of the only runtime of `pool`."""
-    (runtime,) = pool.describe()["runtimes"]
-    return runtime["state"], runtime["reason"] or ""
+    (runtime,) = pool.describe().runtimes
+    return runtime.state, runtime.reason or ""
 
 
 @asynccontextmanager
 async def starting(agent: Agent) -> AsyncIterator[RemotePool]:
-    """A pool of `agent`, which it may not have looked at yet."""
+    """A pool of `agent`, which it may not have checked yet."""
     async with pool_over({"agent-0": agent}, None) as (pool, _):
         pool.use_definition(definition())
         yield pool
@@ -74,7 +75,7 @@ async def test_answers_come_in_any_order() -> None:
             agent.streams[0].write(answered(agent.numbers[index], OK))
             await until(asked[index].done)
             assert await asked[index] == "ok"
-        assert pool.describe()["inFlight"] == 1, "as the last answer said of others"
+        assert pool.describe().in_flight == 1, "as the last answer said of others"
 
 
 async def test_answers_cut_anywhere() -> None:
@@ -97,7 +98,7 @@ async def test_what_nobody_waits_for_is_told_and_its_answer_ignored() -> None:
         for _ in range(2):
             pool.cancel(ticket)
         await until(lambda: agent.forgotten == agent.numbers[:1])
-        assert pool.describe()["inFlight"] == 1
+        assert pool.describe().in_flight == 1
         agent.gate.set()  # it answers both
         assert await other == "ok"
         assert await ask(pool) == "ok"
@@ -137,7 +138,7 @@ async def test_a_stream_that_breaks_ends_what_is_on_it() -> None:
         agent.gate.set()
         assert await ask(pool) == "ok"
         assert (agent.handshakes, agent.evals, pool.connections) == (2, 4, 1)
-        assert pool.describe()["inFlight"] == 0
+        assert pool.describe().in_flight == 0
 
 
 @pytest.mark.parametrize(
@@ -165,7 +166,7 @@ async def test_a_server_that_says_goodbye_answers_what_it_has() -> None:
     async with pool_of(agent) as pool:
         before = await running(agent, pool, 2)
         agent.streams[0].write(frame(GOODBYE))
-        await until(lambda: agent.handshakes == 1 and pool._remotes["agent-0"].upstream is None)
+        await until(lambda: agent.handshakes == 1 and pool.runtimes["agent-0"].upstream is None)
         after = await running(agent, pool, 2)
         assert (agent.handshakes, len(agent.streams), pool.connections) == (2, 2, 2)
         agent.gate.set()
@@ -183,7 +184,7 @@ async def test_a_goodbye_that_comes_with_an_answer_loses_no_eval() -> None:
         ticket, first = submit(pool)
         deliver = ticket.deliver
 
-        def and_again(ticket: Ticket, told: object) -> None:
+        def and_again(ticket: ServerTicket, told: Outcome) -> None:
             assert deliver is not None
             deliver(ticket, told)
             agent.gate.set()
@@ -222,14 +223,14 @@ async def test_a_server_that_refuses_is_shown_and_not_chosen(refusal: bytes) -> 
     async with pool_of(old, new) as pool:
         seen = set()
         while old.handshakes < 4:
-            seen.add(tuple((one["state"], one["reason"]) for one in pool.describe()["runtimes"]))
+            seen.add(tuple((runtime.state, runtime.reason) for runtime in pool.describe().runtimes))
             assert await ask(pool) == "ok"
             await asyncio.sleep(0)
         why = f"127.0.0.1:{old.endpoint.port}: it does not answer as a pool's server does"
         assert seen == {(("Unreachable", why), ("Ready", None))}
         assert (old.evals, pool.retries) == (0, 0)
         old.accepts = ACCEPTED
-        await until(lambda: pool.describe()["readyRuntimes"] == 2)
+        await until(lambda: pool.describe().ready_runtimes == 2)
 
 
 async def test_a_server_that_breaks_in_the_handshake() -> None:
@@ -254,7 +255,7 @@ async def test_a_server_that_ends_a_stream_at_once() -> None:
         await until(lambda: shown(pool)[0] == "Ready")
         agent.accepts = ACCEPTED + frame(GOODBYE)
         agent.streams[0].write(frame(GOODBYE))
-        await until(lambda: pool._remotes["agent-0"].upstream is None)
+        await until(lambda: pool.runtimes["agent-0"].upstream is None)
         assert await ask(pool) == "no_runtime", "it certainly never started"
         agent.accepts = ACCEPTED
         await until(lambda: shown(pool)[0] == "Ready")
@@ -278,8 +279,8 @@ async def test_whoever_opens_a_stream_may_leave() -> None:
     agent.accepts = b""
     await agent.open()
     pool = RemotePool("pool", definition())
-    remote = RemoteRuntime(Slot("a", 0, 1, 0, None), agent.endpoint, b"")
-    opening = asyncio.ensure_future(connect(agent.endpoint, pool, remote))
+    remote = RemoteRuntime.of("a", agent.endpoint, 1)
+    opening = asyncio.ensure_future(connect(agent.endpoint, pool._driver, remote))
     await until(lambda: agent.streams)
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -299,7 +300,7 @@ async def test_a_deadline_that_is_not_kept() -> None:
         late, other = ask(pool, 0.05), asyncio.ensure_future(ask(pool))
         assert await late == "dead_runtime_error"
         await until(lambda: agent.forgotten == agent.numbers[:1])
-        assert (shown(pool)[0], pool.describe()["inFlight"]) == ("Ready", 1)
+        assert (shown(pool)[0], pool.describe().in_flight) == ("Ready", 1)
         next_one = asyncio.ensure_future(ask(pool))
         await until(lambda: agent.evals == 3)
         assert (agent.handshakes, len(agent.streams)) == (2, 2)
@@ -337,7 +338,7 @@ async def test_a_server_that_does_not_read_gets_no_more() -> None:
         ticket, _ = submit(pool)
         assert await ask(pool, 0.05) == "queue_timeout"
         pool.cancel(ticket)
-        assert (len(upstream(pool)), pool.describe()["queued"] + pool.describe()["inFlight"]) == (sent, 40)
+        assert (len(upstream(pool)), pool.describe().queued + pool.describe().in_flight) == (sent, 40)
         agent.reading.set()
         assert await asyncio.gather(*large) == ["ok"] * 40
         assert (agent.evals, agent.handshakes) == (40, 1)

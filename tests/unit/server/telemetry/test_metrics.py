@@ -7,26 +7,29 @@ import pytest
 
 from tests.unit.server.agents import FULL, Agent, ask, pool_of, pool_over, until
 from tests.unit.server.exposed import Counts, labelled, pool, samples, value
-from tyrex_pool.dispatch.strategies import Runtime, make
+from tyrex_pool.dispatch.custom import adapt
+from tyrex_pool.dispatch.strategies import make
+from tyrex_pool.dispatch.strategy import Runtime
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.spec import PoolSpec
+from tyrex_pool.model.wire import EvalRequest
 from tyrex_pool.server.remote.definition import Definition
 from tyrex_pool.server.telemetry.metrics import BOUNDS, IsolateMetrics, Metrics, UpstreamMetrics
 
 
 def ticket(started: float, finished: float) -> Ticket:
-    made = Ticket(None, None, 100.0, 105.0, None)
+    made = Ticket(EvalRequest("1"), None, 100.0, 105.0, None)
     made.started, made.finished = started, finished
     return made
 
 
 def test_evals_by_outcome_and_strategy() -> None:
-    told = pool()
-    metrics = Metrics(lambda: told)
+    shown = [pool()]
+    metrics = Metrics(lambda: shown[-1])
     for outcome in ("ok", "ok", "timeout"):
         metrics.ended(outcome, ticket(100.1, 100.2))
     metrics.refused("overloaded")
-    told["strategy"]["type"] = "Hash"
+    shown.append(pool("Hash"))
     metrics.note_strategy()
     metrics.ended("ok", ticket(100.1, 100.2))
     counts = labelled(metrics.text(), "tyrex_evals_total")
@@ -99,9 +102,9 @@ async def test_a_proxy_counts_for_the_strategy_it_has_now() -> None:
     async with pool_over({"a": Agent()}, None) as (remote, _):
         metrics = Metrics(remote.describe, UpstreamMetrics(remote))
         remote.changed = metrics.note_strategy
-        for strategy in (make("Hash", random.Random(1)), Weighted()):
+        for strategy in (make("Hash", random.Random(1)), adapt(Weighted())):
             remote.use_definition(Definition(PoolSpec.parse({"size": 1}), strategy))
-            await until(lambda: remote.describe()["readyRuntimes"] == 1)
+            await until(lambda: remote.describe().ready_runtimes == 1)
             metrics.ended(await ask(remote), ticket(100.1, 100.2))
         counts = labelled(metrics.text(), "tyrex_evals_total")
     strategies = {dict(labels)["strategy"] for labels, count in counts.items() if count}

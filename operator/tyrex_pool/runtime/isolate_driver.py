@@ -1,0 +1,135 @@
+"""Evals between the balancer and the isolates: sends them, and handles their replies and deadlines.
+
+The driver of the dispatcher, and the half of the supervisor that runs for every eval.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from time import monotonic
+
+from tyrex_pool.dispatch.balancer import Balancer
+from tyrex_pool.dispatch.ticket import DONE, RUNNING, WAITING, Ticket
+from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, TyrexError
+from tyrex_pool.model.pool_view import LastErrorView
+from tyrex_pool.pool.dispatcher import answer, too_late
+from tyrex_pool.runtime import causes
+from tyrex_pool.runtime.channel import ProtocolError
+from tyrex_pool.runtime.isolate import LEASE, Isolate, LocalRuntime, LocalSlot, Phase
+
+GRACE = 0.02
+"""Seconds in which an isolate reports that it declined an eval whose lease has ended."""
+
+
+class IsolateDriver:
+    """Drives the isolates of `runtimes`; the index of a slot is its runtime's place there."""
+
+    def __init__(
+        self, runtimes: list[LocalRuntime], balancer: Balancer[Ticket, LocalRuntime], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.runtimes = runtimes
+        self.last_error: LastErrorView | None = None
+        self._balancer = balancer
+        self._loop = loop
+        self._flushing: set[Isolate] = set()
+
+    def pump(self, slot: LocalSlot) -> None:
+        """Send the tickets that the isolate of `slot` may be sent now."""
+        isolate = slot.owner.isolate
+        if isolate is None or isolate.phase is not Phase.READY:
+            return
+        now = monotonic()
+        isolate_is_idle = False
+        while slot.waiting or slot.returned:
+            ticket = self._balancer.take(slot, now)
+            if ticket is None:
+                break
+            if ticket.deadline <= now:
+                self._balancer.drop(ticket)
+                too_late(ticket, now)
+                continue
+            ticket.epoch = slot.epoch
+            if ticket.state is RUNNING:
+                isolate.send(ticket, 0.0)
+                isolate_is_idle = True
+            else:
+                isolate.send(ticket, min(now + LEASE, ticket.deadline))
+        if isolate_is_idle:
+            isolate.flush()  # it has nothing to do until this arrives
+        else:
+            self._flush_soon(isolate)
+
+    def _flush_soon(self, isolate: Isolate) -> None:
+        if not self._flushing:
+            self._loop.call_soon(self._flush)
+        self._flushing.add(isolate)
+
+    def _flush(self) -> None:
+        for isolate in self._flushing:
+            if isolate.phase is Phase.READY:
+                isolate.flush()
+        self._flushing.clear()
+
+    def isolate_waits(self, isolate: Isolate) -> None:
+        slot = isolate.slot
+        if slot is not None and (slot.returned or slot.waiting):
+            self.pump(slot)
+
+    def isolate_replied(self, isolate: Isolate, ticket: Ticket, status: bytes, payload: bytes) -> None:
+        """Answer `ticket`, or have it wait again. Raises ProtocolError."""
+        if ticket.state is DONE:
+            return
+        now = monotonic()
+        if status == b"declined":
+            isolate.learn_clock(payload)
+            self._balancer.decline(ticket, now)
+        elif ticket.state is not RUNNING:
+            raise ProtocolError("a reply to an eval whose turn it was not")
+        elif status == b"result":
+            self._balancer.finish(ticket, now)
+            answer(ticket, payload)
+        elif status == b"overfull":
+            self._end_eval(ticket, HeapLimitError(causes.OVERFULL.detail), isolate, causes.OVERFULL)
+        else:
+            error = _guest_error(status, payload)
+            self._balancer.finish(ticket, now)
+            answer(ticket, error)
+
+    def overdue(self, ticket: Ticket) -> None:
+        """The deadline of `ticket`, which was sent, has passed: answer it, and end an isolate that still runs it."""
+        isolate = self.runtimes[ticket.slot.index].isolate if ticket.slot is not None else None
+        if isolate is None:
+            return
+        isolate.receive()  # its replies from before the deadline are in the pipe: now nothing is uncertain
+        now = monotonic()
+        if ticket.state is DONE:
+            return
+        if ticket.state is WAITING:
+            self._balancer.drop(ticket)
+        if ticket.state is RUNNING and ticket.lease and now - ticket.started < GRACE:
+            ticket.deadline = now + GRACE  # the isolate either declines this one now, or it had started it in time
+            self._balancer.deadlines.add(ticket)
+        elif ticket.state is RUNNING:
+            late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
+            self._end_eval(ticket, EvalTimeout(late), isolate, causes.DEADLINE)
+        else:
+            too_late(ticket, now)
+
+    def _end_eval(self, ticket: Ticket, error: TyrexError, isolate: Isolate, cause: causes.Cause) -> None:
+        """Answer `ticket` with an error of its own, and end the isolate, which cannot be used any more."""
+        ticket.finished = monotonic()
+        self._record_error(error.name, error.detail)
+        answer(ticket, error)
+        isolate.end(cause, settle=cause is causes.DEADLINE)
+
+    def _record_error(self, name: str, detail: str) -> None:
+        self.last_error = LastErrorView(name=name, detail=detail, at=datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _guest_error(status: bytes, payload: bytes) -> TyrexError:
+    """Raises ProtocolError."""
+    try:
+        if status == b"error":
+            return causes.guest_error(payload)
+    except (ValueError, LookupError, RecursionError) as error:
+        raise ProtocolError("an error that cannot be read") from error
+    raise ProtocolError("an unknown status")
