@@ -1,4 +1,4 @@
-"""docs/architecture.md against the code: modules, layers of imports, states."""
+"""docs/architecture.md against the code: modules, layers of imports, states. Files that CONTRIBUTING.md names exist."""
 
 import re
 import tomllib
@@ -90,3 +90,10 @@ def test_a_diagram_has_the_states_of_the_code(page: str, title: str, states: typ
 def test_the_conditions_are_those_of_the_status(page: str) -> None:
     conditions = [status.READY, status.AVAILABLE, status.PROGRESSING, status.RECONCILED]
     assert f"| the pool | {' | '.join(conditions)} |" in section(page, "Conditions of a TyrexPool")
+
+
+def test_the_files_of_the_recipes_exist(root: Path) -> None:
+    text = (root / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"(?:operator|tests|runtime-image|crds|charts|docs)/[\w./-]*\w", text))
+    assert named
+    assert [name for name in sorted(named) if not (root / name).exists()] == []
