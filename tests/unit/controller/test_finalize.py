@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tyrex_pool.cluster.access import Cluster
-from tyrex_pool.controller.finalize import LOOK, MARGIN, Finalizer
+from tyrex_pool.controller.finalize import CHECK_INTERVAL, MARGIN, Finalizer
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
 from tyrex_pool.model.kinds import Kind
@@ -57,9 +57,9 @@ class Written(Cluster):
 @pytest.mark.parametrize("away", [pytest.param(0, id="at once"), pytest.param(3600, id="an hour later")])
 async def test_it_drains_first_and_is_let_go_when_its_time_is_over(away: float) -> None:
     cluster, store, time = Written(), Store(), ASKED + timedelta(seconds=away)
-    store.child_is(PROXIES)
+    store.set_child(PROXIES)
     finalizer = Finalizer(cluster, store, lambda: time)
-    assert await finalizer.finalize(POOL) == LOOK
+    assert await finalizer.finalize(POOL) == CHECK_INTERVAL
     assert cluster.merged == [("p-proxy", {"spec": {"replicas": 0}})]
     assert cluster.deleted == []
     time += timedelta(seconds=DRAIN + MARGIN)

@@ -20,7 +20,7 @@ def test_pools_by_condition() -> None:
     for name, status, reason in (("a", "True", "Ready"), ("b", "False", "InvalidSpec")):
         condition = {"type": "Ready", "status": status, "reason": reason}
         identity = {"name": name, "namespace": "web", "uid": name, "resourceVersion": "1"}
-        store.pool_is({"metadata": identity, "status": {"conditions": [condition]}})
+        store.set_pool({"metadata": identity, "status": {"conditions": [condition]}})
     metrics = OperatorMetrics(store)
     metrics.queued = lambda: 3
     text = generate_latest(metrics.registry)

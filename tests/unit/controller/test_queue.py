@@ -105,6 +105,6 @@ async def test_a_round_ends_when_each_of_its_keys_was_looked_at() -> None:
         return 1000.0
 
     async with working(queue, work):
-        await asyncio.wait_for(queue.look_at([A, B]), 5)
+        await asyncio.wait_for(queue.process([A, B]), 5)
         assert sorted(seen) == [A, B]
-        await asyncio.wait_for(queue.look_at([]), 5)
+        await asyncio.wait_for(queue.process([]), 5)
