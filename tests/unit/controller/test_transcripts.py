@@ -1,0 +1,450 @@
+"""What the operator writes, and what it reports, for everything that can happen to a pool."""
+
+import asyncio
+
+import pytest
+
+from tests.unit.controller.transcript import (
+    CHILDREN,
+    FINALIZER,
+    STATUS,
+    Event,
+    Step,
+    annotate,
+    applied,
+    both,
+    change,
+    create,
+    delete_pool,
+    edit,
+    expected,
+    fail,
+    half_rolled_out,
+    made,
+    nothing,
+    play,
+    pod_status,
+    pods_follow,
+    put_config_map,
+    remove,
+)
+from tests.unit.controller.virtual_time import let_pass, virtual_time
+from tests.unit.controller.world import POOL, World, running
+from tyrex_pool.cluster.access import ClusterError, ClusterUnavailable, Conflict, Forbidden, NotFound
+from tyrex_pool.controller.uninstall import remove_pools
+from tyrex_pool.model import names
+from tyrex_pool.model.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, EVENT, NETWORK_POLICY, SERVICE, TYREX_POOL
+
+DELETED = [f"delete {child}" for child in CHILDREN]
+PROXY, RUNTIME = "apply Deployment p-proxy", "apply Deployment p-runtime"
+BUDGETS = ("PodDisruptionBudget p-runtime", "PodDisruptionBudget p-proxy")
+SETTLED = Step(pods_follow, [STATUS], "True Ready")
+NEW = [Step(create(size=2), made(), "False Starting"), SETTLED]
+SMALL = [Step(create(size=1, proxy={"replicas": 1}), made(*BUDGETS), "False Starting"), SETTLED]
+MODULE = {"configMap": {"name": "code", "entrypoint": "main.ts"}}
+STRATEGY = {"type": "Custom", "custom": {"configMap": {"name": "choice", "key": "strategy.py"}, "class": "Mine"}}
+UNKNOWN_FIELD = ClusterError("failed to create typed patch object: field not declared in schema", 500)
+
+
+def down(world: World) -> None:
+    world.cluster.down = True
+    world.cluster.end_watches(ClusterUnavailable("connection reset"))
+
+
+def back(world: World) -> None:
+    world.cluster.down = False
+
+
+def watches_end(world: World) -> None:
+    world.cluster.end_watches()
+
+
+def watches_expire(world: World) -> None:
+    world.cluster.expire_watches()
+
+
+def scale(name: str, replicas: int) -> Event:
+    return change(DEPLOYMENT, name, spec={"replicas": replicas})
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param(
+            [
+                *NEW,
+                Step(edit(size=3), [RUNTIME, STATUS], "False Updating"),
+                SETTLED,
+                Step(
+                    edit(size=1),
+                    [RUNTIME, "delete PodDisruptionBudget p-runtime", STATUS],
+                    "False Updating",
+                ),
+                SETTLED,
+                Step(nothing, [], "True Ready", seconds=600),
+            ],
+            id="a pool appears, and its size changes",
+        ),
+        pytest.param(
+            [
+                *SMALL,
+                Step(edit(size=0), [RUNTIME, STATUS], "False Parked"),
+                Step(pods_follow, [STATUS], "False Parked"),
+                Step(
+                    edit(size=1, proxy={"replicas": 0}),
+                    [RUNTIME, PROXY, STATUS],
+                    "False NoProxies",
+                ),
+            ],
+            id="parked, and without proxies",
+        ),
+        pytest.param(
+            [
+                Step(fail(FINALIZER, Conflict("modified", 409), create(size=2)), made(), "False Starting"),
+                SETTLED,
+                Step(
+                    fail(RUNTIME, Conflict("modified", 409), edit(size=3), times=3),
+                    [RUNTIME, STATUS],
+                    "False Updating",
+                ),
+            ],
+            id="conflicts are retried",
+        ),
+        pytest.param(
+            [
+                Step(
+                    both(put_config_map("p-runtime", mine="1"), create(size=2)),
+                    [*made()[:8], STATUS],
+                    "False ApplyFailed",
+                ),
+                Step(nothing, [], "False ApplyFailed", seconds=600),
+                Step(remove(CONFIG_MAP, "p-runtime"), [*applied(CHILDREN[7:]), STATUS], "False Starting"),
+                SETTLED,
+            ],
+            id="an object of another owner has a child's name",
+        ),
+        pytest.param(
+            [
+                Step(
+                    both(
+                        put_config_map("p-runtime"),
+                        change(CONFIG_MAP, "p-runtime", metadata={"labels": {names.LABEL_POOL: POOL}}),
+                        create(size=2),
+                    ),
+                    made(),
+                    "False Starting",
+                ),
+            ],
+            id="a child without an owner is adopted",
+        ),
+        pytest.param(
+            [
+                Step(both(create(size=2), annotate(names.ANNOTATION_PAUSED, "true")), [STATUS], "False Starting"),
+                Step(annotate(names.ANNOTATION_PAUSED, None), made(), "False Starting"),
+                SETTLED,
+                Step(annotate(names.ANNOTATION_PAUSED, "true"), [STATUS], "True Ready"),
+                Step(remove(SERVICE, "p-runtime"), [], "True Ready"),
+                Step(annotate(names.ANNOTATION_PAUSED, "false"), ["apply Service p-runtime", STATUS], "True Ready"),
+            ],
+            id="paused",
+        ),
+        pytest.param(
+            [
+                *NEW,
+                Step(
+                    change(DEPLOYMENT, "p-proxy", spec={"replicas": 7}),
+                    [PROXY, STATUS],
+                    "False Updating",
+                ),
+                SETTLED,
+                Step(remove(SERVICE, "p"), ["apply Service p"], "True Ready"),
+                Step(remove(DISRUPTION_BUDGET, "p-proxy"), ["apply PodDisruptionBudget p-proxy"], "True Ready"),
+                Step(
+                    change(NETWORK_POLICY, "p-runtime", spec={"ingress": [{}]}),
+                    ["apply NetworkPolicy p-runtime"],
+                    "True Ready",
+                ),
+                Step(
+                    change(SERVICE, "p", spec={"ports": [{"name": "http", "port": 81, "protocol": "TCP"}]}),
+                    ["apply Service p", "merge Service p", "apply Service p"],
+                    "True Ready",
+                ),
+                Step(
+                    change(SERVICE, "p", metadata={"labels": {"team": "blue"}}, spec={"sessionAffinity": "ClientIP"}),
+                    [],
+                    "True Ready",
+                ),
+            ],
+            id="children that were edited or deleted are restored, fields of others stay",
+        ),
+        pytest.param(
+            [
+                *SMALL,
+                Step(edit(size=-1), [STATUS], "False InvalidSpec"),
+                Step(nothing, [], "False InvalidSpec", seconds=600),
+                Step(edit(size=1), [STATUS], "True Ready"),
+            ],
+            id="an invalid spec changes no child",
+        ),
+        pytest.param(
+            [
+                Step(create(size=1, proxy={"replicas": 1}, mainModule=MODULE), [STATUS], "False ConfigMapNotFound"),
+                Step(put_config_map("code", other="1"), [STATUS], "False ConfigMapNotFound"),
+                Step(put_config_map("code", **{"main.ts": "export {}"}), made(*BUDGETS), "False Starting"),
+                SETTLED,
+                Step(
+                    put_config_map("code", **{"main.ts": "export default 1"}),
+                    ["apply ConfigMap p-runtime", RUNTIME, STATUS],
+                    "False Updating",
+                ),
+                SETTLED,
+                Step(put_config_map("unread", a="1"), [], "True Ready"),
+                Step(remove(CONFIG_MAP, "code"), [STATUS], "False ConfigMapNotFound"),
+            ],
+            id="a main module in a ConfigMap",
+        ),
+        pytest.param(
+            [
+                Step(create(size=1, proxy={"replicas": 1}, strategy=STRATEGY), made(*BUDGETS), "False Starting"),
+                SETTLED,
+                Step(put_config_map("choice", **{"strategy.py": "x"}), [], "True Ready"),
+                Step(
+                    both(
+                        lambda world: world.proxies.behind.update(strategy_error="line 1"),
+                        put_config_map("choice", **{"strategy.py": "y"}),
+                    ),
+                    [STATUS],
+                    "False InvalidStrategy",
+                ),
+            ],
+            id="a strategy in a ConfigMap",
+        ),
+        pytest.param(
+            [
+                Step(
+                    both(lambda world: world.proxies.behind.update(generation=0), create(size=2)),
+                    made(),
+                    "False Starting",
+                ),
+                Step(pods_follow, [STATUS], "False Updating"),
+                Step(
+                    lambda world: (world.proxies.behind.clear(), setattr(world.proxies, "refuses_connections", True)),
+                    [STATUS],
+                    "False Starting",
+                ),
+                Step(lambda world: setattr(world.proxies, "refuses_connections", False), [STATUS], "True Ready"),
+            ],
+            id="proxies that are behind, and a Service that is not programmed yet",
+        ),
+        pytest.param(
+            [
+                *SMALL,
+                Step(
+                    edit(runtime={"image": "a/b:2"}),
+                    ["apply ConfigMap p-runtime", RUNTIME, STATUS],
+                    "False Updating",
+                ),
+            ],
+            id="a new image",
+        ),
+        pytest.param(
+            [
+                Step(
+                    fail("apply Role ", Forbidden("may not", 403), create(size=2)),
+                    [FINALIZER, "apply ServiceAccount p-proxy", STATUS, *applied(CHILDREN[1:]), STATUS],
+                    "False Starting",
+                ),
+                SETTLED,
+                Step(
+                    fail(RUNTIME, UNKNOWN_FIELD, edit(size=3), times=9),
+                    [STATUS],
+                    "False ApplyFailed",
+                ),
+                Step(nothing, [RUNTIME, STATUS], "False Updating", seconds=120),
+            ],
+            id="the API server refuses a manifest",
+        ),
+        pytest.param(
+            [
+                *SMALL,
+                Step(both(edit(size=2), down), [], "True Ready"),
+                Step(
+                    back,
+                    [RUNTIME, "apply PodDisruptionBudget p-runtime", STATUS],
+                    "False Updating",
+                    seconds=60,
+                ),
+                SETTLED,
+            ],
+            id="the API server is down and comes back",
+        ),
+        pytest.param(
+            [
+                *SMALL,
+                Step(
+                    both(watches_end, scale("p-proxy", 5)),
+                    [PROXY, STATUS],
+                    "False Updating",
+                ),
+                SETTLED,
+                Step(both(watches_expire, remove(SERVICE, "p")), ["apply Service p"], "True Ready"),
+                Step(both(down, remove(SERVICE, "p"), back), ["apply Service p"], "True Ready"),
+                Step(both(down, remove(SERVICE, "p"), watches_expire, back), ["apply Service p"], "True Ready"),
+                Step(lambda world: world.cluster.send_bookmarks(), [], "True Ready"),
+            ],
+            id="watches end, expire and break, and nothing is missed",
+        ),
+        pytest.param(
+            [
+                *SMALL,
+                Step(both(change(TYREX_POOL, POOL, metadata={"finalizers": None}), nothing), [FINALIZER], "True Ready"),
+                Step(
+                    fail(STATUS, NotFound("gone", 404), edit(size=0)),
+                    [RUNTIME, STATUS],
+                    "False Parked",
+                ),
+            ],
+            id="the finalizer is restored, and a status that cannot be written is written later",
+        ),
+        pytest.param(
+            [
+                *SMALL,
+                Step(delete_pool, [STATUS, "merge Deployment p-proxy"], "False Deleting", seconds=1),
+                Step(nothing, [], "False Deleting", seconds=3),
+                Step(pods_follow, [STATUS, *DELETED[:10], STATUS], "False Deleting", seconds=2),
+                Step(pods_follow, [FINALIZER], "", seconds=2),
+                Step(nothing, [], "", seconds=600),
+            ],
+            id="a deletion drains the proxies, then deletes the children, then removes the finalizer",
+        ),
+    ],
+)
+@virtual_time
+async def test_transcript(steps: list[Step]) -> None:
+    async with running() as world:
+        assert await play(world, steps) == expected(steps)
+
+
+@virtual_time
+async def test_the_conditions_until_a_pool_is_ready() -> None:
+    kinds = ("Ready", "Available", "Progressing", "Reconciled")
+    async with running() as world:
+        world.create_pool(size=2)
+        await let_pass(1)
+        new = [world.condition(kind) for kind in kinds]
+        world.workloads.settle()
+        await let_pass(15)
+        assert new == ["False Starting", "False NoRuntimeReady", "True Starting", "True Applied"]
+        assert [world.condition(kind) for kind in kinds] == [
+            "True Ready",
+            "True Available",
+            "False Settled",
+            "True Applied",
+        ]
+        status = world.server.read(TYREX_POOL, POOL)["status"]
+        assert (status["size"], status["readyRuntimes"], status["url"]) == (2, 2, "http://p.web.svc")
+        assert world.events == ["Ready"]
+
+
+@virtual_time
+async def test_pods_that_cannot_run_are_reported_and_get_an_event() -> None:
+    waiting = {"reason": "ImagePullBackOff", "message": "no such image"}
+    trouble = {"containerStatuses": [{"name": "runtime", "image": "a/b:1", "state": {"waiting": waiting}}]}
+    steps = [
+        *SMALL,
+        Step(edit(runtime={"image": "a/b:1"}), ["apply ConfigMap p-runtime", RUNTIME, STATUS], "False Updating"),
+        Step(half_rolled_out, [STATUS], "False Starting"),
+        Step(pod_status("p-runtime", **trouble), [STATUS], "False ImagePullFailed"),
+    ]
+    async with running() as world:
+        assert await play(world, steps) == expected(steps)
+        (warning,) = [event for event in world.server.select(EVENT, None) if event["type"] == "Warning"]
+        assert (warning["reason"], warning["involvedObject"]["name"]) == ("ImagePullFailed", POOL)
+
+
+@virtual_time
+async def test_past_the_deadline_what_is_left_is_deleted_by_force() -> None:
+    steps = [
+        Step(create(size=1, proxy={"replicas": 1}, timeouts={"drain": "20s"}), made(*BUDGETS), "False Starting"),
+        SETTLED,
+        Step(delete_pool, [STATUS, "merge Deployment p-proxy"], "False Deleting", seconds=29),
+        Step(
+            nothing,
+            ["delete within 0 s Pod p-runtime-1", "delete within 0 s Pod p-proxy-2", *DELETED[:10], FINALIZER],
+            "",
+            seconds=2,
+        ),
+    ]
+    async with running() as world:
+        assert await play(world, steps) == expected(steps)
+
+
+@virtual_time
+async def test_a_restarted_operator_writes_nothing_to_a_pool_as_it_should_be() -> None:
+    async with running() as world:
+        await play(world, NEW)
+        before = world.server.version
+        await world.stop()
+        world.start()
+        await let_pass(600)
+        assert (world.cluster.take_log(), world.ready, world.server.version) == ([], "True Ready", before)
+
+
+@virtual_time
+async def test_what_happened_while_no_operator_ran_is_made_up_for() -> None:
+    async with running() as world:
+        await play(world, NEW)
+        await world.stop()
+        world.server.delete(SERVICE, "p")
+        world.server.delete(TYREX_POOL, POOL)
+        world.create_pool("q", size=1, proxy={"replicas": 1})
+        world.start()
+        await let_pass(15)
+        log = world.cluster.take_log()
+        assert [line for line in log if " q" not in line][:2] == [STATUS, "merge Deployment p-proxy"]
+        assert "apply Service q" in log
+        assert "apply Service p" not in log
+
+
+@virtual_time
+async def test_a_pool_of_the_same_name_is_another_pool() -> None:
+    async with running() as world:
+        await play(world, SMALL)
+        world.server.delete(TYREX_POOL, POOL)
+        for _ in range(3):
+            world.workloads.settle()
+            await let_pass(15)
+        assert world.server.names(DEPLOYMENT) == []
+        world.cluster.take_log()
+        steps = [Step(create(size=1, proxy={"replicas": 1}), made(*BUDGETS), "False Starting"), SETTLED]
+        assert await play(world, steps) == expected(steps)
+
+
+@virtual_time
+async def test_uninstall_ends_when_the_operator_has_let_every_pool_go() -> None:
+    async with running() as world:
+        world.create_pool(size=1)
+        world.create_pool("q", size=1)
+        await let_pass(1)
+        world.workloads.settle()
+        await let_pass(15)
+        reported: list[str] = []
+        removing = asyncio.ensure_future(remove_pools(world.cluster, [], 60, reported.append))
+        for _ in range(3):
+            await let_pass(2)
+            world.workloads.settle()
+        assert await removing == []
+        assert reported == ["2 pools are going: web/p, web/q"]
+        assert world.server.names(DEPLOYMENT) == []
+
+
+@virtual_time
+async def test_a_defect_of_the_operator_does_not_stop_it() -> None:
+    async with running() as world:
+        world.create_pool("broken", size=1)
+        world.cluster.fail("apply ServiceAccount broken-proxy", KeyError("a defect"))
+        world.create_pool(size=1)
+        await let_pass(30)
+        assert (world.condition("Ready", "broken"), world.ready) == ("", "False Starting")
+        await let_pass(60)
+        assert world.condition("Ready", "broken") == "False Starting"
