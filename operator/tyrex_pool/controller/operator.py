@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from time import monotonic
 from typing import Any
 
 from tyrex_pool.cluster.access import Cluster
@@ -71,7 +70,8 @@ async def _lead(settings: Settings, connections: Connections, work: Work, stop: 
     if settings.lease is None:
         await work.run(stop)
     else:
-        lease = Lease(connections.cluster, *settings.lease, settings.identity, monotonic)
+        clock = asyncio.get_running_loop().time
+        lease = Lease(connections.cluster, *settings.lease, settings.identity, clock)
         await lead(lease, partial(work.run, stop))
 
 

@@ -89,7 +89,8 @@ class Work:
     async def _work_through_queue(self, synced: asyncio.Event) -> None:
         """Starts when every child is known, or the store would make existing children look missing."""
         try:
-            await asyncio.wait_for(synced.wait(), _SYNC_TIMEOUT)
+            async with asyncio.timeout(_SYNC_TIMEOUT):  # `wait_for` loses a cancellation that comes with the result
+                await synced.wait()
         except TimeoutError:
             logger.warning("not everything can be watched; unknown children are read from the API server when needed")
         async with asyncio.TaskGroup() as group:

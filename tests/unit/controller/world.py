@@ -28,6 +28,8 @@ class World:
         self.cluster = FakeCluster(self.server)
         self.workloads = FakeWorkloads(self.server)
         self.proxies = FakeProxies(self.server)
+        self.pool_watch_error: Exception | None = None
+        """What the watch of pools raises at once."""
         self._operators: list[tuple[asyncio.Event, asyncio.Task[None]]] = []
 
     # The operator
@@ -50,12 +52,18 @@ class World:
             stop.set()
             await task
 
+    def forget(self, operator: "asyncio.Task[None]") -> None:
+        """This one has ended, and a test knows why."""
+        self._operators = [(stop, task) for stop, task in self._operators if task is not operator]
+
     def _connect(self, settings: Settings, stop: asyncio.Event) -> AbstractAsyncContextManager[Connections]:
         return self._connected(settings)
 
     @asynccontextmanager
     async def _connected(self, settings: Settings) -> AsyncIterator[Connections]:
         async def watch_pools(on_pool: Callable[[Object, bool], None]) -> None:
+            if self.pool_watch_error is not None:
+                raise self.pool_watch_error
             async for what, _, pool in self.cluster.changes(TYREX_POOL, (*settings.namespaces, None)[0]):
                 if what in (What.SET, What.DELETED):
                     on_pool(pool, what is What.DELETED)
