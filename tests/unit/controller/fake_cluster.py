@@ -197,10 +197,14 @@ class FakeCluster:
             watcher.lines.put_nowait(error)
 
     def expire_watches(self) -> None:
-        """Every open watch is told that its version is too old, and no older version can be watched."""
+        """The version of every open watch is too old, and no older version can be watched."""
         self.server.forget_history()
+        self.send_error(410, "too old resource version")
+
+    def send_error(self, code: int, message: str) -> None:
+        """Every open watch gets an event of type ERROR."""
         for watcher in self._watchers:
-            watcher.send("ERROR", {"kind": "Status", "code": 410, "message": "too old resource version"})
+            watcher.send("ERROR", {"kind": "Status", "code": code, "message": message})
 
     def send_bookmarks(self) -> None:
         """Every open watch gets the present version, as an API server sends it once a minute."""

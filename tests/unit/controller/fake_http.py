@@ -8,6 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.unit.controller.fake_cluster import FakeCluster
+from tyrex_pool.cluster.access import ClusterError
 from tyrex_pool.model import names
 from tyrex_pool.model.kinds import TYREX_POOL
 
@@ -37,11 +38,14 @@ _DISCOVERY = {
 
 @asynccontextmanager
 async def served(cluster: FakeCluster) -> AsyncIterator[str]:
-    """The URL of the API server. While `cluster.down`, it answers with status 401."""
+    """The URL of the API server."""
 
     async def pools(request: web.Request) -> web.StreamResponse:
         if "watch" not in request.query:
-            page = await cluster.list_page(TYREX_POOL.path(None), {}, False)
+            try:
+                page = await cluster.list_page(TYREX_POOL.path(None), {}, False)
+            except ClusterError as error:
+                return web.json_response({"kind": "Status", "message": error.message}, status=error.status)
             return web.json_response({"apiVersion": names.API_VERSION, "kind": f"{names.KIND}List", **page})
         response = web.StreamResponse()
         await response.prepare(request)
@@ -53,7 +57,12 @@ async def served(cluster: FakeCluster) -> AsyncIterator[str]:
         document = _DISCOVERY.get(request.path)
         return web.json_response(document or {}, status=404 if document is None else 200)
 
+    async def close_afterwards(request: web.Request, response: web.StreamResponse) -> None:
+        """kopf waits at its end for every task of the loop, those of open connections included."""
+        response.force_close()
+
     app = web.Application()
+    app.on_response_prepare.append(close_afterwards)
     app.add_routes([web.get(TYREX_POOL.path(None), pools), web.get("/{path:.*}", discovery)])
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
