@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -164,7 +164,7 @@ class FakeCluster:
 
     async def watch_lines(
         self, path: str, query: Mapping[str, str], metadata_only: bool, silence: float
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Ends when the connection ends. Raises ClusterError when it breaks, Gone when the version is too old."""
         kind, namespace = _parsed(path)
         version = int(query["resourceVersion"])
@@ -229,7 +229,7 @@ def _parsed(path: str) -> tuple[Kind, str | None]:
 
 
 class _StreamedLines:
-    def __init__(self, lines: AsyncIterator[bytes]) -> None:
+    def __init__(self, lines: AsyncGenerator[bytes, None]) -> None:
         self.content = self
         self._lines = lines
 
@@ -237,4 +237,4 @@ class _StreamedLines:
         return await anext(self._lines, b"")
 
     def close(self) -> None:
-        """The connection is the generator's, which ends with this object."""
+        self._closing = asyncio.ensure_future(self._lines.aclose())

@@ -72,24 +72,24 @@ class FakeWorkloads:
             state = "True" if number < ready else "False"
             status = {"podIP": f"10.1.0.{number + 1}", "conditions": [{"type": "Ready", "status": state}]}
             self._server.set_status(POD, pod["metadata"]["name"], status, metadata["namespace"])
-        status = {
+        counts = {
             "observedGeneration": metadata["generation"],
             "replicas": len(pods),
             "updatedReplicas": len(pods),
             "readyReplicas": min(ready, len(pods)),
         }
-        self._server.set_status(DEPLOYMENT, metadata["name"], status, metadata["namespace"])
+        self._server.set_status(DEPLOYMENT, metadata["name"], counts, metadata["namespace"])
 
 
 class FakeProxies:
-    """Implements ProxyProbe: proxies follow the newest spec and reach every runtime that is ready, unless a test has
-    them `behind`; their Service `refuses_connections` when a test says so.
+    """Implements ProxyProbe: proxies follow the newest spec and reach every runtime that is ready, unless a test
+    sets `fields`; their Service `refuses_connections` when a test says so.
     """
 
     def __init__(self, server: FakeApiServer) -> None:
         self._server = server
-        self.behind: dict[str, Any] = {}
-        """Fields of every report."""
+        self.fields: dict[str, Any] = {}
+        """Fields that every report has instead of the true ones."""
         self.refuses_connections = False
 
     async def reports(self, pods: list[Object]) -> list[ProxyReport]:
@@ -107,7 +107,7 @@ class FakeProxies:
             "ready_runtimes": len([pod for pod in runtimes if _ready(pod)]),
             "failures": (),
         }
-        return ProxyReport(pod["metadata"]["name"], **{**fields, **self.behind})
+        return ProxyReport(pod["metadata"]["name"], **{**fields, **self.fields})
 
 
 def _ready(pod: Object) -> bool:

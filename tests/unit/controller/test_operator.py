@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.controller.virtual_time import let_pass, until, virtual_time
-from tests.unit.controller.world import NAMESPACE, World, ended, running
+from tests.unit.controller.world import World, ended, running
 from tyrex_pool.cluster.access import ClusterError, Forbidden
 from tyrex_pool.model.kinds import CONFIG_MAP, ROLE, SERVICE, TYREX_POOL
 
@@ -97,5 +97,5 @@ async def test_a_pool_that_is_deleted_while_it_is_reconciled() -> None:
         world.create_pool(size=-1)
         world.server.delete(TYREX_POOL, "p")
         await let_pass(5)
-        assert world.server.find(TYREX_POOL, "p", NAMESPACE) is None
+        assert world.server.find(TYREX_POOL, "p") is None
         assert world.server.names(SERVICE) == []

@@ -1,6 +1,7 @@
 """What the operator writes, and what it reports, for everything that can happen to a pool."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -61,6 +62,21 @@ def watches_end(world: World) -> None:
 
 def watches_expire(world: World) -> None:
     world.cluster.expire_watches()
+
+
+def proxies_report(**fields: Any) -> Event:
+    return lambda world: world.proxies.fields.update(fields)
+
+
+def proxies_follow(world: World) -> None:
+    world.proxies.fields.clear()
+
+
+def service_refuses(refuses: bool) -> Event:
+    def happen(world: World) -> None:
+        world.proxies.refuses_connections = refuses
+
+    return happen
 
 
 def scale(name: str, replicas: int) -> Event:
@@ -210,7 +226,7 @@ def scale(name: str, replicas: int) -> Event:
                 Step(put_config_map("choice", **{"strategy.py": "x"}), [], "True Ready"),
                 Step(
                     both(
-                        lambda world: world.proxies.behind.update(strategy_error="line 1"),
+                        proxies_report(strategy_error="line 1"),
                         put_config_map("choice", **{"strategy.py": "y"}),
                     ),
                     [STATUS],
@@ -222,17 +238,17 @@ def scale(name: str, replicas: int) -> Event:
         pytest.param(
             [
                 Step(
-                    both(lambda world: world.proxies.behind.update(generation=0), create(size=2)),
+                    both(proxies_report(generation=0), create(size=2)),
                     made(),
                     "False Starting",
                 ),
                 Step(pods_follow, [STATUS], "False Updating"),
                 Step(
-                    lambda world: (world.proxies.behind.clear(), setattr(world.proxies, "refuses_connections", True)),
+                    both(proxies_follow, service_refuses(True)),
                     [STATUS],
                     "False Starting",
                 ),
-                Step(lambda world: setattr(world.proxies, "refuses_connections", False), [STATUS], "True Ready"),
+                Step(service_refuses(False), [STATUS], "True Ready"),
             ],
             id="proxies that are behind, and a Service that is not programmed yet",
         ),
