@@ -1,4 +1,4 @@
-"""How a pool is deleted: it drains first, even one that was deleted long ago, and past the deadline it goes by force."""
+"""How a pool is deleted: it drains first, even long after its deletion, and past the deadline it goes by force."""
 
 from typing import Any
 
