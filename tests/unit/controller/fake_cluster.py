@@ -188,7 +188,7 @@ class FakeCluster:
     async def stream(
         self, path: str, query: Mapping[str, str], metadata_only: bool, silence: float
     ) -> "_StreamedLines":
-        """`watch_lines` in the form in which `cluster.watch` reads it as long as it streams with aiohttp."""
+        """`watch_lines` for a `cluster.watch` that reads an aiohttp response; without that this method can go."""
         return _StreamedLines(self.watch_lines(path, query, metadata_only, silence))
 
     def end_watches(self, error: ClusterError | None = None) -> None:

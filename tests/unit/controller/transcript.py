@@ -28,6 +28,10 @@ CHILDREN = (
 )
 """Of a pool with more than one runtime and more than one proxy, in the order in which they are made."""
 
+DELETED = [f"delete {child}" for child in CHILDREN]
+PROXY, RUNTIME = "apply Deployment p-proxy", "apply Deployment p-runtime"
+BUDGETS = ("PodDisruptionBudget p-runtime", "PodDisruptionBudget p-proxy")
+
 
 class Step(NamedTuple):
     """`writes` are all that follow `event` within `seconds`; `ready` is empty when there is no pool."""
@@ -141,3 +145,11 @@ def both(*events: Event) -> Event:
 
 def nothing(world: World) -> None:
     """Only time passes."""
+
+
+# Beginnings of transcripts
+
+SETTLED = Step(pods_follow, [STATUS], "True Ready")
+NEW = [Step(create(size=2), made(), "False Starting"), SETTLED]
+SMALL = [Step(create(size=1, proxy={"replicas": 1}), made(*BUDGETS), "False Starting"), SETTLED]
+"""A pool with one runtime and one proxy, which becomes Ready."""

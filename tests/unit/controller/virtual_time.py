@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import selectors
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, ParamSpec
 
@@ -60,7 +60,3 @@ async def until(condition: Callable[[], bool], seconds: float = 60.0, step: floa
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(step)
-
-
-async def within(seconds: float, waiting: Awaitable[Any]) -> Any:
-    return await asyncio.wait_for(waiting, seconds)

@@ -91,12 +91,7 @@ class World:
         else:
             self.server.merge(CONFIG_MAP, name, {"data": data})
 
-    async def make_ready(self, seconds: float = 15.0) -> None:
-        """Pods follow the Deployments, and the operator has time to see that."""
-        self.workloads.settle()
-        await let_pass(seconds)
-
-    # What became of it
+    # Results
 
     def condition(self, kind: str, name: str = POOL) -> str:
         """As `False Starting`; empty when the pool has no such condition."""
@@ -120,18 +115,6 @@ async def running(**settings: Any) -> AsyncIterator[World]:
     await let_pass(1)
     yield world
     await world.stop()
-
-
-@asynccontextmanager
-async def ready_pool(**spec: Any) -> AsyncIterator[World]:
-    """An operator with the pool `p`, which is Ready; the log of writes is empty."""
-    async with running() as world:
-        world.create_pool(**spec)
-        await let_pass(1)
-        await world.make_ready()
-        assert world.ready == "True Ready"
-        world.cluster.take_log()
-        yield world
 
 
 async def ended(task: "asyncio.Task[None]") -> BaseException | None:
