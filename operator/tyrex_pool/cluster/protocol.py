@@ -1,14 +1,9 @@
-"""What the controller needs of an API server: requests for single objects and lists, and watches.
+"""What the controller needs of an API server; `cluster.access.Cluster` implements it."""
 
-`tyrex_pool.cluster.access.Cluster` implements ClusterAccess, `tyrex_pool.cluster.watch.changes` with a cluster as its
-first argument implements Changes.
-"""
-
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from tyrex_pool.cluster.access import Object
-from tyrex_pool.cluster.watch import Change
 from tyrex_pool.model.kinds import Kind
 
 
@@ -50,17 +45,3 @@ class ClusterAccess(Protocol):
     async def delete(self, kind: Kind, namespace: str, name: str, *, grace: int | None = None) -> bool:
         """False when the object does not exist. `grace`: seconds that a pod has to end, None: as its spec says."""
         ...
-
-
-class Changes(Protocol):
-    """Watches one kind for ever: yields a list of the present objects, then each change; reconnects by itself."""
-
-    def __call__(
-        self,
-        kind: Kind,
-        namespace: str | None,
-        *,
-        labels: str | None = None,
-        fields: str | None = None,
-        metadata_only: bool = False,
-    ) -> AsyncIterator[Change]: ...

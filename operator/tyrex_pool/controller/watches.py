@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from typing import Any, Protocol
 
 from tyrex_pool.cluster.access import ClusterError, NotFound, Object
-from tyrex_pool.cluster.protocol import Changes, ClusterAccess
-from tyrex_pool.cluster.watch import What
+from tyrex_pool.cluster.protocol import ClusterAccess
+from tyrex_pool.cluster.watch import Change, What
 from tyrex_pool.controller.queue import Key, WorkQueue
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
@@ -21,6 +21,20 @@ _PROXIES_READ = 1.5
 """Seconds after which proxies, which watch ConfigMaps too, have loaded the strategy of a ConfigMap that changed."""
 
 logger = logging.getLogger("tyrex_pool")
+
+
+class Changes(Protocol):
+    """Watches one kind for ever, as `cluster.watch.changes` does with its first argument bound."""
+
+    def __call__(
+        self,
+        kind: Kind,
+        namespace: str | None,
+        *,
+        labels: str | None = None,
+        fields: str | None = None,
+        metadata_only: bool = False,
+    ) -> AsyncIterator[Change]: ...
 
 
 class Watches:

@@ -10,13 +10,13 @@ from time import perf_counter
 from typing import Any
 
 from tyrex_pool.cluster.access import ClusterError, Conflict, Object
-from tyrex_pool.cluster.protocol import Changes, ClusterAccess
+from tyrex_pool.cluster.protocol import ClusterAccess
 from tyrex_pool.controller.metrics import Health, OperatorMetrics
 from tyrex_pool.controller.proxy_probe import ProxyProbe
 from tyrex_pool.controller.queue import Key, WorkQueue
 from tyrex_pool.controller.reconcile import Reconciler, utc_now
 from tyrex_pool.controller.store import Store
-from tyrex_pool.controller.watches import Watches, resync, wait_for_kind
+from tyrex_pool.controller.watches import Changes, Watches, resync, wait_for_kind
 from tyrex_pool.model.kinds import TYREX_POOL
 from tyrex_pool.plan.declared_pool import Platform
 

@@ -46,7 +46,7 @@ class _Watcher:
             self.send(kind, {"metadata": metadata} if self.metadata_only else {**item, "metadata": metadata})
 
     def send(self, kind: str, item: Object) -> None:
-        self.lines.put_nowait(json.dumps({"type": kind, "object": item}).encode() + b"\n")
+        self.lines.put_nowait(json.dumps({"type": kind, "object": item}).encode())
 
     def _sees(self, stored: Stored, item: Object) -> bool:
         here = stored.place.kind == self.kind and self.namespace in (None, stored.place.namespace)

@@ -50,7 +50,7 @@ async def served(cluster: FakeCluster) -> AsyncIterator[str]:
         response = web.StreamResponse()
         await response.prepare(request)
         async for line in cluster.watch_lines(TYREX_POOL.path(None), dict(request.query), False, 0):
-            await response.write(line)
+            await response.write(line + b"\n")
         return response
 
     async def discovery(request: web.Request) -> web.Response:
