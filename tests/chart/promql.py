@@ -58,7 +58,7 @@ def shown() -> Labels:
     served.show(Tracer(Spans(scene, _Nowhere(), Resource({}), ALWAYS_ON), scene))
     served.ended("ok", Ticket(EvalRequest("1"), None, 1.0, 2.0, None))
     store = Store()
-    store.pool_is({"metadata": {"name": "a", "namespace": "web", "uid": "1", "resourceVersion": "1"}})
+    store.set_pool({"metadata": {"name": "a", "namespace": "web", "uid": "1", "resourceVersion": "1"}})
     found: Labels = {"up": set()}
     for text in (served.text(), generate_latest(OperatorMetrics(store).registry)):
         for family in text_string_to_metric_families(text.decode()):

@@ -15,10 +15,6 @@ import msgspec
 from tyrex_pool.cluster.credentials import Credentials, program_credentials
 from tyrex_pool.cluster.errors import (
     ClusterError,
-    ClusterUnavailable,
-    Conflict,
-    Forbidden,
-    Gone,
     NotFound,
     other_refusal,
     unavailable,
@@ -30,8 +26,6 @@ from tyrex_pool.cluster.transport import ApiServerTransport
 from tyrex_pool.model.kinds import BY_NAME, Kind
 from tyrex_pool.model.names import TYPE_JSON
 from tyrex_pool.model.wire import encode_json
-
-__all__ = ["Cluster", "ClusterError", "ClusterUnavailable", "Conflict", "Forbidden", "Gone", "NotFound", "Object"]
 
 FIELD_MANAGER: Final = "tyrex-pool"
 TIMEOUT: Final = 10.0

@@ -1,24 +1,23 @@
-"""Tells people what happened to a pool, as Kubernetes events (`kubectl describe txp`)."""
+"""Reports what happened to a pool as Kubernetes events (`kubectl describe txp`)."""
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
 from uuid import uuid4
 
-from tyrex_pool.cluster.access import Cluster, ClusterError
+from tyrex_pool.cluster.errors import ClusterError
+from tyrex_pool.cluster.protocol import ClusterApi, Object
 from tyrex_pool.model import names
 from tyrex_pool.model.kinds import EVENT
 from tyrex_pool.plan.status import READY, condition
 
-Object = dict[str, Any]
 _COMPONENT = "tyrex-pool-operator"
 _MESSAGE_LIMIT = 1024
 _PASSING = frozenset({"Starting", "Updating"})
-"""Reasons that are no news."""
+"""Reasons of the condition Ready that get no event: they pass by themselves."""
 
 
 def news(before: Object, after: Object) -> tuple[str, str, str] | None:
-    """Type, reason and message of the event that a change of status is worth, if it is."""
+    """Type, reason and message of the event for a change of status; None: it gets no event."""
     old, new = condition(before, READY), condition(after, READY)
     if (old.get("status"), old.get("reason")) == (new["status"], new["reason"]) or new["reason"] in _PASSING:
         return None
@@ -26,8 +25,8 @@ def news(before: Object, after: Object) -> tuple[str, str, str] | None:
     return kind, new["reason"], new["message"]
 
 
-async def post(cluster: Cluster, pool: Object, kind: str, reason: str, message: str, now: datetime) -> None:
-    """Best effort: an event that cannot be written is no reason to stop."""
+async def post(cluster: ClusterApi, pool: Object, kind: str, reason: str, message: str, now: datetime) -> None:
+    """Create the event. Errors of the API server are ignored: an event is not worth a retry."""
     metadata = pool["metadata"]
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     event = {

@@ -1,13 +1,14 @@
-"""Lets a pool go: its proxies first, so that evals in flight end; then every child; then the finalizer.
+"""Deletes a pool's children before the pool: the proxies first, so that evals in flight end; then every child; then
+the finalizer.
 
-Nothing blocks a deletion for good: past the deadline what is left is ended by force.
+No deletion is blocked for ever: past the deadline the pods that are left are deleted without a grace period.
 """
 
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tyrex_pool.cluster.access import Cluster, Object
+from tyrex_pool.cluster.protocol import ClusterApi, Object
 from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store, key_of, ref_to
 from tyrex_pool.model import names
@@ -18,47 +19,49 @@ from tyrex_pool.plan.children import gone
 from tyrex_pool.plan.diff import diff
 
 MARGIN = 10.0
-"""Seconds that a pool has on top of `timeouts.drain` to go by itself."""
-LOOK = 0.3
-"""Seconds between looks at what is left."""
+"""Seconds that a deletion may take on top of `timeouts.drain`."""
+CHECK_INTERVAL = 0.3
+"""Seconds between checks of what is left."""
 
 logger = logging.getLogger("tyrex_pool")
 
 
 class Finalizer:
-    """A pool's time begins with our first look: one that was deleted while no operator ran has not drained yet."""
+    """The deadline counts from the first call of `finalize` for a pool, not from its deletionTimestamp: a pool that was
+    deleted while no operator ran has not been drained yet.
+    """
 
-    def __init__(self, cluster: Cluster, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, cluster: ClusterApi, store: Store, clock: Callable[[], datetime]) -> None:
         self._cluster = cluster
         self._store = store
         self._clock = clock
-        self._begun: dict[str, datetime] = {}
+        self._started: dict[str, datetime] = {}
 
     async def ensure(self, pool: Object) -> None:
-        """The pool must not go without us. Raises ClusterError."""
+        """Set the finalizer if the pool has none of ours. Raises ClusterError."""
         finalizers = pool["metadata"].get("finalizers", [])
         if names.FINALIZER not in finalizers:
             await self._set(pool, [*finalizers, names.FINALIZER])
 
     async def finalize(self, pool: Object) -> float | None:
-        """One step; returns the seconds until the next, None at the end. Raises ClusterError."""
+        """Do one step; returns the seconds until the next one, None at the end. Raises ClusterError."""
         metadata = pool["metadata"]
         if names.FINALIZER not in metadata.get("finalizers", ()):
             return None
         key = key_of(pool)
-        begun = self._begun.setdefault(metadata["uid"], self._clock())
-        overdue = self._clock() >= begun + timedelta(seconds=_drain_seconds(pool) + MARGIN)
+        started = self._started.setdefault(metadata["uid"], self._clock())
+        overdue = self._clock() >= started + timedelta(seconds=_drain_seconds(pool) + MARGIN)
         if overdue:
             await self._force(key)
         elif await self._drain(key):
-            return LOOK
-        await self._set(pool, [one for one in metadata["finalizers"] if one != names.FINALIZER])
-        self._begun.pop(metadata["uid"], None)
+            return CHECK_INTERVAL
+        await self._set(pool, [name for name in metadata["finalizers"] if name != names.FINALIZER])
+        self._started.pop(metadata["uid"], None)
         logger.info("%s: gone%s", key, ", by force" if overdue else "")
         return None
 
     async def _drain(self, key: Key) -> bool:
-        """Proxies go first; returns whether anything is left."""
+        """Delete the proxies, and the other children when no proxy is left; returns whether anything is left."""
         proxies = ref_to(DEPLOYMENT, names.proxy_deployment(key.name))
         deployment = self._store.children.get(key, {}).get(proxies)
         if deployment is not None and deployment["spec"].get("replicas", 1) > 0:
@@ -77,9 +80,9 @@ class Finalizer:
             await self._cluster.delete(kind, key.namespace, action.ref.name)
 
     async def _force(self, key: Key) -> None:
-        """The time is up: let what still runs go at once, and wait for nothing.
+        """Delete everything at once, and wait for nothing.
 
-        A kubelet heeds no shorter grace period once it is ending a pod: only without any is the pod gone.
+        A kubelet that already ends a pod ignores a shorter grace period: only a grace period of 0 removes the pod.
         """
         for pod in await self._cluster.list(POD, key.namespace, labels=names.selector(key.name)):
             logger.warning("%s: pod %s did not end in time: ended by force", key, pod["metadata"]["name"])
@@ -87,7 +90,7 @@ class Finalizer:
         await self._delete_children(key)
 
     async def _set(self, pool: Object, finalizers: list[str]) -> None:
-        """If somebody was faster, the event of that brings us back here."""
+        """Raises Conflict when the pool has changed meanwhile: it is reconciled again then."""
         metadata = pool["metadata"]
         patch = {"metadata": {"finalizers": finalizers, "resourceVersion": metadata["resourceVersion"]}}
         written = await self._cluster.merge(TYREX_POOL, metadata["namespace"], metadata["name"], patch)
@@ -96,7 +99,7 @@ class Finalizer:
 
 
 def _drain_seconds(pool: Object) -> float:
-    """`timeouts.drain`, also of a spec that is invalid otherwise."""
+    """`timeouts.drain`, even if other fields of the spec are invalid; the default if it is invalid itself."""
     spec = pool.get("spec")
     timeouts = spec.get("timeouts") if isinstance(spec, dict) else None
     drain = timeouts.get("drain") if isinstance(timeouts, dict) else None

@@ -1,7 +1,7 @@
-"""One operator at a time: a Lease gates the work, and who loses it stops before another one may begin.
+"""Leader election: one operator works at a time, and a leader that loses its Lease stops before another one may begin.
 
-Our own, for the election in kubernetes.aio cannot create its Lease (version 37 sends an argument that its own client
-refuses), waits up to five minutes for an answer, and lets a Lease run out instead of giving it back.
+The election is the project's own: that of kubernetes.aio cannot create its Lease (version 37 sends an argument that its
+own client refuses), waits up to five minutes for an answer, and lets a Lease expire at the end instead of releasing it.
 """
 
 import asyncio
@@ -10,30 +10,35 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-from tyrex_pool.cluster.access import Cluster, ClusterError, Conflict, Object
+from tyrex_pool.cluster.errors import ClusterError, Conflict
+from tyrex_pool.cluster.protocol import ClusterApi, Object
 from tyrex_pool.model.kinds import LEASE
 
 DURATION = 12.0
-"""Seconds after which a leader that says nothing is taken to be dead."""
+"""Seconds without a renewal after which the other candidates take the leader for dead."""
 RENEW = 8.0
-"""Seconds after which a leader that cannot renew gives up: before another one may take over."""
+"""Seconds without a renewal after which a leader stops: before another one may take over."""
 RETRY = 2.0
+"""Seconds between two attempts to take or to renew the Lease."""
 _TIMEOUT = 3.0
 
 logger = logging.getLogger("tyrex_pool")
 
 
 class LeaseLostError(Exception):
-    """The Lease belongs to somebody else, or could not be renewed in time."""
+    """Another candidate holds the Lease, or it could not be renewed in time."""
 
 
 class Lease:
     """The Lease `namespace`/`name`, as the candidate `identity` sees it. `clock`: monotonic seconds.
 
-    Whether a holder is dead is told by our own clock, from when we last saw it renew: clocks of machines differ.
+    The age of a holder's last renewal is measured by this clock from when this candidate saw it, since the clocks of
+    machines differ.
     """
 
-    def __init__(self, cluster: Cluster, namespace: str, name: str, identity: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, cluster: ClusterApi, namespace: str, name: str, identity: str, clock: Callable[[], float]
+    ) -> None:
         self._cluster = cluster
         self._namespace = namespace
         self._name = name
@@ -42,20 +47,20 @@ class Lease:
         self._seen: tuple[str | None, str | None] | None = None
         self._since = 0.0
         self.taken = False
-        """Somebody else holds it, and is alive."""
+        """Whether another candidate holds it and renews it."""
 
     def __str__(self) -> str:
         return f"Lease {self._namespace}/{self._name}"
 
     async def hold(self) -> bool:
-        """Take it or renew it; False when somebody else has it, or the API server does not answer."""
+        """Take it or renew it; False when another candidate holds it, or the API server does not answer."""
         try:
             async with asyncio.timeout(_TIMEOUT):
                 return await self._hold()
         except Conflict:
             return False
         except (ClusterError, TimeoutError) as error:
-            logger.warning("%s cannot be had: %s", self, str(error) or "no answer")
+            logger.warning("%s can be neither taken nor renewed: %s", self, str(error) or "no answer")
             return False
 
     async def _hold(self) -> bool:
@@ -77,7 +82,7 @@ class Lease:
         return True
 
     def _alive(self, holder: str | None, renewed: str | None) -> bool:
-        """Whether somebody else holds it."""
+        """Whether another candidate holds it and has renewed it in time."""
         if (holder, renewed) != self._seen:
             self._seen, self._since = (holder, renewed), self._clock()
         self.taken = bool(holder) and holder != self._identity and self._clock() < self._since + DURATION
@@ -95,7 +100,7 @@ class Lease:
         }
 
     async def release(self) -> None:
-        """Let the next one start at once instead of when it runs out."""
+        """Let another candidate take it at once instead of when it expires. Errors are ignored."""
         with contextlib.suppress(ClusterError, TimeoutError):
             async with asyncio.timeout(_TIMEOUT):
                 lease = await self._cluster.get(LEASE, self._namespace, self._name)
@@ -125,14 +130,17 @@ async def lead(lease: Lease, work: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _renew(lease: Lease) -> None:
-    """Counts from before each request: the others count from when they see it done."""
+    """Renew until that fails. The time counts from before a request: the other candidates count from when they see it.
+
+    Raises LeaseLostError.
+    """
     loop = asyncio.get_running_loop()
     held = loop.time()
     with contextlib.suppress(TimeoutError):
         while not lease.taken:
             async with asyncio.timeout_at(held + RENEW):
                 await asyncio.sleep(RETRY)
-                asked = loop.time()
+                requested = loop.time()
                 if await lease.hold():
-                    held = asked
+                    held = requested
     raise LeaseLostError(f"{lease} is somebody else's, or could not be renewed for {RENEW:.0f} s")

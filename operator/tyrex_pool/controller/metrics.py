@@ -1,4 +1,4 @@
-"""What the operator counts, shown to Prometheus, and whether it is alive: has it finished a resync lately?"""
+"""The operator's metrics, its health, and the admin port that serves both."""
 
 from collections.abc import Callable, Iterator
 from time import time
@@ -14,12 +14,12 @@ from tyrex_pool.model import names
 from tyrex_pool.plan.status import READY, condition
 
 RESULTS: Final = ("done", "waiting", "conflict", "error", "defect")
-"""What a look at a pool comes to."""
+"""How a reconciliation can end: `waiting` means that it is repeated without a change."""
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class OperatorMetrics:
-    """`store` tells which pools there are; `queued` how many of them wait for a look."""
+    """Counters of reconciliations, and gauges read at each scrape: the pools of `store`, and `queued()` pools."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -49,7 +49,10 @@ class OperatorMetrics:
 
 
 class Health:
-    """Alive while standing by, and as long as the last finished resync is younger than `limit` seconds."""
+    """Healthy on standby, and while leading as long as the last resync ended at most `limit` seconds ago.
+
+    `clock`: seconds since the epoch. `connected`: readiness, set by the operator.
+    """
 
     def __init__(self, metrics: OperatorMetrics, limit: float, clock: Callable[[], float] = time) -> None:
         self._metrics = metrics
@@ -59,23 +62,25 @@ class Health:
         self.connected = False
 
     def leads(self) -> None:
-        """From now on resyncs are expected."""
+        """This replica leads: resyncs are expected from now on."""
         self._metrics.leader.set(1)
         self._last = self._clock()
 
     def resynced(self) -> None:
+        """A resync has ended."""
         self._last = self._clock()
         self._metrics.last_resync.set(self._last)
 
     @property
     def problem(self) -> str | None:
+        """Why the operator is unhealthy; None: it is healthy."""
         if self._last is not None and (age := self._clock() - self._last) > self._limit:
             return f"the last resync ended {age:.0f} s ago"
         return None
 
 
 async def serve(health: Health, metrics: OperatorMetrics, host: str, port: int) -> web.AppRunner:
-    """Listen on the admin port. Raises OSError when it cannot be had; end with `cleanup`."""
+    """Listen on the admin port until `cleanup` of the result. Raises OSError when the port is in use."""
 
     async def healthy(request: web.Request) -> web.Response:
         problem = health.problem

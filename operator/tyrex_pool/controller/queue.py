@@ -1,4 +1,4 @@
-"""Which pools need a look: each once in the queue at most, and never in two hands at a time."""
+"""The work queue: which pools must be reconciled. A pool is in it once at most, and one worker at a time has it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Key(NamedTuple):
-    """A pool."""
+    """Names a pool."""
 
     namespace: str
     name: str
@@ -16,11 +16,11 @@ class Key(NamedTuple):
 
 
 Work = Callable[[Key], Awaitable[float | None]]
-"""Does what there is to do; returns the seconds until another look, None: only when something happens."""
+"""Reconciles a pool; returns the seconds until it must be reconciled again, None: only when something changes."""
 
 
-BREATH = 0.1
-"""Seconds between two looks at one pool, however much happens to it: a look may list a thousand pods."""
+MIN_PAUSE = 0.1
+"""Seconds between two reconciliations of a pool that keeps changing: each may list a thousand pods."""
 
 
 class WorkQueue:
@@ -32,14 +32,15 @@ class WorkQueue:
         self._queued: set[Key] = set()
         self._busy: set[Key] = set()
         self._again: set[Key] = set()
+        """Keys that were added while a worker had them."""
         self._rounds: list[tuple[set[Key], asyncio.Event]] = []
-        self._later: dict[Key, asyncio.TimerHandle] = {}
+        self._timers: dict[Key, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
         return len(self._queued)
 
     def add(self, key: Key) -> None:
-        """Look at `key` as soon as a worker is free, and once more if one is looking right now."""
+        """Have `key` reconciled as soon as a worker is free, and once more if a worker has it right now."""
         if key in self._busy:
             self._again.add(key)
         elif key not in self._queued:
@@ -47,60 +48,61 @@ class WorkQueue:
             self._ready.put_nowait(key)
 
     def add_later(self, key: Key, seconds: float) -> None:
-        """Look at `key` in `seconds`, unless an earlier look is planned."""
+        """Have `key` reconciled in `seconds`, unless that is planned for an earlier time."""
         when = self._loop.time() + seconds
-        planned = self._later.get(key)
+        planned = self._timers.get(key)
         if planned is not None and not planned.cancelled() and planned.when() <= when:
             return
-        self._forget_timer(key)
-        self._later[key] = self._loop.call_at(when, self._due, key)
+        self._cancel_timer(key)
+        self._timers[key] = self._loop.call_at(when, self._due, key)
 
-    async def look_at(self, keys: Iterable[Key]) -> None:
-        """Until each of `keys` has been looked at."""
-        pending, looked = set(keys), asyncio.Event()
+    async def process(self, keys: Iterable[Key]) -> None:
+        """Add all of `keys`; returns when each of them has been reconciled since."""
+        pending, finished = set(keys), asyncio.Event()
         if not pending:
             return
-        self._rounds.append((pending, looked))
+        self._rounds.append((pending, finished))
         for key in set(pending):
             self.add(key)
-        await looked.wait()
+        await finished.wait()
 
     async def run(self, work: Work, workers: int) -> None:
         """Work through the queue until cancelled."""
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(self._run_one(work))
+                group.create_task(self._run_worker(work))
 
-    async def _run_one(self, work: Work) -> None:
+    async def _run_worker(self, work: Work) -> None:
         while True:
             key = await self._ready.get()
             self._queued.discard(key)
             self._busy.add(key)
-            self._forget_timer(key)
+            self._cancel_timer(key)
             try:
                 again = await work(key)
             finally:
                 self._busy.discard(key)
-                self._count(key)
+                self._finish(key)
             if again is not None:
                 self.add_later(key, again)
             if key in self._again:
                 self._again.discard(key)
-                self.add_later(key, BREATH)
+                self.add_later(key, MIN_PAUSE)
 
-    def _count(self, key: Key) -> None:
-        for one in list(self._rounds):
-            pending, looked = one
+    def _finish(self, key: Key) -> None:
+        """Take `key` out of the rounds that wait for it."""
+        for waiting in list(self._rounds):
+            pending, finished = waiting
             pending.discard(key)
             if not pending:
-                looked.set()
-                self._rounds.remove(one)
+                finished.set()
+                self._rounds.remove(waiting)
 
     def _due(self, key: Key) -> None:
-        del self._later[key]
+        del self._timers[key]
         self.add(key)
 
-    def _forget_timer(self, key: Key) -> None:
-        timer = self._later.pop(key, None)
+    def _cancel_timer(self, key: Key) -> None:
+        timer = self._timers.pop(key, None)
         if timer is not None:
             timer.cancel()

@@ -1,17 +1,19 @@
-"""Makes a pool what its spec says, whatever happened before: parse, plan, diff, apply, observe, status.
+"""Reconciles a pool: parse the spec, plan, diff, apply, observe, write the status.
 
-Level-triggered: it never looks at what changed, so it may be called at any time and any number of times.
+Level-triggered: the outcome does not depend on what changed, so a pool may be reconciled at any time and any number of
+times.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from tyrex_pool.cluster.access import Cluster, NotFound, Object
+from tyrex_pool.cluster.errors import NotFound
+from tyrex_pool.cluster.protocol import ClusterApi, Object
 from tyrex_pool.controller import events
 from tyrex_pool.controller.apply import Applier, RefusedError
 from tyrex_pool.controller.finalize import Finalizer
-from tyrex_pool.controller.proxies import Asks
+from tyrex_pool.controller.proxy_probe import ProxyProbe
 from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store, ref_to
 from tyrex_pool.model import names
@@ -24,24 +26,29 @@ from tyrex_pool.plan.deno_flags import deno_flags
 from tyrex_pool.plan.observation import Observation, Rollout, trouble
 from tyrex_pool.plan.status import PARKED, READY, Reason, Subject, condition, decide
 
-SOON = 0.5
-"""Seconds until the first look at a pool on its way."""
-SLOWEST = 10.0
-"""Seconds between looks at a pool that stays as it is without being ready."""
+FIRST_PAUSE = 0.5
+"""Seconds until a pool whose status has changed, and that is not Ready, is reconciled again."""
+LONGEST_PAUSE = 10.0
+"""Seconds between reconciliations of a pool that is not Ready and does not change."""
 _RESTING = frozenset({PARKED, "InvalidSpec", "NoProxies"})
-"""Reasons of Ready=False that only a change of the spec ends."""
+"""Reasons of Ready=False that only a change of the spec can end."""
 
 
-def now() -> datetime:
-    """The time of day, which is what timestamps of Kubernetes are in."""
+def utc_now() -> datetime:
+    """The time of day, for timestamps."""
     return datetime.now(UTC)
 
 
 class Reconciler:
-    """One for all pools; `reconcile` is what the work queue calls."""
+    """One for all pools; the work queue calls `reconcile`. `clock`: the time of day, with time zone."""
 
     def __init__(
-        self, cluster: Cluster, store: Store, platform: Platform, proxies: Asks, clock: Callable[[], datetime] = now
+        self,
+        cluster: ClusterApi,
+        store: Store,
+        platform: Platform,
+        proxies: ProxyProbe,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._cluster = cluster
         self._store = store
@@ -53,22 +60,20 @@ class Reconciler:
         self._pauses: dict[Key, float] = {}
 
     async def reconcile(self, key: Key) -> float | None:
-        """Returns the seconds after which to look again; None: when something happens. Raises ClusterError."""
+        """Returns the seconds after which to reconcile again, None: on the next change. Raises ClusterError."""
         raw = self._store.pools.get(key)
         if raw is None:
             self._forget(key)
             return None
         if raw["metadata"].get("deletionTimestamp"):
-            await self._report(raw, self._rollouts(key), _subject(raw, None, deleting=True))
+            await self._write_status(raw, self._rollouts(key), _subject(raw, None, deleting=True))
             return await self._finalizer.finalize(self._store.pools.get(key, raw))
-        subject = await self._write_down(key, raw)
-        changed = await self._report(raw, await self._look(key), subject)
+        subject = await self._apply_spec(key, raw)
+        changed = await self._write_status(raw, await self._observe(key), subject)
         return self._pause(key, changed)
 
-    # What the spec asks for
-
-    async def _write_down(self, key: Key, raw: Object) -> Subject:
-        """Apply what differs from the plan; what cannot be applied is told in the subject."""
+    async def _apply_spec(self, key: Key, raw: Object) -> Subject:
+        """Apply what differs from the plan; the result has the reason when the spec cannot be applied."""
         spec: PoolSpec | None = None
         paused = raw["metadata"].get("annotations", {}).get(names.ANNOTATION_PAUSED) == "true"
         try:
@@ -85,10 +90,14 @@ class Reconciler:
         return _subject(raw, spec, None, paused)
 
     async def _config_maps(self, key: Key, spec: PoolSpec) -> dict[str, Mapping[str, str]]:
-        """The main module's, by name; the strategy's is for the proxies to read. Raises RefusedError."""
+        """The data of the main module's ConfigMap, by its name. The strategy's is read by the proxies alone.
+
+        Raises RefusedError when the ConfigMap or its entrypoint is missing.
+        """
         module = spec.main_module.config_map if spec.main_module else None
         custom = spec.strategy.custom
-        self._store.refers(key, [one.name for one in (module, custom.config_map if custom else None) if one])
+        references = (module, custom.config_map if custom else None)
+        self._store.set_references(key, [reference.name for reference in references if reference])
         if module is None:
             return {}
         path = "spec.mainModule.configMap"
@@ -101,36 +110,34 @@ class Reconciler:
             raise RefusedError("ConfigMapNotFound", f"{path}.entrypoint: {wanted}, not {module.entrypoint}")
         return {module.name: data}
 
-    # What became of it
-
     def _rollouts(self, key: Key) -> Observation:
-        there = self._store.children.get(key, {})
+        children = self._store.children.get(key, {})
 
         def rollout(name: str) -> Rollout | None:
-            return Rollout.of(there.get(ref_to(DEPLOYMENT, name)))
+            return Rollout.of(children.get(ref_to(DEPLOYMENT, name)))
 
         return Observation(rollout(names.runtime_deployment(key.name)), rollout(names.proxy_deployment(key.name)))
 
-    async def _look(self, key: Key) -> Observation:
-        """With runtimes that are all ready their pods, maybe a thousand, need no look."""
+    async def _observe(self, key: Key) -> Observation:
+        """The pods of runtimes, maybe a thousand, are listed only while not all of them are ready."""
         seen = self._rollouts(key)
         if seen.runtimes is None and seen.proxies is None:
             return seen
         component = names.COMPONENT_PROXY if seen.runtimes is not None and seen.runtimes.settled else None
         pods = await self._cluster.list(POD, key.namespace, labels=names.selector(key.name, component))
         proxies = [pod for pod in pods if pod["metadata"]["labels"].get(names.LABEL_COMPONENT) == names.COMPONENT_PROXY]
-        troubles = [found for found in map(trouble, pods) if found is not None]
-        reports, refused = await asyncio.gather(self._proxies.ask(proxies), self._refused(key, seen))
+        troubles = [problem for problem in map(trouble, pods) if problem is not None]
+        reports, refused = await asyncio.gather(self._proxies.reports(proxies), self._refused(key, seen))
         return Observation(seen.runtimes, seen.proxies, troubles, reports, refused)
 
     async def _refused(self, key: Key, seen: Observation) -> bool:
-        """Whether callers are refused although there are proxies."""
+        """Whether the Service refuses connections although proxies are ready."""
         service = self._store.children[key].get(ref_to(SERVICE, names.proxy_service(key.name)))
         if service is None or seen.proxies is None or not seen.proxies.ready:
             return False
-        return await self._proxies.refused(service["spec"]["clusterIP"])
+        return await self._proxies.refuses(service["spec"]["clusterIP"])
 
-    async def _report(self, raw: Object, seen: Observation, subject: Subject) -> bool:
+    async def _write_status(self, raw: Object, seen: Observation, subject: Subject) -> bool:
         """Write the status if it changed; returns whether it did."""
         before, time = raw.get("status", {}), self._clock()
         status = decide(subject, seen, before, time.strftime("%Y-%m-%dT%H:%M:%SZ"))
@@ -141,19 +148,19 @@ class Reconciler:
         try:
             written = await self._cluster.apply(manifest, subresource="status")
         except NotFound:
-            return False  # it is gone: the watch will say so
-        self._store.pool_is(written)
+            return False  # the pool was deleted: the watch reports that too
+        self._store.set_pool(written)
         if (news := events.news(before, status)) is not None:
             await events.post(self._cluster, written, *news, time)
         return True
 
     def _pause(self, key: Key, changed: bool) -> float | None:
-        """A pool that is not ready is looked at again, less and less often while nothing changes."""
+        """A pool that is not Ready is reconciled again without a change, less and less often while nothing changes."""
         ready = condition(self._store.pools.get(key, {}).get("status", {}), READY)
         if ready.get("status") == "True" or ready.get("reason") in _RESTING:
             self._pauses.pop(key, None)
             return None
-        pause = SOON if changed else min(2 * self._pauses.get(key, SOON / 2), SLOWEST)
+        pause = FIRST_PAUSE if changed else min(2 * self._pauses.get(key, FIRST_PAUSE / 2), LONGEST_PAUSE)
         self._pauses[key] = pause
         return pause
 

@@ -1,4 +1,4 @@
-"""What the watches have told: pools, their children, and who refers to which ConfigMap. No I/O here."""
+"""A cache of what the watches reported: pools, their children, and which pools read which ConfigMap. No I/O here."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -13,52 +13,54 @@ Object = dict[str, Any]
 
 
 class Store:
-    """`pools` and `children` are as the API server last told them."""
+    """`pools` and `children` have the newest version of each object that the API server has reported."""
 
     def __init__(self) -> None:
         self.pools: dict[Key, Object] = {}
         self.children: defaultdict[Key, dict[Ref, Object]] = defaultdict(dict)
         self._readers: defaultdict[str, set[Key]] = defaultdict(set)
 
-    def pool_is(self, item: Object) -> Key:
-        """A pool is there as `item` says, unless something newer of it is known; returns its name."""
+    def set_pool(self, item: Object) -> Key:
+        """Keep this version of a pool, unless a newer one is known; returns the pool's key."""
         key = key_of(item)
         if not _older(item, self.pools.get(key)):
             self.pools[key] = item
         return key
 
-    def pool_gone(self, item: Object) -> Key:
-        """A pool is there no more; one of the same name that was made since stays."""
+    def remove_pool(self, item: Object) -> Key:
+        """Forget a pool that was deleted, but not a newer one of the same name; returns its key."""
         key = key_of(item)
         known = self.pools.get(key)
         if known is not None and known["metadata"]["uid"] == item["metadata"]["uid"]:
             del self.pools[key]
         return key
 
-    def pools_are(self, namespace: str | None, items: Iterable[Object]) -> set[Key]:
-        """Exactly these are in `namespace` (None: everywhere); returns all that were or are."""
-        there = {self.pool_is(item) for item in items}
-        missing = {key for key in self.pools if namespace in (None, key.namespace)} - there
+    def replace_pools(self, namespace: str | None, items: Iterable[Object]) -> set[Key]:
+        """`items` are all pools of `namespace` (None: of all namespaces); returns their keys and those of pools that
+        were known and do not exist any more.
+        """
+        present = {self.set_pool(item) for item in items}
+        missing = {key for key in self.pools if namespace in (None, key.namespace)} - present
         for key in missing:
             del self.pools[key]
-        return there | missing
+        return present | missing
 
-    def child_is(self, item: Object) -> Key | None:
-        """A child is there as `item` says; returns its pool."""
+    def set_child(self, item: Object) -> Key | None:
+        """Keep this version of a child, unless a newer one is known; returns the key of its pool."""
         key = owner(item)
         if key is not None and not _older(item, self.children[key].get(ref(item))):
             self.children[key][ref(item)] = item
         return key
 
-    def child_gone(self, item: Object) -> Key | None:
-        """A child is there no more; returns the pool it had."""
+    def remove_child(self, item: Object) -> Key | None:
+        """Forget a child that was deleted; returns the key of its pool, None when the child was unknown."""
         key = owner(item)
         if key is not None and self.children[key].pop(ref(item), None) is None:
             return None
         return key
 
-    def refers(self, key: Key, config_maps: Iterable[str]) -> None:
-        """From now on these are the ConfigMaps that the pool reads, by name."""
+    def set_references(self, key: Key, config_maps: Iterable[str]) -> None:
+        """Replace the names of the ConfigMaps that the pool reads."""
         wanted = {f"{key.namespace}/{name}" for name in config_maps}
         for path, readers in list(self._readers.items()):
             if key in readers and path not in wanted:
@@ -73,9 +75,9 @@ class Store:
         return self._readers.get(path, ())
 
     def forget(self, key: Key) -> None:
-        """The pool is gone."""
+        """Remove everything about a pool that does not exist any more, but for children that still do."""
         self.pools.pop(key, None)
-        self.refers(key, ())
+        self.set_references(key, ())
         if not self.children.get(key):
             self.children.pop(key, None)
 
@@ -85,14 +87,14 @@ def key_of(pool: Object) -> Key:
 
 
 def _older(item: Object, known: Object | None) -> bool:
-    """Whether `item` is what `known` was before: answers to our writes and the watch come in any order."""
+    """Whether `item` is an older version of `known`: answers to writes and watch events arrive in any order."""
     if known is None or known["metadata"]["uid"] != item["metadata"]["uid"]:
         return False
     return int(item["metadata"]["resourceVersion"]) < int(known["metadata"]["resourceVersion"])
 
 
 def owner(item: Object) -> Key | None:
-    """The pool whose child `item` says it is."""
+    """The pool that the child's label names."""
     metadata = item["metadata"]
     pool = metadata.get("labels", {}).get(names.LABEL_POOL)
     return None if pool is None else Key(metadata["namespace"], pool)

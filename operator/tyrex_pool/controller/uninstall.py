@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from tyrex_pool.cluster.access import ClusterError, Forbidden, Object
+from tyrex_pool.cluster.errors import ClusterError, Forbidden
+from tyrex_pool.cluster.protocol import Object
 from tyrex_pool.model.kinds import TYREX_POOL, Kind
 
 _NOT_FOUND = 404
 
 
-class Access(Protocol):
-    """What it takes of an API server; both raise ClusterError."""
+class PoolAccess(Protocol):
+    """The part of ClusterApi that this needs; both methods raise ClusterError."""
 
     async def list(self, kind: Kind, namespace: str | None) -> Sequence[Object]: ...
 
@@ -19,23 +20,24 @@ class Access(Protocol):
 
 
 async def remove_pools(
-    cluster: Access, namespaces: Sequence[str], timeout: float, tell: Callable[[str], None], look: float = 0.5
+    cluster: PoolAccess, namespaces: Sequence[str], timeout: float, report: Callable[[str], None], interval: float = 0.5
 ) -> list[str]:
-    """Returns `namespace/name` of those that are left after `timeout` seconds; looks every `look`. Raises ClusterError.
+    """Returns `namespace/name` of the pools that are left after `timeout` seconds; checks every `interval` seconds.
 
-    Those that somebody makes meanwhile go too.
+    Pools that are created meanwhile are deleted too. `report` is called with progress and with errors that are retried.
+    Raises Forbidden at once, another ClusterError when it persists until the end.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout
-    told = 0
+    reported = 0
     while True:
         try:
             pools = await _pools(cluster, namespaces)
         except ClusterError as error:
             if isinstance(error, Forbidden) or loop.time() >= end:
                 raise
-            tell(f"tried again: {error}")
-            await asyncio.sleep(look)
+            report(f"tried again: {error}")
+            await asyncio.sleep(interval)
             continue
         left = [f"{pool['metadata']['namespace']}/{pool['metadata']['name']}" for pool in pools]
         for pool in pools:
@@ -43,14 +45,19 @@ async def remove_pools(
                 await cluster.delete(TYREX_POOL, pool["metadata"]["namespace"], pool["metadata"]["name"])
         if not left or loop.time() >= end:
             return left
-        if len(left) != told:
-            told = len(left)
-            tell(f"{told} pool{'s are' if told != 1 else ' is'} going: {', '.join(left[:5])}{' …' if told > 5 else ''}")
-        await asyncio.sleep(look)
+        if len(left) != reported:
+            reported = len(left)
+            report(_progress(left))
+        await asyncio.sleep(interval)
 
 
-async def _pools(cluster: Access, namespaces: Sequence[str]) -> list[Object]:
-    """Without a CRD there are none."""
+def _progress(left: Sequence[str]) -> str:
+    number = len(left)
+    return f"{number} pool{'s are' if number != 1 else ' is'} going: {', '.join(left[:5])}{' …' if number > 5 else ''}"
+
+
+async def _pools(cluster: PoolAccess, namespaces: Sequence[str]) -> list[Object]:
+    """None where the CustomResourceDefinition is not installed."""
     found: list[Object] = []
     for namespace in namespaces or (None,):
         try:

@@ -29,7 +29,7 @@ def operator(settings: Settings) -> int:
 
 
 async def _operate(settings: Settings, stop: asyncio.Event) -> int:
-    from tyrex_pool.cluster.access import ClusterError
+    from tyrex_pool.cluster.errors import ClusterError
     from tyrex_pool.controller.leader import LeaseLostError
     from tyrex_pool.controller.operator import operate
 
@@ -50,7 +50,8 @@ def remove_pools(namespaces: Sequence[str], timeout: float) -> int:
 
 
 async def _remove_pools(namespaces: Sequence[str], timeout: float) -> int:
-    from tyrex_pool.cluster.access import Cluster, ClusterError
+    from tyrex_pool.cluster.access import Cluster
+    from tyrex_pool.cluster.errors import ClusterError
     from tyrex_pool.controller.uninstall import remove_pools
 
     try:

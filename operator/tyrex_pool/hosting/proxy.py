@@ -80,7 +80,8 @@ async def _serve_listed(
 
 async def _serve_followed(options: ServerOptions, source: FollowedPool, frontend: Frontend, stop: asyncio.Event) -> int:
     with operator_extra():
-        from tyrex_pool.cluster.access import Cluster, ClusterUnavailable
+        from tyrex_pool.cluster.access import Cluster
+        from tyrex_pool.cluster.errors import ClusterUnavailable
         from tyrex_pool.cluster.watch import current
         from tyrex_pool.server.remote.endpoint_slices import EndpointSlices
         from tyrex_pool.server.remote.follower import Follower

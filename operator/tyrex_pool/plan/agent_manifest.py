@@ -1,4 +1,4 @@
-"""What an agent in a pod reads: its pool, cut to what concerns a runtime, and the files of its main module."""
+"""The manifest that an agent in a pod reads: the fields of its pool that concern a runtime, and its module's files."""
 
 from typing import Any, Final
 
@@ -14,15 +14,15 @@ _READ: Final = ("permissions", "mainModule", "isolation", "concurrency", "queue"
 """Fields of a spec that an agent needs; the others concern proxies and pods."""
 
 _ROLLING: Final = ("permissions", "mainModule", "isolation", "concurrency", "limits", "recycle", "runtime")
-"""Fields that a runtime reads once: their change is a new pod."""
+"""Fields that a runtime reads once: a change of them replaces its pod."""
 
 
 def agent_manifest(pool: DeclaredPool, platform: Platform) -> str:
     """A stream of YAML documents for `Manifest.load`. Raises InvalidSpec when a file of the main module is missing.
 
-    `timeouts.maxEval` and `queue` are followed live by the proxies, which say so with each eval: an agent must not
-    refuse what a proxy has accepted by a newer spec. The hash in it is for the agent to compare with its pod's: a
-    node may still have the ConfigMap of yesterday, with yesterday's permissions.
+    The proxies follow `timeouts.maxEval` and `queue` live and send them with each eval: an agent must not refuse what a
+    proxy has accepted by a newer spec, so its own limit is the longest possible one. The agent compares the hash in the
+    manifest with that of its pod: a node may still have an older version of the ConfigMap, with older permissions.
     """
     spec = {name: value for name, value in unconvert(pool.spec).items() if name in _READ}
     spec["timeouts"] |= {"maxEval": str(LONGEST)}
@@ -32,14 +32,14 @@ def agent_manifest(pool: DeclaredPool, platform: Platform) -> str:
 
 
 def spec_hash(pool: DeclaredPool, platform: Platform) -> str:
-    """Changes with whatever a runtime has to be started anew for. Raises InvalidSpec as `agent_manifest` does."""
+    """A digest of everything that a runtime must be restarted for. Raises InvalidSpec as `agent_manifest` does."""
     raw = unconvert(pool.spec)
     image = pool.spec.runtime.image or platform.runtime_image
     return digest({name: raw.get(name) for name in _ROLLING}, _files(pool), image)
 
 
 def _files(pool: DeclaredPool) -> list[Manifest]:
-    """The ConfigMap of the main module, if it is in one."""
+    """The ConfigMap of the main module; empty when the module is not in one."""
     module = pool.spec.main_module
     if module is None or module.config_map is None:
         return []

@@ -1,4 +1,4 @@
-"""Kubernetes' quantities, compared by value: the API server writes them in its own way."""
+"""Compares Kubernetes quantities by value: the API server may store another form than a manifest has."""
 
 import re
 from decimal import Decimal

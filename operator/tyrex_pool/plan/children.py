@@ -1,4 +1,4 @@
-"""All that a pool consists of in a cluster: one table, from which comes what should be there and what should not."""
+"""The children of a pool: one table of builders, from which the desired state of every child is made."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
@@ -18,14 +18,14 @@ from tyrex_pool.plan.metadata import digest, labels, owners
 
 
 class Child(NamedTuple):
-    """`build` makes the object without its head (apiVersion, kind, metadata); None: it should not be there."""
+    """`build` makes the object without apiVersion, kind and metadata; None: the object must not exist."""
 
     api_version: str
     kind: str
     component: str
     build: Callable[[DeclaredPool, Platform], Manifest | None]
     has_own_name: bool = False
-    """It is called as the pool is, not after its component."""
+    """The object has the pool's name instead of its component's."""
 
     def ref(self, pool: str) -> Ref:
         name = names.proxy_service(pool) if self.has_own_name else names.component_name(pool, self.component)
@@ -50,18 +50,18 @@ CHILDREN: Final = (
     Child("policy/v1", "PodDisruptionBudget", _RUNTIME, disruption_budgets.runtimes),
     Child("policy/v1", "PodDisruptionBudget", _PROXY, disruption_budgets.proxies),
 )
-"""In the order in which they are made: what a pod needs comes before it."""
+"""In the order in which they are created: what a pod needs comes before it."""
 
 Desired = Mapping[Ref, Manifest | None]
 
 
 def desired(pool: DeclaredPool, platform: Platform) -> Desired:
-    """Every child, None for one that should not be there. Raises InvalidSpec when the main module is incomplete."""
+    """Every child; None for one that must not exist. Raises InvalidSpec when the main module is incomplete."""
     return {child.ref(pool.name): _whole(child, pool, platform) for child in CHILDREN}
 
 
 def gone(name: str) -> dict[Ref, None]:
-    """Nothing of the pool `name` is left."""
+    """The desired state of the pool `name` when it is deleted: no child exists."""
     return {child.ref(name): None for child in CHILDREN}
 
 

@@ -1,4 +1,4 @@
-"""The ConfigMap that runtimes start from. It is one object, so that an agent never sees half of a change."""
+"""The ConfigMap with the agents' manifest. It is one object, so that an agent never reads half of a change."""
 
 from tyrex_pool.model import names
 from tyrex_pool.plan.agent_manifest import agent_manifest

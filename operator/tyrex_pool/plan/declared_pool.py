@@ -1,4 +1,4 @@
-"""What a plan is made from: a pool as somebody wrote it, and where the operator would have it run."""
+"""The input of a plan: a pool as its user declared it, and the platform that it runs on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from tyrex_pool.model.spec import PoolSpec
 
 Manifest = dict[str, Any]
-"""A Kubernetes object as JSON has it, or a part of one."""
+"""A Kubernetes object as decoded JSON, or a part of one."""
 
 
 class Ref(NamedTuple):
-    """Which object, in the pool's namespace."""
+    """Names an object in the pool's namespace."""
 
     api_version: str
     kind: str
@@ -31,7 +31,7 @@ class DeclaredPool:
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What holds for every pool that does not say otherwise; `operator_namespace` is where the operator's pods are."""
+    """Settings for every pool that does not override them; `operator_namespace`: that of the operator's own pods."""
 
     runtime_image: str
     proxy_image: str

@@ -1,6 +1,6 @@
-"""Deno's command line and environment for an isolate, from what the pool permits.
+"""Deno's command line and environment for an isolate, from the pool's permissions.
 
-Deno's own defaults are not ours: it asks a terminal, reads configuration files, imports from a list of public
+Deno's own defaults grant too much: it asks a terminal, reads configuration files, imports from a list of public
 hosts, and downloads npm packages without any permission and past every `--deny-import`. So each is closed
 here unless the pool grants it. Measured with Deno 2.9.8.
 """
@@ -21,7 +21,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "DENO_NO_UPDATE_CHECK": "1",
     "NO_COLOR": "1",
 }
-"""What every isolate's process has."""
+"""Variables that every isolate's process has."""
 
 _KEPT: Final = frozenset({"DENO_DIR", "DENO_CERT", "DENO_TLS_CA_STORE"})
 # All else of Deno's own steers Deno past the flags: DENO_PERMISSION_BROKER_PATH replaces them altogether,
@@ -60,7 +60,7 @@ def deno_flags(
 
 
 def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The environment of an isolate's process: `inherited` less what undoes the flags, and `ENVIRONMENT`."""
+    """The environment of an isolate's process: `inherited` without variables that undo the flags, and `ENVIRONMENT`."""
     kept = {name: value for name, value in inherited.items() if name in _KEPT or not _undoes_flags(name)}
     return {**kept, **ENVIRONMENT}
 
@@ -110,10 +110,10 @@ def _granted_imports(permissions: Permissions) -> tuple[str, ...]:
 
 
 def _imports(permissions: Permissions, modules: ModuleNeeds) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What `--allow-import` and `--deny-import` say.
+    """The entries of `--allow-import` and of `--deny-import`.
 
     The main module's static imports need no permission of the pool, but Deno checks them, cached or not: so
-    their hosts are added, and `_loading_flags` sees to it that nothing is downloaded from them.
+    their hosts are added, and `_loading_flags` prevents that anything is downloaded from them.
     """
     granted, denied = _granted_imports(permissions), permissions.deny.import_
     if granted == ALL:
@@ -126,7 +126,7 @@ def _imports(permissions: Permissions, modules: ModuleNeeds) -> tuple[tuple[str,
 
 
 def _loading_flags(permissions: Permissions, modules: ModuleNeeds) -> Iterator[str]:
-    """What of the outside world modules come from: a host that is granted, else at most the image's cache."""
+    """Where modules may be loaded from: hosts that are granted, else at most the image's cache."""
     granted = _granted_imports(permissions)
     if granted == ALL and not permissions.deny.import_:
         return

@@ -1,4 +1,4 @@
-"""From what should be there and what is, to what to do: nothing, for a pool that is as it should be."""
+"""Compares desired with observed objects; the result is a list of actions, empty when nothing differs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tyrex_pool.plan.difference import difference
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Write `manifest` down, by server-side apply."""
+    """Write `manifest` by server-side apply; `reason` is for the log."""
 
     ref: Ref
     manifest: Manifest
@@ -32,24 +32,25 @@ Action = Apply | Delete
 
 
 def diff(desired: Mapping[Ref, Manifest | None], observed: Mapping[Ref, Manifest]) -> tuple[Action, ...]:
-    """In the order of `desired`. What is observed and not in `desired` at all is not looked at; what is going already
-    is not deleted again."""
+    """In the order of `desired`. Observed objects that are not in `desired` are ignored; an object that is
+    being deleted is not deleted again.
+    """
     return tuple(_actions(desired, observed))
 
 
 def _actions(desired: Mapping[Ref, Manifest | None], observed: Mapping[Ref, Manifest]) -> Iterator[Action]:
     for ref, manifest in desired.items():
-        there = observed.get(ref)
+        present = observed.get(ref)
         if manifest is None:
-            if there is not None and not there["metadata"].get("deletionTimestamp"):
+            if present is not None and not present["metadata"].get("deletionTimestamp"):
                 yield Delete(ref, "not wanted")
-        elif there is None:
+        elif present is None:
             yield Apply(ref, manifest, "missing")
-        elif (found := _difference(manifest, there)) is not None:
+        elif (found := _difference(manifest, present)) is not None:
             yield Apply(ref, manifest, found)
 
 
-def _difference(manifest: Manifest, there: Manifest) -> str | None:
-    """Metadata last: the hash in it differs with whatever differs, and tells little."""
+def _difference(manifest: Manifest, present: Manifest) -> str | None:
+    """Metadata comes last: the hash in it differs with everything else, and explains nothing."""
     body = {name: value for name, value in manifest.items() if name != "metadata"}
-    return difference(body, there) or difference({"metadata": manifest["metadata"]}, there)
+    return difference(body, present) or difference({"metadata": manifest["metadata"]}, present)

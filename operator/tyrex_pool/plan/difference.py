@@ -1,7 +1,7 @@
-"""Whether an object in the cluster is as a manifest says, as server-side apply sees it.
+"""Compares a manifest with an object of the cluster by the rules of server-side apply.
 
-What the manifest does not mention belongs to others: fields that the API server fills in, labels of a mesh, a sidecar.
-But a list without keys and a selector are one value each, which is ours as a whole.
+Fields that the manifest does not mention belong to others: defaults of the API server, labels of a mesh, a sidecar.
+But a list without keys and a selector are one value each, which belongs to the manifest as a whole.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "volumeDevices": ("devicePath",), "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
     "ownerReferences": ("uid",),
 }  # fmt: skip
-"""What the items of a list are told apart by; a list that is not here is one value."""
+"""The fields that identify an item of a list; a list that is not in this table is one value."""
 
 _ATOMIC: Final = frozenset({"selector", "podSelector", "namespaceSelector", "labelSelector", "nodeSelector", "roleRef"})
 """Mappings that are one value."""
 
 _DEFAULTS: Final = {"protocol": "TCP", "apiVersion": "v1", "expirationSeconds": 3600}
-"""What the API server adds inside of such values."""
+"""Defaults that the API server adds inside of such values."""
 
 _DROPPED: Final = frozenset(
     {"hostNetwork", "hostPID", "hostIPC", "stdin", "stdinOnce", "tty", "readOnly", "publishNotReadyAddresses", "value"}
@@ -37,16 +37,16 @@ _SHOWN: Final = 60
 
 
 Path = tuple[str, ...]
-"""Names of fields, and what an item is told apart by in brackets."""
+"""Names of fields, and the identity of an item in brackets."""
 
 
 def difference(desired: Any, observed: Any, path: Path = (), atomic: bool = False) -> str | None:
-    """The first one, as `spec.replicas: 3, not 2`; None when there is nothing to apply.
+    """The first difference, as `spec.replicas: 3, not 2`; None when there is nothing to apply.
 
-    `path` leads to both; `atomic`: all that is observed must be desired, too.
+    `path` is where both values are; `atomic`: every observed field must be desired, too.
     """
     field = path[-1] if path else ""
-    if desired is None or desired == observed or (_says_nothing(desired, field) and _empty(observed)):
+    if desired is None or desired == observed or (_is_unset(desired, field) and _empty(observed)):
         return None
     atomic = atomic or field in _ATOMIC
     if isinstance(desired, dict) and isinstance(observed, dict | None):
@@ -56,7 +56,7 @@ def difference(desired: Any, observed: Any, path: Path = (), atomic: bool = Fals
         return _of_items(desired, observed or [], path, keys) if keys else _of_lists(desired, observed or [], path)
     if _is_amount(path) and same_amount(desired, observed):
         return None
-    return _told(path, desired, observed)
+    return _describe(path, desired, observed)
 
 
 def _of_mappings(desired: Mapping[str, Any], observed: Mapping[str, Any], path: Path, atomic: bool) -> str | None:
@@ -71,14 +71,14 @@ def _of_mappings(desired: Mapping[str, Any], observed: Mapping[str, Any], path: 
 
 
 def _of_items(desired: list[Any], observed: list[Any], path: Path, keys: tuple[str, ...]) -> str | None:
-    """Of lists whose items are told apart by `keys`: others may have added some."""
-    there = {_identity(item, keys): item for item in observed}
+    """For lists whose items are identified by `keys`: others may have added items."""
+    present = {_identity(item, keys): item for item in observed}
     for item in desired:
         identity = _identity(item, keys)
         place = (*path, f"[{identity}]")
-        if identity not in there:
+        if identity not in present:
             return f"{_text(place)}: missing"
-        if (found := difference(item, there[identity], place)) is not None:
+        if (found := difference(item, present[identity], place)) is not None:
             return found
     return None
 
@@ -104,7 +104,7 @@ def _identity(item: Any, keys: tuple[str, ...]) -> str:
     return "/".join(str(item.get(key, _DEFAULTS.get(key))) for key in keys)
 
 
-def _says_nothing(value: Any, field: str) -> bool:
+def _is_unset(value: Any, field: str) -> bool:
     return _empty(value) or (not value and field in _DROPPED)
 
 
@@ -116,8 +116,8 @@ def _is_amount(path: Path) -> bool:
     return not _AMOUNTS.isdisjoint(path[-2:])
 
 
-def _told(path: Path, desired: Any, observed: Any) -> str:
-    """Long values, and those of variables, which may be secret, are not repeated."""
+def _describe(path: Path, desired: Any, observed: Any) -> str:
+    """Long values, and those of variables, which may be secret, are left out."""
     wanted, found = quote(desired, _SHOWN), quote(observed, _SHOWN)
     if max(len(wanted), len(found)) > _SHOWN or path[-1:] == ("value",):
         return f"{_text(path)}: differs"

@@ -1,4 +1,4 @@
-"""How many pods a node's drain may take at a time. One that stands alone has no budget, or no node could be drained."""
+"""PodDisruptionBudgets: how many pods may be evicted at once. A single pod has none: it would block a node's drain."""
 
 from tyrex_pool.model import names
 from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
@@ -14,7 +14,7 @@ def proxies(pool: DeclaredPool, platform: Platform) -> Manifest | None:
 
 
 def _budget(pool: DeclaredPool, component: str, size: int) -> Manifest | None:
-    """Pods that are not ready may always go: they serve nobody, and must not hold a node."""
+    """Pods that are not ready may always be evicted: they serve nobody, and must not block a drain."""
     if size < 2:
         return None
     return {

@@ -1,4 +1,4 @@
-"""Labels, selectors and owners: by what a pool's children are found, and with what they go."""
+"""Labels, selectors and owner references, by which a pool's children are found and garbage-collected."""
 
 from hashlib import sha256
 from typing import Any, Final
@@ -12,7 +12,7 @@ _DIGITS: Final = 16
 
 
 def labels(pool: str, component: str) -> dict[str, str]:
-    """Of every child, and of its pods."""
+    """The labels of every child, and of its pods."""
     return {
         names.LABEL_NAME: names.APPLICATION,
         names.LABEL_INSTANCE: pool,
@@ -24,12 +24,12 @@ def labels(pool: str, component: str) -> dict[str, str]:
 
 
 def selector(pool: str, component: str) -> dict[str, str]:
-    """The labels that choose the pods of one component; a Deployment can never change these."""
+    """The labels that select the pods of one component; those of a Deployment are immutable."""
     return {names.LABEL_POOL: pool, names.LABEL_COMPONENT: component}
 
 
 def owners(pool: DeclaredPool) -> list[Manifest]:
-    """None for a pool that is in no cluster."""
+    """The owner references of a child; empty for a pool that is in no cluster."""
     if pool.uid is None:
         return []
     owner = {"apiVersion": names.API_VERSION, "kind": names.KIND, "name": pool.name, "uid": pool.uid}
@@ -38,5 +38,5 @@ def owners(pool: DeclaredPool) -> list[Manifest]:
 
 
 def digest(*parts: Any) -> str:
-    """The same for the same values, whatever the order of keys; fits a label."""
+    """A hash of the values, independent of the order of keys; valid as a label."""
     return sha256(msgspec.json.encode(parts, order="deterministic")).hexdigest()[:_DIGITS]

@@ -1,4 +1,4 @@
-"""Who may connect to a pool's pods, and whether guests may connect to anybody."""
+"""NetworkPolicies: who may connect to a pool's pods, and whether guests may open connections."""
 
 from typing import Final
 
@@ -9,23 +9,23 @@ from tyrex_pool.plan.denials import granted
 from tyrex_pool.plan.metadata import selector
 
 _CONNECTING: Final = ("net", "import", "run", "ffi")
-"""The kinds of permission with any of which code can reach a network."""
+"""Kinds of permissions each of which lets code reach a network."""
 _NAMESPACE_NAME: Final = "kubernetes.io/metadata.name"
 _ANYWHERE: Final[Manifest] = {"namespaceSelector": {}}
 
 
 def proxies(pool: DeclaredPool, platform: Platform) -> Manifest:
-    """Callers as `spec.access.from` says, and the operator, which asks them how they are."""
+    """Callers in the scope of `spec.access.from`, and the operator, which asks proxies for their reports."""
     callers = _ANYWHERE if pool.spec.access.from_ == "Cluster" else {"podSelector": {}}
     return _policy(pool, names.COMPONENT_PROXY, [callers, *_operator(platform)], types=["Ingress"])
 
 
 def runtimes(pool: DeclaredPool, platform: Platform) -> Manifest:
-    """Only this pool's own proxies: they are who enforces queue, deadlines and access."""
+    """Only this pool's own proxies, which enforce queue, deadlines and access."""
     own = [{"podSelector": {"matchLabels": selector(pool.name, names.COMPONENT_PROXY)}}]
     if connects(pool.spec.permissions):
         return _policy(pool, names.COMPONENT_RUNTIME, own, types=["Ingress"])
-    # an empty list that is written down: a rule that somebody adds is a difference then
+    # The list is empty, not absent: a rule that somebody adds is a difference then.
     closed = _policy(pool, names.COMPONENT_RUNTIME, own, types=["Ingress", "Egress"])
     return {"spec": {**closed["spec"], "egress": []}}
 
@@ -43,7 +43,7 @@ def _grants(permissions: Permissions, kind: str) -> bool:
 
 
 def _policy(pool: DeclaredPool, component: str, callers: list[Manifest], types: list[str]) -> Manifest:
-    """`callers` reach the port for evals; whoever scrapes metrics may be anywhere."""
+    """`callers` may connect to the port for evals, everybody to the admin port: metrics are scraped from anywhere."""
     return {
         "spec": {
             "podSelector": {"matchLabels": selector(pool.name, component)},

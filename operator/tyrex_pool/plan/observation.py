@@ -1,4 +1,4 @@
-"""What the operator saw of a pool's children, parsed once from the API server's objects and the proxies' answers."""
+"""The observed state of a pool, parsed once from the API server's objects and the proxies' answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,15 +22,16 @@ _CRASH: Final = "CrashLoopBackOff"
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """A Deployment: how many pods it wants, has, and has ready; `current`: all of them are of the newest template."""
+    """A Deployment's numbers of wanted, existing and ready pods; `current`: all of them have the newest template."""
 
     wanted: int = 0
     present: int = 0
     ready: int = 0
     current: bool = False
     stuck: str | None = None
-    """Why it does not go on, as the Deployment's own conditions say: a quota, a policy, the progress deadline."""
+    """Why no pods can be created, from the Deployment's condition ReplicaFailure: a quota, a policy."""
     overdue: bool = False
+    """Whether the Deployment has exceeded its progress deadline."""
 
     @classmethod
     def of(cls, deployment: Object | None) -> Self | None:
@@ -55,7 +56,7 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class PodTrouble:
-    """Why a pod does not run: `reason` is one of the reasons of the condition Ready."""
+    """Why a pod does not run; `reason` is one of those of the condition Ready."""
 
     pod: str
     reason: str
@@ -64,14 +65,14 @@ class PodTrouble:
 
 @dataclass(frozen=True, slots=True)
 class ProxyReport:
-    """A proxy's own answer to `GET /v1/pool`: what it follows and what it sees."""
+    """A proxy's answer to `GET /v1/pool`: the generation that it follows, and the runtimes that it reaches."""
 
     proxy: str
     generation: int | None
     strategy_error: str | None
     ready_runtimes: int
     failures: tuple[tuple[str, str], ...]
-    """Runtimes that say of themselves that they cannot start, and why."""
+    """Names of runtimes that report that they cannot start, and why."""
 
     @classmethod
     def of(cls, proxy: str, answer: Object) -> Self:
@@ -87,8 +88,9 @@ class ProxyReport:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """None for a Deployment that is not there; `reports` of those proxies that could be asked; `refused`: the Service
-    that users call refuses connections."""
+    """`runtimes` and `proxies` are None when the Deployment does not exist; `reports` come from proxies that answered;
+    `refused`: the Service that users call refuses connections.
+    """
 
     runtimes: Rollout | None = None
     proxies: Rollout | None = None
@@ -98,7 +100,7 @@ class Observation:
 
 
 def trouble(pod: Object) -> PodTrouble | None:
-    """What keeps a pod from running, if it is not just starting."""
+    """Why a pod does not run; None when it runs, starts, or is being deleted."""
     name, status = pod["metadata"]["name"], pod.get("status", {})
     if pod["metadata"].get("deletionTimestamp"):
         return None
@@ -125,7 +127,7 @@ def _container_trouble(container: Object) -> tuple[str, str] | None:
 
 
 def _ended(container: Object) -> str:
-    """How the container ended the last time."""
+    """How the container has ended the last time."""
     last = container.get("lastState", {}).get("terminated", {})
     said = (last.get("message") or "").strip()
     ended = (

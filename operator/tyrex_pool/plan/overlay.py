@@ -3,11 +3,11 @@
 from typing import Any, Final
 
 _KEYS: Final = {"volumeMounts": "mountPath", "volumeDevices": "devicePath"}
-"""What the items of a list are told apart by, where that is not their name."""
+"""The field that identifies an item of a list, where that is not `name`."""
 
 
 def laid_over(base: Any, over: Any, field: str = "") -> Any:
-    """`base` with what `over` says; neither is changed.
+    """A new value: `base` with the fields of `over`; neither argument is changed.
 
     Mappings are merged, and so are lists whose items have names: an item of a new name, or of none, is added. A null
     removes what `base` has there. Any other value replaces it. `field` is the name of the field that holds both.

@@ -1,4 +1,4 @@
-"""What the pods of runtimes and of proxies have in common: how they are shut in, looked after, started and ended."""
+"""What the pods of runtimes and of proxies have in common: security, probes, volumes, start and end."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,7 +12,7 @@ from tyrex_pool.plan.overlay import laid_over
 USER: Final = 65_532
 """`nonroot` of the common base images; both Containerfiles have it."""
 SETTLE: Final = 3
-"""Seconds between the end of a pod's membership in its Service and its SIGTERM, for others to hear of it."""
+"""Seconds between the removal of a pod from its Service and its SIGTERM, in which all nodes learn of the removal."""
 _ENDING: Final = 5
 """Seconds that a process may take to end when it has drained."""
 _SHORTEST_GRACE: Final = 60
@@ -22,7 +22,7 @@ _TEMPORARY: Final = "tmp"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """How one component's pods differ from the other's. `container` and `pod` are laid over what both have."""
+    """What one component's pods have of their own; `container` and `pod` are laid over what both components have."""
 
     component: str
     settings: Component
@@ -36,7 +36,7 @@ class Workload:
 
 
 def deployment(pool: DeclaredPool, platform: Platform, workload: Workload) -> Manifest:
-    """A Deployment without its head."""
+    """A Deployment without apiVersion, kind and metadata."""
     metadata: Manifest = {"labels": labels(pool.name, workload.component)}
     if workload.annotations:
         metadata["annotations"] = workload.annotations
@@ -55,10 +55,10 @@ def deployment(pool: DeclaredPool, platform: Platform, workload: Workload) -> Ma
 
 
 def grace(drain: float) -> int:
-    """Seconds that a pod has to end, when it may take `drain` seconds to end its evals: 60, 120, 240 and so on.
+    """The grace period of a pod, in seconds, when its evals may take `drain` seconds to end: 60, 120, 240 and so on.
 
-    In steps, since another value is another pod. Not just a high one: a namespace that goes looks after its pods
-    again when half of it has passed, and a container that does not heed SIGTERM has all of it.
+    In steps, since another value replaces the pods. Not always a long one: the deletion of a namespace checks its pods
+    again only after half of the period, and a container that ignores SIGTERM takes all of it.
     """
     seconds = _SHORTEST_GRACE
     while seconds < SETTLE + drain + _ENDING:
@@ -67,7 +67,7 @@ def grace(drain: float) -> int:
 
 
 def _pod(platform: Platform, workload: Workload, grace: int) -> Manifest:
-    """Ours, then what belongs to the component, then what the user lays over it."""
+    """The common part, then the component's, then the user's from the spec."""
     container = laid_over(_container(platform, workload), workload.container)
     pod: Manifest = {
         "enableServiceLinks": False,
@@ -113,6 +113,6 @@ def _container(platform: Platform, workload: Workload) -> Manifest:
 
 
 def _probe(path: str, period: int, failures: int) -> Manifest:
-    """Guests may take all the CPU that the node lets them have: an answer may be late without anything being wrong."""
+    """The timeout is long: guests may use all CPU of the node, and delay the answer of a healthy pod."""
     get = {"path": path, "port": names.PORT_ADMIN}
     return {"httpGet": get, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures}

@@ -1,4 +1,4 @@
-"""The pods that callers reach: they choose a runtime for each eval."""
+"""The Deployment of the proxies, which accept evals and choose a runtime for each."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ RESOURCES: Final = {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"
 
 
 def build(pool: DeclaredPool, platform: Platform) -> Manifest:
-    """A proxy follows its pool by itself: only what its pods are made of is written down here."""
+    """A proxy watches its pool itself: the manifest has only what needs new pods when it changes."""
     workload = Workload(
         component=names.COMPONENT_PROXY,
         settings=pool.spec.proxy,

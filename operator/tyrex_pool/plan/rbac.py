@@ -1,4 +1,4 @@
-"""What a proxy may see of the cluster: its own pool, where the runtimes are, and the source of its strategy."""
+"""What a proxy may read from the API server: its own pool, the runtimes' addresses, and its strategy's source."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ RBAC_GROUP: Final = "rbac.authorization.k8s.io"
 
 
 def account(pool: DeclaredPool, platform: Platform) -> Manifest:
-    """Only pods that ask for its token have it."""
+    """The ServiceAccount; its token is mounted only in pods that ask for it."""
     return {"automountServiceAccountToken": False}
 
 
@@ -33,6 +33,6 @@ def binding(pool: DeclaredPool, platform: Platform) -> Manifest:
 
 
 def _rule(group: str, resource: str, *verbs: str, name: str | None = None) -> Manifest:
-    """`name`: only of the object that is called so."""
+    """`name`: the only object that the rule is for; None: all objects of the resource."""
     rule = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
     return rule if name is None else {**rule, "resourceNames": [name]}

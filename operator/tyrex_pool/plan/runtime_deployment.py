@@ -1,4 +1,4 @@
-"""The pods that run guest code: one runtime each."""
+"""The Deployment of the runtimes: pods that run guest code, one runtime each."""
 
 from typing import Final
 
@@ -9,9 +9,9 @@ from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.pods import Workload, deployment
 
 AGENT: Final = Bytes(128 << 20)
-"""What an agent may take beside its isolates."""
+"""Memory of an agent without its isolates."""
 ISOLATE: Final = Bytes(176 << 20)
-"""What an isolate takes when it is ready (80Mi), and how far over its heap it may go before it is ended (96Mi)."""
+"""Memory of a ready isolate (80Mi), and by how much it may exceed its heap limit before it is ended (96Mi)."""
 
 _CONFIG: Final = "config"
 
@@ -49,7 +49,7 @@ def build(pool: DeclaredPool, platform: Platform) -> Manifest:
 
 
 def resources(heap: int) -> Manifest:
-    """Room for two isolates, since a spare stands beside the one that runs; the CPU is only asked for, not limited."""
+    """Memory for two isolates, since a spare is started beside the one that runs. CPU is requested, not limited."""
     return {
         "requests": {"cpu": "100m", "memory": "256Mi"},
         "limits": {"memory": str(Bytes(AGENT + 2 * (ISOLATE + heap)))},

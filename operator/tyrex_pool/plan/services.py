@@ -1,4 +1,4 @@
-"""The Service that users call, and the headless one by which proxies find the runtimes."""
+"""The Service that users call, and the headless Service by which proxies find the runtimes."""
 
 from tyrex_pool.model import names
 from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
@@ -16,7 +16,7 @@ def proxies(pool: DeclaredPool, platform: Platform) -> Manifest:
 
 
 def runtimes(pool: DeclaredPool, platform: Platform) -> Manifest:
-    """Its addresses are published before they are ready: proxies look at each runtime themselves."""
+    """Addresses are published before they are ready: proxies check the health of each runtime themselves."""
     return {
         "spec": {
             "type": "ClusterIP",
@@ -29,5 +29,5 @@ def runtimes(pool: DeclaredPool, platform: Platform) -> Manifest:
 
 
 def _port(name: str, port: int) -> Manifest:
-    """To the container's port of the same name."""
+    """A port that leads to the container's port of the same name."""
     return {"name": name, "port": port, "protocol": "TCP", "targetPort": name}

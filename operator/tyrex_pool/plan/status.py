@@ -1,9 +1,9 @@
-"""A pool's status from what was observed: four conditions, always all of them, each with a stable reason.
+"""Decides a pool's status from its observed state: always four conditions, each with a stable reason.
 
-Ready        the pool is what its spec says, and answers
+Ready        the pool is what its spec says, and answers evals
 Available    evals are answered, maybe by fewer runtimes or by those of an older spec
-Progressing  it is on its way to its spec
-Reconciled   the operator could write down what the spec asks for
+Progressing  the pool changes towards its spec
+Reconciled   the operator has applied everything that the spec asks for
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ _WORKING: Final = frozenset({STARTING, UPDATING})
 
 
 class Reason(NamedTuple):
-    """Why something is as it is: for programs, and for people."""
+    """Why a condition has its status: `reason` for programs, `message` for people."""
 
     reason: str
     message: str
@@ -37,7 +37,7 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What the status is about. `failure`: why the spec could not be written down; `spec` None: it is invalid."""
+    """The pool that the status is about. `failure`: why the spec could not be applied; `spec` None: it is invalid."""
 
     name: str
     namespace: str
@@ -50,7 +50,7 @@ class Subject:
 
 
 def decide(subject: Subject, seen: Observation, before: Mapping[str, Any], now: str) -> dict[str, Any]:
-    """The whole status; `before` is the present one, whose times stay where nothing turned. `now`: RFC 3339."""
+    """The new status. `now`: RFC 3339. `before` is the present status; a condition keeps its time unless it changes."""
     unready = _unready(subject, seen)
     available = _available(seen)
     judged = {
@@ -75,12 +75,12 @@ def decide(subject: Subject, seen: Observation, before: Mapping[str, Any], now: 
 
 
 def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    """One condition of a status; empty when it is not there."""
+    """The condition `kind` of a status; empty when the status has none."""
     return next((one for one in status.get("conditions", ()) if one["type"] == kind), {})
 
 
 def _unready(subject: Subject, seen: Observation) -> Reason | None:
-    """Why the pool is not Ready: the first cause found, the ones to act on before those that pass by themselves."""
+    """Why the pool is not Ready: the first cause, those to act on before those that pass by themselves."""
     spec = subject.spec
     if subject.deleting:
         return Reason("Deleting", "evals in flight end, then everything goes")
@@ -138,7 +138,7 @@ def _parked(spec: PoolSpec) -> Reason | None:
 
 
 def _rollouts(spec: PoolSpec, seen: Observation) -> Reason | None:
-    """Whether pods are still to come or to go."""
+    """Whether pods are still to be created or deleted."""
     wanted = (("runtimes", seen.runtimes, spec.size), ("proxies", seen.proxies, spec.proxy.replicas))
     for what, rollout, number in wanted:
         rollout = rollout or Rollout()
@@ -154,7 +154,7 @@ def _rollouts(spec: PoolSpec, seen: Observation) -> Reason | None:
 
 
 def _followers(subject: Subject, spec: PoolSpec, seen: Observation) -> Reason | None:
-    """Whether each proxy that could be asked follows this very spec, and sees every runtime."""
+    """Whether each proxy that answered follows the newest spec, and reaches every runtime."""
     for report in seen.reports:
         if report.generation is not None and report.generation < subject.generation:
             return Reason(UPDATING, f"proxy {report.proxy} follows generation {report.generation} of the spec so far")

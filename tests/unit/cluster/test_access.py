@@ -12,8 +12,9 @@ from kubernetes.client import Configuration
 
 from tests.unit.cluster.http_server import ApiServer, Reply, document, refusal
 from tyrex_pool.client import AsyncClient
-from tyrex_pool.cluster.access import Cluster, ClusterError, ClusterUnavailable, Conflict, Forbidden, Gone, NotFound
+from tyrex_pool.cluster.access import Cluster
 from tyrex_pool.cluster.credentials import Credentials, TokenAuth
+from tyrex_pool.cluster.errors import ClusterError, ClusterUnavailable, Conflict, Forbidden, Gone, NotFound
 from tyrex_pool.model.errors import Overloaded
 from tyrex_pool.model.kinds import CONFIG_MAP, DEPLOYMENT, POD, TYREX_POOL
 from tyrex_pool.model.wire import problem

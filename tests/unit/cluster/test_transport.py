@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from tests.unit.cluster.http_server import ApiServer, document
-from tyrex_pool.cluster.access import Cluster, ClusterUnavailable
+from tyrex_pool.cluster.access import Cluster
 from tyrex_pool.cluster.credentials import Credentials, user_credentials
+from tyrex_pool.cluster.errors import ClusterUnavailable
 from tyrex_pool.model.kinds import CONFIG_MAP
 
 OBJECT = {"metadata": {"name": "m"}}

@@ -1,68 +1,71 @@
-"""How a pool goes: it drains first, also one that was deleted long ago, and its time ends."""
+"""How a pool is deleted: it drains first, even long after its deletion, and past the deadline it goes by force."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tyrex_pool.cluster.access import Cluster
-from tyrex_pool.controller.finalize import LOOK, MARGIN, Finalizer
+from tests.unit.controller.fake_api_server import FakeApiServer
+from tests.unit.controller.fake_cluster import FakeCluster
+from tests.unit.controller.virtual_time import clock, let_pass, virtual_time
+from tyrex_pool.cluster.protocol import Object
+from tyrex_pool.controller.finalize import CHECK_INTERVAL, MARGIN, Finalizer
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
-from tyrex_pool.model.kinds import Kind
+from tyrex_pool.model.kinds import DEPLOYMENT, TYREX_POOL
+from tyrex_pool.model.spec import Timeouts
 
-ASKED = datetime(2026, 1, 1, tzinfo=UTC)
 DRAIN = 5
-POOL: dict[str, Any] = {
-    "metadata": {
-        "namespace": "web",
-        "name": "p",
-        "uid": "1",
-        "resourceVersion": "1",
-        "finalizers": [names.FINALIZER],
-        "deletionTimestamp": ASKED.isoformat(),
-    },
-    "spec": {"timeouts": {"drain": f"{DRAIN}s"}},
-}
-PROXIES: dict[str, Any] = {
-    "apiVersion": "apps/v1",
-    "kind": "Deployment",
-    "metadata": {"name": "p-proxy", "namespace": "web", "labels": {names.LABEL_POOL: "p"}},
-    "spec": {"replicas": 2},
-}
+LABELS = {names.LABEL_POOL: "p", names.LABEL_COMPONENT: names.COMPONENT_PROXY}
 
 
-class Written(Cluster):
-    """Remembers what is written; one pod is there and stays."""
+def deleted_pool(server: FakeApiServer, spec: object) -> Object:
+    """A pool that is deleted and has one proxy, which does not end."""
 
-    def __init__(self) -> None:
-        self.merged: list[tuple[str, Mapping[str, Any]]] = []
-        self.deleted: list[tuple[str, int | None]] = []
+    def create(api_version: str, kind: str, name: str, **members: Any) -> None:
+        metadata = {"name": name, "namespace": "web", "labels": LABELS}
+        server.create({"apiVersion": api_version, "kind": kind, "metadata": metadata, **members})
 
-    async def list(
-        self, kind: Kind, namespace: str | None, *, labels: str | None = None, fields: str | None = None
-    ) -> list[dict[str, Any]]:
-        return [{"metadata": {"name": "p-proxy-1", "namespace": "web"}}]
-
-    async def merge(self, kind: Kind, namespace: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any] | None:
-        self.merged.append((name, patch))
-        return None
-
-    async def delete(self, kind: Kind, namespace: str, name: str, *, grace: int | None = None) -> bool:
-        self.deleted.append((name, grace))
-        return True
+    create(names.API_VERSION, names.KIND, "p", spec=spec)
+    create("apps/v1", "Deployment", "p-proxy", spec={"replicas": 2})
+    create("v1", "Pod", "p-proxy-1")
+    server.merge(TYREX_POOL, "p", {"metadata": {"finalizers": [names.FINALIZER]}})
+    server.delete(TYREX_POOL, "p")
+    return server.read(TYREX_POOL, "p")
 
 
 @pytest.mark.parametrize("away", [pytest.param(0, id="at once"), pytest.param(3600, id="an hour later")])
-async def test_it_drains_first_and_is_let_go_when_its_time_is_over(away: float) -> None:
-    cluster, store, time = Written(), Store(), ASKED + timedelta(seconds=away)
-    store.child_is(PROXIES)
-    finalizer = Finalizer(cluster, store, lambda: time)
-    assert await finalizer.finalize(POOL) == LOOK
-    assert cluster.merged == [("p-proxy", {"spec": {"replicas": 0}})]
-    assert cluster.deleted == []
-    time += timedelta(seconds=DRAIN + MARGIN)
-    assert await finalizer.finalize(POOL) is None
-    assert cluster.deleted == [("p-proxy-1", 0), ("p-proxy", None)]
-    assert cluster.merged[-1] == ("p", {"metadata": {"finalizers": [], "resourceVersion": "1"}})
+@pytest.mark.parametrize(
+    ("spec", "drain"),
+    [
+        pytest.param({"timeouts": {"drain": f"{DRAIN}s"}}, DRAIN, id="its drain"),
+        pytest.param({"timeouts": {"drain": "soon"}}, float(Timeouts().drain), id="an invalid drain"),
+        pytest.param({"timeouts": 3}, float(Timeouts().drain), id="an invalid spec"),
+    ],
+)
+@virtual_time
+async def test_it_drains_first_and_is_let_go_when_its_time_is_over(spec: object, drain: float, away: float) -> None:
+    server = FakeApiServer()
+    cluster, store, pool = FakeCluster(server), Store(), deleted_pool(server, spec)
+    store.set_child(server.read(DEPLOYMENT, "p-proxy"))
+    finalizer = Finalizer(cluster, store, clock)
+    await let_pass(away)
+    assert await finalizer.finalize(pool) == CHECK_INTERVAL
+    assert (cluster.log, cluster.bodies) == (["merge Deployment p-proxy"], [{"spec": {"replicas": 0}}])
+    store.set_child(server.read(DEPLOYMENT, "p-proxy"))
+    await let_pass(drain + MARGIN - 1)
+    assert await finalizer.finalize(pool) == CHECK_INTERVAL
+    await let_pass(1)
+    assert await finalizer.finalize(pool) is None
+    assert cluster.log[1:] == ["delete within 0 s Pod p-proxy-1", "delete Deployment p-proxy", "merge TyrexPool p"]
+    version = pool["metadata"]["resourceVersion"]
+    assert cluster.bodies[-1] == {"metadata": {"finalizers": [], "resourceVersion": version}}
+    assert server.find(TYREX_POOL, "p") is None
+
+
+@virtual_time
+async def test_a_pool_without_the_finalizer_is_none_of_the_operator_s() -> None:
+    server = FakeApiServer()
+    cluster, pool = FakeCluster(server), deleted_pool(server, {})
+    pool["metadata"]["finalizers"] = ["of others"]
+    assert await Finalizer(cluster, Store(), clock).finalize(pool) is None
+    assert cluster.log == []

@@ -37,16 +37,16 @@ async def test_a_key_that_is_added_twice_is_worked_on_once() -> None:
     assert seen == [A, B]
 
 
-async def test_a_key_is_never_in_two_hands_and_what_came_meanwhile_is_not_lost() -> None:
-    queue, looks, go, second = WorkQueue(), 0, asyncio.Event(), asyncio.Event()
+async def test_a_key_has_one_worker_at_a_time_and_what_came_meanwhile_is_not_lost() -> None:
+    queue, runs, go, second = WorkQueue(), 0, asyncio.Event(), asyncio.Event()
     at_once = most = 0
 
     async def work(key: Key) -> None:
-        nonlocal looks, at_once, most
-        looks += 1
+        nonlocal runs, at_once, most
+        runs += 1
         at_once += 1
         most = max(most, at_once)
-        if looks == 1:
+        if runs == 1:
             queue.add(key)
             queue.add(key)
             go.set()
@@ -59,7 +59,7 @@ async def test_a_key_is_never_in_two_hands_and_what_came_meanwhile_is_not_lost()
     async with working(queue, work):
         await asyncio.wait_for(go.wait(), 5)
         await asyncio.wait_for(second.wait(), 5)
-    assert (looks, most) == (2, 1)
+    assert (runs, most) == (2, 1)
 
 
 async def queue_is_idle(queue: WorkQueue) -> None:
@@ -67,13 +67,13 @@ async def queue_is_idle(queue: WorkQueue) -> None:
         await asyncio.sleep(0)
 
 
-async def test_work_may_ask_for_another_look() -> None:
-    queue, looks, done = WorkQueue(), 0, asyncio.Event()
+async def test_work_may_ask_to_be_repeated() -> None:
+    queue, runs, done = WorkQueue(), 0, asyncio.Event()
 
     async def work(key: Key) -> float | None:
-        nonlocal looks
-        looks += 1
-        if looks == 3:
+        nonlocal runs
+        runs += 1
+        if runs == 3:
             done.set()
             return None
         return 0.001
@@ -81,10 +81,10 @@ async def test_work_may_ask_for_another_look() -> None:
     queue.add(A)
     async with working(queue, work):
         await asyncio.wait_for(done.wait(), 5)
-    assert looks == 3
+    assert runs == 3
 
 
-async def test_of_two_planned_looks_the_earlier_counts() -> None:
+async def test_of_two_planned_times_the_earlier_counts() -> None:
     queue, done = WorkQueue(), asyncio.Event()
 
     async def work(key: Key) -> None:
@@ -97,7 +97,7 @@ async def test_of_two_planned_looks_the_earlier_counts() -> None:
         await asyncio.wait_for(done.wait(), 5)
 
 
-async def test_a_round_ends_when_each_of_its_keys_was_looked_at() -> None:
+async def test_a_round_ends_when_each_of_its_keys_was_reconciled() -> None:
     queue, seen = WorkQueue(), []
 
     async def work(key: Key) -> float | None:
@@ -105,6 +105,6 @@ async def test_a_round_ends_when_each_of_its_keys_was_looked_at() -> None:
         return 1000.0
 
     async with working(queue, work):
-        await asyncio.wait_for(queue.look_at([A, B]), 5)
+        await asyncio.wait_for(queue.process([A, B]), 5)
         assert sorted(seen) == [A, B]
-        await asyncio.wait_for(queue.look_at([]), 5)
+        await asyncio.wait_for(queue.process([]), 5)

@@ -1,16 +1,16 @@
-"""Deleting every pool: which, what is told meanwhile, and when it ends."""
+"""Deleting every pool: which, what is reported meanwhile, and when it ends."""
 
 from typing import Any
 
 import pytest
 
-from tyrex_pool.cluster.access import ClusterError, Forbidden
+from tyrex_pool.cluster.errors import ClusterError, Forbidden
 from tyrex_pool.controller.uninstall import remove_pools
 from tyrex_pool.model.kinds import Kind
 
 
 class Pools:
-    """Some `namespace/name`; a deleted one is gone `slow` looks later. `later` come when the first one is deleted."""
+    """Some `namespace/name`; a deleted one is gone after `slow` lists. `later` come when the first one is deleted."""
 
     def __init__(self, *names: str, slow: float = 1, later: tuple[str, ...] = ()) -> None:
         self.left: dict[str, float | None] = dict.fromkeys(names)
@@ -45,16 +45,16 @@ class Refusing(Pools):
 
 
 async def test_none() -> None:
-    told: list[str] = []
-    assert await remove_pools(Pools(), [], 60, told.append, 0) == []
-    assert told == []
+    reports: list[str] = []
+    assert await remove_pools(Pools(), [], 60, reports.append, 0) == []
+    assert reports == []
 
 
 async def test_all_of_them() -> None:
     pools = Pools("a/one", "b/two", slow=3)
-    told: list[str] = []
-    assert await remove_pools(pools, [], 60, told.append, 0) == []
-    assert told == ["2 pools are going: a/one, b/two"]
+    reports: list[str] = []
+    assert await remove_pools(pools, [], 60, reports.append, 0) == []
+    assert reports == ["2 pools are going: a/one, b/two"]
     assert pools.left == {}
 
 
@@ -65,9 +65,9 @@ async def test_those_of_some_namespaces() -> None:
 
 
 async def test_those_that_come_meanwhile() -> None:
-    told: list[str] = []
-    assert await remove_pools(Pools("a/one", later=("a/two",)), [], 60, told.append, 0) == []
-    assert told == ["1 pool is going: a/one", "2 pools are going: a/one, a/two", "1 pool is going: a/two"]
+    reports: list[str] = []
+    assert await remove_pools(Pools("a/one", later=("a/two",)), [], 60, reports.append, 0) == []
+    assert reports == ["1 pool is going: a/one", "2 pools are going: a/one, a/two", "1 pool is going: a/two"]
 
 
 async def test_the_deadline() -> None:
@@ -79,10 +79,10 @@ async def test_without_a_crd_there_are_none() -> None:
 
 
 async def test_a_refusal_is_told_at_once_and_another_trouble_at_the_end() -> None:
-    told: list[str] = []
+    reports: list[str] = []
     with pytest.raises(Forbidden):
-        await remove_pools(Refusing(403), [], 60, told.append, 0)
-    assert not told
+        await remove_pools(Refusing(403), [], 60, reports.append, 0)
+    assert not reports
     with pytest.raises(ClusterError):
-        await remove_pools(Refusing(500), [], 0.05, told.append, 0)
-    assert told
+        await remove_pools(Refusing(500), [], 0.05, reports.append, 0)
+    assert reports

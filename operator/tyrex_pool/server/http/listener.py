@@ -31,6 +31,7 @@ class Listener:
         self._socket_path: str | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._adopting: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None]
         self._stopped = False
         self.port = 0
 
@@ -82,25 +83,32 @@ class Listener:
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
     def stop_accepting(self) -> None:
-        """No new connections; those there are close after the answer they wait for, or after a last call for one."""
+        """Accept no new connections; the present ones close after the answer in hand, or after a last call for one."""
         if not self._stopped:
-            self._accept_the_rest()
-            self._stop()
+            self._stop(accept_the_rest=True)
             for peer in list(self._peers):
                 peer.finish(LAST_CALL)
 
-    def _stop(self) -> None:
+    def _stop(self, accept_the_rest: bool) -> None:
+        """asyncio drops a connection that it accepted in the turn in which its server closes: so it closes later."""
         self._stopped = True
+        for server in self._server.sockets:
+            self._loop.remove_reader(server.fileno())
+            if accept_the_rest:
+                self._accept_the_rest(server.fileno())
+        self._closing = self._loop.create_task(self._close_server())
+
+    async def _close_server(self) -> None:
+        await _turns()
         self._server.close()
 
-    def _accept_the_rest(self) -> None:
-        """Take what waits in the kernel: for its client it is a connection, which may carry a request already."""
-        for server in self._server.sockets:
-            with socket.socket(fileno=os.dup(server.fileno())) as listening, contextlib.suppress(OSError):
-                while True:  # until that would block
-                    task = self._loop.create_task(self._adopt(listening.accept()[0]))
-                    self._adopting.add(task)
-                    task.add_done_callback(self._adopting.discard)
+    def _accept_the_rest(self, descriptor: int) -> None:
+        """Accept what waits in the kernel: for its client it is a connection, which may carry a request already."""
+        with socket.socket(fileno=os.dup(descriptor)) as listening, contextlib.suppress(OSError):
+            while True:  # until that would block
+                task = self._loop.create_task(self._adopt(listening.accept()[0]))
+                self._adopting.add(task)
+                task.add_done_callback(self._adopting.discard)
 
     async def _adopt(self, accepted: socket.socket) -> None:
         await self._loop.connect_accepted_socket(self._connection, accepted)
@@ -109,8 +117,9 @@ class Listener:
         """Close everything now."""
         if self._timer is not None:
             self._timer.cancel()
-        self._stop()
-        await asyncio.gather(*self._adopting, return_exceptions=True)
+        if not self._stopped:
+            self._stop(accept_the_rest=False)
+        await asyncio.gather(self._closing, *self._adopting, return_exceptions=True)
         await _turns()
         for peer in list(self._peers):
             peer.close()
