@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tyrex_pool.server.admin import BODY_LIMIT, Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.http.connection import MakeStream
 from tyrex_pool.server.http.listener import Listener
+from tyrex_pool.server.http.peer import MakeStream
 from tyrex_pool.server.http.routes import Routes
 
 _POLL = 0.01

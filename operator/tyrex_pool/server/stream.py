@@ -9,9 +9,10 @@ from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Frames, Order, RemoteAnswer, decode_order, encode
 from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.http.connection import STALLED, Peer
+from tyrex_pool.server.http.connection import STALLED
 from tyrex_pool.server.http.frame_writer import FrameWriter, prepare
 from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake, too_large
+from tyrex_pool.server.http.peer import Peer
 from tyrex_pool.server.requests import read_work
 from tyrex_pool.server.telemetry.eval_record import OK
 from tyrex_pool.server.ticket import ServerTicket

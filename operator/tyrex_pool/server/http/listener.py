@@ -7,8 +7,9 @@ import socket
 from pathlib import Path
 from time import monotonic
 
-from tyrex_pool.server.http.connection import LAST_CALL, Connection, MakeStream, Peer
+from tyrex_pool.server.http.connection import LAST_CALL, Connection
 from tyrex_pool.server.http.head_cache import HeadCache
+from tyrex_pool.server.http.peer import MakeStream, Peer
 from tyrex_pool.server.http.routes import Routes
 
 _SWEEP = 5.0
