@@ -117,7 +117,7 @@ class WorkerProcess:
         if self._channel is not None:
             self._channel.close()
         self.pool = self._channel = None
-        self._metrics.bury(self._last_metrics)
+        self._metrics.add_ended(self._last_metrics)
         self._last_metrics = ""
         while self._asked:
             _resolve(self._asked.popleft(), self._not_ready("it has ended"))

@@ -1,4 +1,4 @@
-"""A listening server: accepts connections for one table of routes, and sees to it that none stays for ever."""
+"""A listening socket: accepts connections for one table of routes, and closes those that are silent or slow."""
 
 import asyncio
 import contextlib
