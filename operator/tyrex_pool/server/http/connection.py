@@ -46,13 +46,13 @@ LAST_CALL = 1.0
 its client a connection that is closed then looks like an answer that was lost."""
 
 
-class State(Enum):
+class ConnectionState(Enum):
     IDLE = "no request is in hand"
     BUSY = "a handler has a request that is not answered yet"
     CLOSING = "nothing more is read or answered"
 
 
-IDLE, BUSY, CLOSING = State
+IDLE, BUSY, CLOSING = ConnectionState
 """By name, since looking a member up in its class costs more on the hot path."""
 
 

@@ -134,7 +134,7 @@ class RemotePool:
         self._dispatcher.submit(ticket)
 
     def cancel(self, ticket: ServerTicket) -> None:
-        """The caller of `ticket` has left: notify the server that has the eval, which drops it unless it has started."""
+        """The caller of `ticket` has left: notify the server that has the eval; it drops one that has not started."""
         self._dispatcher.cancel(ticket)
         self._driver.withdraw(ticket)
 
