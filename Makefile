@@ -23,7 +23,7 @@ test: $(VENV)/.dev ## all tests that this machine can run
 
 ok: check test ## what CI runs: every check, then the tests
 
-check: $(VENV)/.dev ## format, lint, types, import directions
+check: $(VENV)/.dev ## format, lint, types, import directions and circles, modules of at most 400 lines
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -31,6 +31,7 @@ check: $(VENV)/.dev ## format, lint, types, import directions
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --check --permit-no-files .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" lint --permit-no-files .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" check .
+	@git ls-files '*.py' '*.ts' | xargs wc -l | awk '$$1 > 400 && $$2 != "total" { print $$2 ": " $$1 " lines, at most 400"; bad = 1 } END { exit bad }'
 	@! command -v gofmt >/dev/null || ! gofmt -d tests/cluster/node/binaries | grep .
 
 fix: $(VENV)/.dev ## format and mend what can be mended by itself

@@ -52,8 +52,8 @@ function received(lines: string): void {
   startNext();
 }
 
-function welcome(told: Hello): void {
-  hello = told;
+function welcome(received: Hello): void {
+  hello = received;
   captureConsole(hello.logToken);
   report("started", `${now()}`);
   begin?.();

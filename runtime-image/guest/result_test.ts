@@ -48,21 +48,21 @@ for (const [name, value, bytes] of sizes) {
 
 Deno.test("failure: an error's own members are its value, its stack ends where we begin", () => {
   const error = Object.assign(new RangeError("far"), { code: 7 });
-  const told = JSON.parse(failure("execution_error", error));
-  equal(told.name, "execution_error");
-  equal(told.detail, "RangeError: far");
-  deepEqual(told.value, { code: 7 });
-  equal(told.stack, "RangeError: far", "all of these frames are ours");
+  const parsed = JSON.parse(failure("execution_error", error));
+  equal(parsed.name, "execution_error");
+  equal(parsed.detail, "RangeError: far");
+  deepEqual(parsed.value, { code: 7 });
+  equal(parsed.stack, "RangeError: far", "all of these frames are ours");
 });
 
 Deno.test("failure: frames of evaluated code are shown, with their place in it", () => {
-  const told = JSON.parse(
+  const parsed = JSON.parse(
     failure("execution_error", thrownBy("function f() {\n  throw new Error('no');\n}\nf()")),
   );
-  const [first, ...frames] = told.stack.split("\n");
+  const [first, ...frames] = parsed.stack.split("\n");
   equal(first, "Error: no");
   deepEqual(frames.slice(0, 2), ["    at f (<anonymous>:2:9)", "    at eval (<anonymous>:4:1)"]);
-  ok(!told.stack.includes("_test.ts"), "none of ours");
+  ok(!parsed.stack.includes("_test.ts"), "none of ours");
 });
 
 Deno.test("failure: a plain error has no value", () => {
@@ -82,10 +82,10 @@ const hostile: [name: string, thrown: unknown][] = [
 ];
 for (const [name, thrown] of hostile) {
   Deno.test(`failure survives ${name}`, () => {
-    const told = JSON.parse(failure("promise_rejection", thrown));
-    equal(told.name, "promise_rejection");
-    equal(typeof told.detail, "string");
-    ok(told.stack === undefined || typeof told.stack === "string");
+    const parsed = JSON.parse(failure("promise_rejection", thrown));
+    equal(parsed.name, "promise_rejection");
+    equal(typeof parsed.detail, "string");
+    ok(parsed.stack === undefined || typeof parsed.stack === "string");
   });
 }
 

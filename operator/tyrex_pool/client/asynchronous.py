@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from tyrex_pool.client import exchange
-from tyrex_pool.client.exchange import Answer, Failure, Language, Request
+from tyrex_pool.client.exchange import Answer, Failure, Language, OutgoingRequest
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    async def _send(self, request: Request, read: exchange.Read[T]) -> T:
+    async def _send(self, request: OutgoingRequest, read: exchange.Read[T]) -> T:
         attempt = 0
         while True:
             outcome: T | Failure

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from tyrex_pool.client import exchange
-from tyrex_pool.client.exchange import Answer, Failure, Language, Request
+from tyrex_pool.client.exchange import Answer, Failure, Language, OutgoingRequest
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class Client:
     ) -> None:
         self.close()
 
-    def _send(self, request: Request, read: exchange.Read[T]) -> T:
+    def _send(self, request: OutgoingRequest, read: exchange.Read[T]) -> T:
         attempt = 0
         while True:
             outcome: T | Failure

@@ -67,7 +67,7 @@ Read = Callable[[httpx.Response], T | Failure]
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class OutgoingRequest:
     """One HTTP request. `timeout`: that of the eval in seconds, None for the pool's own."""
 
     method: Literal["GET", "POST"]
@@ -100,7 +100,7 @@ def base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def eval_request(code: str, key: str | None, timeout: float | None, language: Language) -> Request:
+def eval_request(code: str, key: str | None, timeout: float | None, language: Language) -> OutgoingRequest:
     """`POST /v1/eval`; `timeout` in seconds. Raises InvalidRequest."""
     body: dict[str, Any] = {"code": code}
     if language != "javascript":
@@ -108,19 +108,19 @@ def eval_request(code: str, key: str | None, timeout: float | None, language: La
     return _post(names.PATH_EVAL, body, key, timeout)
 
 
-def call_request(function: str, args: tuple[Any, ...], key: str | None, timeout: float | None) -> Request:
+def call_request(function: str, args: tuple[Any, ...], key: str | None, timeout: float | None) -> OutgoingRequest:
     """`POST /v1/call`; `timeout` in seconds. Raises InvalidRequest, also for arguments that JSON cannot carry."""
     return _post(names.PATH_CALL, {"function": function, "args": args}, key, timeout)
 
 
-def pool_request() -> Request:
+def pool_request() -> OutgoingRequest:
     """`GET /v1/pool`."""
-    return Request("GET", names.PATH_POOL, CONNECT)
+    return OutgoingRequest("GET", names.PATH_POOL, CONNECT)
 
 
-def explain_request(key: str | None) -> Request:
+def explain_request(key: str | None) -> OutgoingRequest:
     """`GET /v1/explain`."""
-    return Request("GET", names.PATH_EXPLAIN, CONNECT, params=None if key is None else {"key": key})
+    return OutgoingRequest("GET", names.PATH_EXPLAIN, CONNECT, params=None if key is None else {"key": key})
 
 
 def evaluated(response: httpx.Response) -> Answer | Failure:
@@ -164,7 +164,7 @@ def unanswered(exc: httpx.RequestError, base: str) -> Failure:
     return Failure(error)
 
 
-def _post(path: str, body: dict[str, Any], key: str | None, timeout: float | None) -> Request:
+def _post(path: str, body: dict[str, Any], key: str | None, timeout: float | None) -> OutgoingRequest:
     if key is not None:
         body["key"] = key
     if timeout is not None:
@@ -175,7 +175,7 @@ def _post(path: str, body: dict[str, Any], key: str | None, timeout: float | Non
         content = encode_json(body)
     except (TypeError, ValueError) as exc:
         raise InvalidRequest(f"an argument cannot travel as JSON: {exc}") from exc
-    return Request("POST", path, timeout, content)
+    return OutgoingRequest("POST", path, timeout, content)
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""The admin port: is it alive, is it ready and if not why, what has it counted."""
+"""The admin port: liveness, readiness with the reason, and metrics; for one process or for a group of workers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -52,7 +52,7 @@ class Admin:
 
 
 class Workers(Protocol):
-    """Processes that must be asked, which takes a while."""
+    """A group of worker processes, which answer after a while."""
 
     async def healthy(self) -> bool: ...
     async def readiness(self) -> Readiness: ...
@@ -60,7 +60,7 @@ class Workers(Protocol):
 
 
 class GroupAdmin:
-    """The same for several processes together."""
+    """The admin port of a group of workers."""
 
     def __init__(self, processes: Workers) -> None:
         self._processes = processes
@@ -81,7 +81,7 @@ class GroupAdmin:
 
 
 class _Later:
-    """An answer that is being made."""
+    """An answer that a task is making."""
 
     def __init__(self, responder: Responder, make: Callable[[], Awaitable[tuple[bytes, bytes]]]) -> None:
         self._task = asyncio.ensure_future(self._answer(responder, make))

@@ -1,4 +1,4 @@
-"""A running server: the public and the admin listener over one backend, from the first request to the last."""
+"""A running server: the public and the admin listener over one pool, from the first request to the last."""
 
 import asyncio
 import errno
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tyrex_pool.server.admin import BODY_LIMIT, Admin
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.http.connection import MakeStream
 from tyrex_pool.server.http.listener import Listener
+from tyrex_pool.server.http.peer import MakeStream
 from tyrex_pool.server.http.routes import Routes
 
 _POLL = 0.01
@@ -31,7 +31,7 @@ class Address:
 
 
 class Service:
-    """Made with `await Service.open(...)`. Raises OSError when an address cannot be had."""
+    """Made with `await Service.open(...)`, which raises OSError when it cannot listen on an address."""
 
     def __init__(self, public: Listener, private: Listener | None, admin: Admin) -> None:
         self.public = public
@@ -40,7 +40,7 @@ class Service:
 
     @classmethod
     async def open(cls, api: Api, admin: Admin, address: Address, streams: MakeStream | None = None) -> "Service":
-        """`streams`: how a proxy may go on, for a server that it may stand before."""
+        """`streams` makes the stream to which a proxy changes; None on servers that take no streams."""
         limit = int(api.pool.spec.limits.request)
         if address.socket is not None:
             public = await Listener.open_unix(api.routes, limit, address.socket, streams)
@@ -60,16 +60,16 @@ class Service:
 
     @property
     def private(self) -> Listener:
-        """The admin side, if there is one."""
+        """The admin listener; the address must have an admin port."""
         assert self._private is not None
         return self._private
 
     def limit_requests(self, limit: int) -> None:
-        """From now on the body of a request may have `limit` bytes."""
+        """Set the limit of a request's body in bytes, also on open connections."""
         self.public.limit_bodies(limit)
 
     async def drain(self, seconds: float) -> None:
-        """Take no more; let every request that has come be answered, for at most `seconds`."""
+        """Accept no more requests, and wait until all are answered, for at most `seconds`."""
         self._admin.draining = True
         self.public.stop_accepting()
         loop = asyncio.get_running_loop()
@@ -92,7 +92,7 @@ async def listen(
     streams: MakeStream | None = None,
     shared: bool = False,
 ) -> Listener:
-    """Raises OSError, which says what to do about a port that is in use."""
+    """Listen on TCP. Raises OSError, with what to do about a port that is in use."""
     try:
         return await Listener.open(routes, limit, host, port, streams, shared)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A stream of a proxy, from the side of the server that runs the evals."""
+"""The runtime's end of a proxy's stream: orders come in, answers go out in any order."""
 
 import asyncio
 import logging
@@ -9,15 +9,16 @@ from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Frames, Order, RemoteAnswer, decode_order, encode
 from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.http.connection import STALLED, Peer
+from tyrex_pool.server.http.connection import STALLED
 from tyrex_pool.server.http.frame_writer import FrameWriter, prepare
 from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake, too_large
+from tyrex_pool.server.http.peer import Peer
 from tyrex_pool.server.requests import read_work
 from tyrex_pool.server.telemetry.eval_record import OK
 from tyrex_pool.server.ticket import ServerTicket
 
 _FRAME_MORE = 1 << 17
-"""Bytes that an order may have besides the body: more than the head of a request."""
+"""Bytes that an order may have besides its body: more than the head of a request may have."""
 _HEADS, _LONGEST = 256, 256
 """HeadCache, and bytes of what a caller can make long in one, that are kept for orders like it."""
 
@@ -32,7 +33,7 @@ class StreamTicket(ServerTicket):
 
 
 class Stream(asyncio.Protocol):
-    """It takes over `transport` from the HTTP connection that it began as, and registers itself in `peers`."""
+    """Takes over `transport` from an HTTP connection, and registers itself in `peers` while it is open."""
 
     def __init__(self, api: Api, transport: asyncio.Transport, limit: int, peers: set[Peer]) -> None:
         self._api = api
@@ -67,7 +68,7 @@ class Stream(asyncio.Protocol):
             self._api.abandon(ticket)
 
     def pause_writing(self) -> None:
-        """Answers are not read: take no more orders until they are."""
+        """The proxy does not read answers: read no more orders until it does."""
         self._stalled = monotonic()
         self._transport.pause_reading()
 
@@ -83,7 +84,7 @@ class Stream(asyncio.Protocol):
                     order = decode_order(content)
                 except UNREADABLE:
                     return self.close()
-                if number == GOODBYE or number in self._tickets:  # nobody could tell whom an answer is for
+                if number == GOODBYE or number in self._tickets:  # its answer could not be attributed
                     return self.close()
                 try:
                     self._take(number, order, arrived)
@@ -117,7 +118,7 @@ class Stream(asyncio.Protocol):
                 self._api.notify(ticket, error)
 
     def _head(self, order: Order) -> Head:
-        """Orders that are alike but for their bodies share one."""
+        """Orders that differ in their bodies only share one Head."""
         kind = (order.path, order.content_type, order.queue)
         head = self._heads.get(kind)
         if head is None:
@@ -159,12 +160,12 @@ class Stream(asyncio.Protocol):
     # The end
 
     def finish(self, last_call: float = 0.0) -> None:
-        """Ask for no more. The proxy closes when it has all its answers; what it sent before it knew gets one too."""
+        """Ask the proxy for no more orders: it closes when it has all answers. Orders on their way are answered too."""
         if last_call:
             self._out.add(GOODBYE)
 
     def sweep(self, now: float) -> None:
-        """A stream may be silent for as long as its connection stands, but its answers must be read."""
+        """Abort a stream whose answers are not read. One that is only silent stays open."""
         if self._stalled is not None and now - self._stalled > STALLED:
             self._transport.abort()
 

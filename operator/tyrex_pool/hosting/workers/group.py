@@ -15,7 +15,7 @@ from tyrex_pool.hosting.announce import announce
 from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.hosting.event_loop import run
 from tyrex_pool.hosting.proxy_options import ProxyOptions
-from tyrex_pool.hosting.workers.messages import Orders, State
+from tyrex_pool.hosting.workers.messages import Orders, WorkerState
 from tyrex_pool.hosting.workers.ports import reserved
 from tyrex_pool.hosting.workers.process import UNRESPONSIVE, WorkerProcess
 from tyrex_pool.model.pool_view import PoolView
@@ -61,7 +61,7 @@ class WorkerGroup:
             raise BadInput(f"{self._workers[0].failure}")
         return pools[0]
 
-    async def _states(self) -> list[State]:
+    async def _states(self) -> list[WorkerState]:
         return await asyncio.gather(*(worker.state() for worker in self._workers))
 
     async def healthy(self) -> bool:

@@ -1,7 +1,7 @@
 """Messages between the parent of several workers and each worker: lines of JSON over a socket pair.
 
-The parent first sends `Orders`; each later line from it is empty and asks for a `State`. The worker sends `Serving` or
-`Failed` once, and a `State` per empty line. A worker whose parent has closed the socket ends.
+The parent first sends `Orders`; each later line from it is empty and asks for a `WorkerState`. The worker sends
+`Serving` or `Failed` once, and a `WorkerState` per empty line. A worker whose parent has closed the socket ends.
 """
 
 from typing import Final
@@ -34,7 +34,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     message: str
 
 
-class State(msgspec.Struct, frozen=True, tag=True):
+class WorkerState(msgspec.Struct, frozen=True, tag=True):
     """What the worker would answer on an admin port of its own; `metrics` is in the Prometheus text format."""
 
     ready: bool
@@ -43,8 +43,8 @@ class State(msgspec.Struct, frozen=True, tag=True):
 
 
 ASK: Final = b"\n"
-"""Asks a worker for its `State`."""
-Report = Serving | Failed | State
+"""Asks a worker for its `WorkerState`."""
+Report = Serving | Failed | WorkerState
 _encoder = msgspec.json.Encoder()
 decode_orders = msgspec.json.Decoder(Orders).decode
 decode_report = msgspec.json.Decoder(Report).decode

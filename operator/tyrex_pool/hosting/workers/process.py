@@ -11,12 +11,12 @@ from time import monotonic
 from typing import Final
 
 from tyrex_pool.hosting.logs import log
-from tyrex_pool.hosting.workers.messages import ASK, MAX_LINE, Failed, Orders, Serving, State, decode_report, line
+from tyrex_pool.hosting.workers.messages import ASK, MAX_LINE, Failed, Orders, Serving, WorkerState, decode_report, line
 from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.server.telemetry.merged_metrics import MergedMetrics
 
 UNRESPONSIVE: Final = "it does not answer"
-"""The reason in the State of a process that runs and does not answer."""
+"""The reason in the WorkerState of a process that runs and does not answer."""
 _MODULE: Final = "tyrex_pool.hosting.workers.worker"
 _ANSWER_TIMEOUT: Final = 2.0
 _FIRST_PAUSE: Final = 0.1
@@ -40,7 +40,7 @@ class WorkerProcess:
         self._metrics = metrics
         self._process: asyncio.subprocess.Process | None = None
         self._channel: asyncio.StreamWriter | None = None
-        self._asked: deque[asyncio.Future[State]] = deque()
+        self._asked: deque[asyncio.Future[WorkerState]] = deque()
         self._last_metrics = ""
         self._message: str | None = None
         self.tried = asyncio.Event()
@@ -107,7 +107,7 @@ class WorkerProcess:
                         self.tried.set()
                     case Failed(message):
                         self._message = message
-                    case State() as state:
+                    case WorkerState() as state:
                         self._last_metrics = state.metrics
                         _resolve(self._asked.popleft(), state)
 
@@ -117,16 +117,16 @@ class WorkerProcess:
         if self._channel is not None:
             self._channel.close()
         self.pool = self._channel = None
-        self._metrics.bury(self._last_metrics)
+        self._metrics.add_ended(self._last_metrics)
         self._last_metrics = ""
         while self._asked:
             _resolve(self._asked.popleft(), self._not_ready("it has ended"))
 
-    async def state(self) -> State:
-        """The State of the process; one that is not ready when there is no process or no answer from it."""
+    async def state(self) -> WorkerState:
+        """The WorkerState of the process; one that is not ready when there is no process or no answer from it."""
         if self.pool is None or self._channel is None:
             return self._not_ready(self.failure or "it is starting")
-        answer: asyncio.Future[State] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[WorkerState] = asyncio.get_running_loop().create_future()
         self._asked.append(answer)
         self._channel.write(ASK)
         try:
@@ -135,8 +135,8 @@ class WorkerProcess:
         except TimeoutError:
             return self._not_ready(UNRESPONSIVE)
 
-    def _not_ready(self, reason: str) -> State:
-        return State(False, reason, self._last_metrics)
+    def _not_ready(self, reason: str) -> WorkerState:
+        return WorkerState(False, reason, self._last_metrics)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the process, if there is one."""
@@ -149,7 +149,7 @@ def _end(code: int) -> str:
     return f"it was ended by {signal.Signals(-code).name}" if code < 0 else f"it ended with exit code {code}"
 
 
-def _resolve(answer: "asyncio.Future[State]", state: State) -> None:
+def _resolve(answer: "asyncio.Future[WorkerState]", state: WorkerState) -> None:
     """Set the result, unless the caller no longer waits."""
     if not answer.done():
         answer.set_result(state)

@@ -13,14 +13,23 @@ from tyrex_pool.hosting.announce import freeze_heap
 from tyrex_pool.hosting.errors import BadInput, user_message
 from tyrex_pool.hosting.event_loop import run
 from tyrex_pool.hosting.proxy import prepared
-from tyrex_pool.hosting.workers.messages import MAX_LINE, Failed, Orders, Report, Serving, State, decode_orders, line
+from tyrex_pool.hosting.workers.messages import (
+    MAX_LINE,
+    Failed,
+    Orders,
+    Report,
+    Serving,
+    WorkerState,
+    decode_orders,
+    line,
+)
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy
 from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.server.admin import Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.service import Service
 
-_STARTING: Final = State(False, "it is starting", "")
+_STARTING: Final = WorkerState(False, "it is starting", "")
 
 
 class ParentFrontend:
@@ -45,15 +54,15 @@ class ParentFrontend:
         self._parent.write(line(message))
 
     async def answer(self, parent: asyncio.StreamReader, stop: asyncio.Event) -> None:
-        """Send a State for each line from `parent`; set `stop` when the parent has closed the socket."""
+        """Send a WorkerState for each line from `parent`; set `stop` when the parent has closed the socket."""
         with contextlib.suppress(OSError):
             while await parent.readline():
                 self.send(_STARTING if self._admin is None else _state(self._admin))
         stop.set()
 
 
-def _state(admin: Admin) -> State:
-    return State(*admin.readiness(), admin.metrics().decode())
+def _state(admin: Admin) -> WorkerState:
+    return WorkerState(*admin.readiness(), admin.metrics().decode())
 
 
 async def _work(channel: socket.socket, stop: asyncio.Event) -> int:

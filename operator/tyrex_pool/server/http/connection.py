@@ -9,10 +9,9 @@ when the client reads too slowly.
 
 import asyncio
 import logging
-from collections.abc import Callable
 from enum import Enum
 from time import monotonic
-from typing import Protocol, cast
+from typing import cast
 
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import is_handshake
@@ -28,6 +27,7 @@ from tyrex_pool.server.http.parser import (
     Refusal,
     RequestParser,
 )
+from tyrex_pool.server.http.peer import MakeStream, Peer
 from tyrex_pool.server.http.routes import Pending, Routes, no_route
 
 log = logging.getLogger("tyrex_pool")
@@ -46,40 +46,14 @@ LAST_CALL = 1.0
 its client a connection that is closed then looks like an answer that was lost."""
 
 
-class State(Enum):
+class ConnectionState(Enum):
     IDLE = "no request is in hand"
     BUSY = "a handler has a request that is not answered yet"
     CLOSING = "nothing more is read or answered"
 
 
-IDLE, BUSY, CLOSING = State
+IDLE, BUSY, CLOSING = ConnectionState
 """By name, since looking a member up in its class costs more on the hot path."""
-
-
-class Peer(Protocol):
-    """A connection of whatever protocol, as its listener uses it. `limit` bounds a body in bytes and may change."""
-
-    limit: int
-
-    def finish(self, last_call: float = 0.0) -> None:
-        """Close when all requests are answered that have come, and one that still comes within `last_call` seconds."""
-        ...
-
-    def sweep(self, now: float) -> None:
-        """Close it if the client has been silent, or slow, for too long. `now` in `monotonic()` seconds."""
-        ...
-
-    def close(self) -> None:
-        """Close now, without waiting for answers; what was written is still sent."""
-        ...
-
-    def abort(self) -> None:
-        """Close now, and drop what the client has not read."""
-        ...
-
-
-MakeStream = Callable[[asyncio.Transport, int, set[Peer]], Peer]
-"""Makes the peer that takes a transport over from HTTP, of the transport, the limit of bodies and where to register."""
 
 
 class Connection(asyncio.Protocol):

@@ -1,4 +1,4 @@
-"""Frames on their way out, from either end of a stream: those of one turn of the event loop leave in one write."""
+"""Writes the frames of a stream, at either end: those of one turn of the event loop in one system call."""
 
 import asyncio
 import socket
@@ -7,11 +7,11 @@ from typing import Any
 from tyrex_pool.model.frames import HEADER
 
 _LARGE = 65_536
-"""Bytes of a content that goes at once: it gains nothing from company, and whether the peer reads is known sooner."""
+"""Bytes of a content that is written at once: joining it costs a copy, and a peer that does not read shows sooner."""
 _HIGH = 1 << 20
-"""Bytes that may wait for the peer to read them before we are told to pause: many evals share the connection."""
+"""Bytes that may wait for the peer to read them before the transport calls `pause_writing`: many evals share them."""
 _SILENT, _AGAIN, _TIMES = 30, 10, 3
-"""Seconds of silence after which the kernel asks whether the peer is there, seconds between two tries, and tries."""
+"""TCP keep-alive: seconds of silence before the first probe, seconds between two probes, and their number."""
 
 
 class FrameWriter:
@@ -23,7 +23,7 @@ class FrameWriter:
         self._frames: list[bytes] = []
 
     def add(self, number: int, content: bytes = b"", at_once: bool = False) -> None:
-        """Send a frame in this turn of the loop; `at_once`: no other is to be expected in it."""
+        """Send a frame in this turn of the loop; `at_once`: now, since no other frame is expected in this turn."""
         frames = self._frames
         if len(content) >= _LARGE:
             self.flush()
@@ -37,7 +37,7 @@ class FrameWriter:
             self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
-        """Send what there is; on a connection that ends there is nobody to send it to."""
+        """Write the collected frames; drop them if the connection is closing."""
         frames = self._frames
         if frames:
             if not self._transport.is_closing():
@@ -46,9 +46,9 @@ class FrameWriter:
 
 
 def prepare(transport: asyncio.WriteTransport) -> None:
-    """Make a connection fit for a stream: many evals share what may wait to be written, and it may be silent for long.
+    """Set up a connection for a stream: a large write buffer, which many evals share, and TCP keep-alive.
 
-    Of the latter the kernel keeps firewalls from thinking that it is unused, and notices a peer whose machine is gone.
+    Keep-alive probes keep firewalls from dropping a silent connection, and detect a peer whose machine is gone.
     """
     transport.set_write_buffer_limits(high=_HIGH)
     connection: Any = transport.get_extra_info("socket")

@@ -1,4 +1,4 @@
-"""A listening server: accepts connections for one table of routes, and sees to it that none stays for ever."""
+"""A listening socket: accepts connections for one table of routes, and closes those that are silent or slow."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,9 @@ import socket
 from pathlib import Path
 from time import monotonic
 
-from tyrex_pool.server.http.connection import LAST_CALL, Connection, MakeStream, Peer
+from tyrex_pool.server.http.connection import LAST_CALL, Connection
 from tyrex_pool.server.http.head_cache import HeadCache
+from tyrex_pool.server.http.peer import MakeStream, Peer
 from tyrex_pool.server.http.routes import Routes
 
 _SWEEP = 5.0

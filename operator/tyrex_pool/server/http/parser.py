@@ -5,7 +5,7 @@
                        refused, or CONNECT  └──► ENDED: what follows is not read
 
 httptools parses; the bytes reach it as they came. A request that offers an upgrade (RFC 9110, 7.8) is answered as if
-it did not. httptools ends such a request after its head, so a second parser, told the same framing, reads its body.
+it did not. httptools ends such a request after its head, so a second parser, given the same framing, reads its body.
 """
 
 from enum import Enum

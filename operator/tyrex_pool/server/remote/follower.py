@@ -41,7 +41,7 @@ class Follower:
         self._seen: tuple[str, int] | None = None
         self._spec = PoolSpec()
         self._generation = 0
-        self._source = Source(watch, namespace, self._use_if_known)
+        self._source = StrategySource(watch, namespace, self._use_if_known)
         self._made_from: tuple[StrategySpec, str, str] | None = None
         self._made: DispatchStrategy | None = None
 
@@ -91,7 +91,7 @@ class Follower:
         return self._made
 
 
-class Source:
+class StrategySource:
     """The ConfigMap of a custom strategy. `changed` is called when it was read, or could not be read in time."""
 
     def __init__(self, watch: Watch, namespace: str, changed: Callable[[], None]) -> None:

@@ -134,7 +134,7 @@ class RemotePool:
         self._dispatcher.submit(ticket)
 
     def cancel(self, ticket: ServerTicket) -> None:
-        """Nobody waits for `ticket` any more: the server that has it is told, and drops it if it has not started."""
+        """The caller of `ticket` has left: notify the server that has the eval; it drops one that has not started."""
         self._dispatcher.cancel(ticket)
         self._driver.withdraw(ticket)
 

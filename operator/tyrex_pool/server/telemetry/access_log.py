@@ -1,4 +1,4 @@
-"""A line for each eval: how it ended and what it took, never what it was. Off unless it is asked for."""
+"""The access log: a line for each eval with its outcome, times and sizes, and none of its contents. Off by default."""
 
 import contextlib
 import select
@@ -14,7 +14,7 @@ from tyrex_pool.server.telemetry.eval_record import EvalRecord
 
 LOGGER: Final = "tyrex_pool.access"
 AT_ONCE: Final = select.PIPE_BUF
-"""Bytes that get into a pipe in one piece, whoever else writes to it: the workers of a proxy share one."""
+"""Bytes that the kernel writes to a pipe in one piece: the workers of a proxy share one pipe."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -34,14 +34,14 @@ class AccessLog:
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        with contextlib.suppress(OSError):  # nobody reads any more: evals go on
+        with contextlib.suppress(OSError):  # the reader of the log is gone: evals go on
             for part in _parts(lines):
                 self._stream.write(part)
                 self._stream.flush()
 
 
 def _parts(lines: list[str]) -> Iterator[str]:
-    """The lines in as few parts as may be."""
+    """The lines, joined to as few parts as the limit allows."""
     part: list[str] = []
     size = 0
     for line in lines:

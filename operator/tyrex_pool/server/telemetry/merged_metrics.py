@@ -1,4 +1,4 @@
-"""The metrics of several processes that serve one pool side by side, as if one had counted."""
+"""The metrics of several workers of one pool, merged to those of one process."""
 
 from collections.abc import Callable, Iterator, Sequence
 from operator import add
@@ -20,8 +20,7 @@ JOINS: Final[dict[str, Join]] = {
     "process_start_time_seconds": min,
     "process_max_fds": min,
 }
-"""What is not to be added up, by family: what they all tell of the same pool. That is its load, too: runtimes tell
-every process of what they got from the others."""
+"""How to merge the families that are not added up: each worker reports the same pool, its load included."""
 _LASTING: Final = frozenset({"counter", "histogram"})
 
 
@@ -47,18 +46,18 @@ class _Family:
 
 
 class MergedMetrics:
-    """What a process has counted stays counted when it has ended."""
+    """Keeps the counts of processes that have ended."""
 
     def __init__(self) -> None:
         self._past: list[Metric] = []
 
-    def bury(self, text: str) -> None:
-        """A process has ended, and this is what it showed last."""
+    def add_ended(self, text: str) -> None:
+        """Keep the counters and histograms of a process that has ended; `text` is its last exposition."""
         ended = [metric for metric in text_string_to_metric_families(text) if metric.type in _LASTING]
         self._past = _joined([*self._past, *ended])
 
     def text(self, parts: Sequence[str]) -> bytes:
-        """The sum of what each process shows now; all in the exposition format, version 0.0.4."""
+        """The merged metrics; `parts` are those of running processes. All in the exposition format, version 0.0.4."""
         now = [metric for text in parts for metric in text_string_to_metric_families(text)]
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Shown(_joined([*self._past, *now])))

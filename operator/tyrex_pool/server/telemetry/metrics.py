@@ -1,4 +1,4 @@
-"""Counts of a server, plain numbers on the hot path, shown to Prometheus when it asks."""
+"""The metrics of a server: plain numbers on the hot path, converted for Prometheus at each scrape."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -37,11 +37,11 @@ BOUNDS = (
 
 
 OUTCOMES = (OK, ABANDONED, TyrexError.name, *ERRORS)
-"""All that an eval may come to."""
+"""Every outcome of an eval."""
 
 
 class Histogram:
-    """`counts` are evals per bucket, each for itself, and `total` their seconds."""
+    """`counts` are evals per bucket, not cumulated; `total` is the sum of their seconds."""
 
     __slots__ = ("counts", "total")
 
@@ -58,7 +58,7 @@ class Histogram:
 
 
 class Source(Protocol):
-    """Something else that counts: a collector as prometheus_client has them."""
+    """A collector of prometheus_client: more metrics of the same server."""
 
     def collect(self) -> Iterator[Metric]: ...
 
@@ -81,22 +81,22 @@ class Metrics:
         self.note_strategy()
 
     def show(self, source: Source) -> None:
-        """Have what `source` counts among the metrics."""
+        """Add the metrics of `source`."""
         self._registry.register(source)
 
     def note_strategy(self) -> None:
-        """From now on evals count for the strategy that the pool has now: call it when that may have changed."""
+        """Label evals from now on with the pool's present strategy: call this when the strategy may have changed."""
         self.strategy = self._describe().strategy.type
         self._outcomes = self._evals.setdefault(self.strategy, dict.fromkeys(OUTCOMES, 0))
 
     def ended(self, outcome: str, ticket: Ticket) -> None:
-        """A ticket was answered, by a runtime or in the queue."""
+        """Count a ticket that was answered, by a runtime or in the queue."""
         try:
             self._outcomes[outcome] += 1
-        except KeyError:  # a runtime may say anything
+        except KeyError:  # a runtime of another version may have other names
             self._outcomes[TyrexError.name] += 1
         started, finished = ticket.started, ticket.finished
-        if finished and started:  # no call more than needed: this runs for every eval
+        if finished and started:  # in line: this runs for every eval
             seconds, queue = started - ticket.arrived, self._queue
             queue.counts[bisect_left(BOUNDS, seconds)] += 1
             queue.total += seconds
@@ -105,7 +105,7 @@ class Metrics:
             run.total += seconds
 
     def refused(self, outcome: str) -> None:
-        """A request had no runtime to go to."""
+        """Count an eval that no runtime got."""
         self._outcomes[outcome] += 1
 
     def collect(self) -> Iterator[Metric]:
@@ -129,14 +129,14 @@ class Metrics:
 
 
 class Isolates(Protocol):
-    """What counts isolates: the supervisor."""
+    """The counters of isolates: the supervisor has them."""
 
     replacements: dict[str, int]
     spares: dict[str, int]
 
 
 class IsolateMetrics:
-    """A source for pools of isolates."""
+    """The metrics of a pool of isolates."""
 
     def __init__(self, isolates: Isolates) -> None:
         self._isolates = isolates
@@ -152,7 +152,7 @@ class IsolateMetrics:
 
 
 class Upstreams(Protocol):
-    """What counts connections to other servers: a RemotePool."""
+    """The counters of connections to other servers: RemotePool has them."""
 
     @property
     def retries(self) -> int: ...
@@ -161,7 +161,7 @@ class Upstreams(Protocol):
 
 
 class UpstreamMetrics:
-    """A source for pools of other servers."""
+    """The metrics of a pool of other servers."""
 
     def __init__(self, upstreams: Upstreams) -> None:
         self._upstreams = upstreams

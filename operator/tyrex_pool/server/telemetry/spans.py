@@ -1,7 +1,7 @@
-"""Spans of evals on their way to an OpenTelemetry collector, in a thread of their own.
+"""Exports the spans of evals to an OpenTelemetry collector, in a thread of its own.
 
-They are made from what is known when an eval has ended. The evals never wait for it: what the queue cannot take is
-dropped and counted.
+A span is made from the record of an eval that has ended. Evals never wait for the export: a record that the queue
+cannot take is dropped and counted.
 """
 
 import os
@@ -30,7 +30,7 @@ from tyrex_pool.server.telemetry.server_info import ServerInfo
 
 NAME: Final = "eval"
 _SWITCH: Final = 0.0005
-"""Seconds that the thread here may compute before the evals' has its turn; Python's own value is ten times that."""
+"""The interpreter's switch interval: seconds that the export may hold up the event loop. Python's default is 5 ms."""
 _NANO: Final = 1_000_000_000
 
 
@@ -42,7 +42,7 @@ class Exporter(Protocol):
 
 
 class Spans:
-    """Takes endings in the loop's thread, exports their spans in its own. `counts` is by what became of them."""
+    """Takes records in the event loop's thread, exports their spans in its own. `counts`: spans by result."""
 
     def __init__(self, scene: ServerInfo, exporter: Exporter, resource: Resource, sampler: Sampler) -> None:
         self.counts = {"exported": 0, "failed": 0, "dropped": 0}
@@ -61,7 +61,7 @@ class Spans:
 
     @classmethod
     def start(cls, scene: ServerInfo) -> "Spans":
-        """With what OpenTelemetry's environment variables say."""
+        """Configured by OpenTelemetry's environment variables."""
         provider = TracerProvider(resource=_resource(scene), shutdown_on_exit=False)
         self = cls(scene, OTLPSpanExporter(), provider.resource, provider.sampler)
         sys.setswitchinterval(_SWITCH)
@@ -87,13 +87,13 @@ class Spans:
             self._wake.set()
 
     def close(self, seconds: float) -> None:
-        """Export what there is, for at most `seconds`."""
+        """Export the queue, for at most `seconds`."""
         self._stop = True
         self._wake.set()
         self._thread.join(seconds)
-        self._exporter.shutdown()  # it gives up what it tries again
+        self._exporter.shutdown()  # this ends its retries
 
-    # In the thread here
+    # In the export's thread
 
     def _run(self) -> None:
         while not self._stop:
@@ -103,7 +103,7 @@ class Spans:
         self._export()
 
     def _export(self) -> None:
-        """Export what is there now."""
+        """Export the queue."""
         while count := min(len(self._queue), self._batch):
             batch = [self._queue.popleft() for _ in range(count)]
             try:
@@ -153,7 +153,7 @@ def _context(trace: bytes, remote: bool = False) -> SpanContext:
 
 
 def _resource(scene: ServerInfo) -> Resource:
-    """What the environment says, and our name where it gives none."""
+    """The resource of the environment, with our service name where it gives none."""
     found = Resource.create()
     named = Resource({SERVICE_NAME: f"{names.APPLICATION}-{scene.server}", SERVICE_VERSION: version() or ""})
     unnamed = str(found.attributes.get(SERVICE_NAME, "unknown_service")).startswith("unknown_service")
@@ -161,5 +161,5 @@ def _resource(scene: ServerInfo) -> Resource:
 
 
 def _number(variable: str, usual: int) -> int:
-    told = os.environ.get(variable, "")
-    return int(told) if told.isdigit() and int(told) else usual
+    value = os.environ.get(variable, "")
+    return int(value) if value.isdigit() and int(value) else usual

@@ -1,5 +1,5 @@
-"""Traces of evals, when OpenTelemetry's environment variables ask for them: which trace an eval belongs to, and
-whether its span is kept. Without them nothing of OpenTelemetry is imported.
+"""Traces of evals, configured by OpenTelemetry's environment variables: the trace context of an eval, and whether its
+span is sampled. Without these variables nothing of OpenTelemetry is imported.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _NOT_SAMPLED: Final = b"00"
 
 
 class TracingRefused(Exception):  # noqa: N818 - it is the user's error
-    """The variables ask for what is not there; the message says what to write instead."""
+    """The variables ask for something that is not supported; the message says what to write instead."""
 
 
 def wanted(environment: Mapping[str, str]) -> bool:
-    """Whether `environment` asks for traces. Raises TracingRefused for what we cannot do."""
+    """Whether `environment` asks for traces. Raises TracingRefused for what is not supported."""
     endpoint = next((name for name in ENDPOINTS if environment.get(name)), None)
     exporter = environment.get("OTEL_TRACES_EXPORTER") or "otlp"
     if endpoint is None or exporter == "none" or environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
@@ -47,7 +47,7 @@ def wanted(environment: Mapping[str, str]) -> bool:
 
 
 class Tracer:
-    """Begins a span for each eval, and is told when it ended. Also a source of metrics."""
+    """Begins the trace context of each eval, and observes its end. Also a source of metrics."""
 
     def __init__(self, spans: Spans, scene: ServerInfo) -> None:
         self._spans = spans
@@ -66,7 +66,7 @@ class Tracer:
             self._spans.add(record, self._scene.strategy())
 
     def close(self, seconds: float) -> None:
-        """Send what there is, for at most `seconds`. Blocks."""
+        """Export the remaining spans, for at most `seconds`. Blocks."""
         self._spans.close(seconds)
 
     def collect(self) -> Iterator[Metric]:
@@ -77,7 +77,7 @@ class Tracer:
 
 
 def tracer(scene: ServerInfo, environment: Mapping[str, str] = os.environ) -> Tracer | None:
-    """None unless `environment` asks for one. Raises TracingRefused."""
+    """None unless `environment` asks for traces. Raises TracingRefused."""
     if not wanted(environment):
         return None
     try:

@@ -7,7 +7,7 @@ from tyrex_pool.hosting.workers.messages import (
     Orders,
     Report,
     Serving,
-    State,
+    WorkerState,
     decode_orders,
     decode_report,
     line,
@@ -40,7 +40,7 @@ def test_orders_arrive_as_they_were_sent(source: ListedRuntimes | FollowedPool) 
     [
         pytest.param(Serving(PoolView(name="web", ready=True, in_flight=0, queued=1, runtimes=())), id="serving"),
         pytest.param(Failed("p.yaml: No such file"), id="failed"),
-        pytest.param(State(False, "it\nis draining", "# HELP a\na 1.0\n"), id="state"),
+        pytest.param(WorkerState(False, "it\nis draining", "# HELP a\na 1.0\n"), id="state"),
     ],
 )
 def test_a_report_is_one_line(report: Report) -> None:

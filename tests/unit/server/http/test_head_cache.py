@@ -250,13 +250,13 @@ def test_lengths_that_lie(requests: list[tuple[str, list[str], bytes, bytes]]) -
 
 def test_no_more_are_kept_than_fit() -> None:
     known = HeadCache()
-    for number in range(head_cache._MOST + 1):
+    for number in range(head_cache._MAX_HEADS + 1):
         request = get(f"/{number}")
         head = Head()
         head.method, head.path = b"GET", b"/%d" % number
         known.learn(request, Request(head, b"", 0.0))
         assert known.get(request) is head
-        assert len(known._known) <= head_cache._MOST
+        assert len(known._known) <= head_cache._MAX_HEADS
     assert known.get(get("/0")) is None
 
 

@@ -68,8 +68,8 @@ def test_one_process_is_shown_as_it_is() -> None:
 def test_what_ended_still_counts_and_holds_nothing() -> None:
     sums = MergedMetrics()
     for _ in range(3):
-        sums.bury(shown(Counts({"ok": 10}, ready=1, load=9, connections=9)))
-    sums.bury("")
+        sums.add_ended(shown(Counts({"ok": 10}, ready=1, load=9, connections=9)))
+    sums.add_ended("")
     seen = read(sums.text([shown(Counts({"ok": 1}, ready=2, load=0, connections=1))]))
     assert seen["tyrex_evals_total ok"] == 31
     assert seen["tyrex_seconds_count"] == 31
