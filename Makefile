@@ -8,7 +8,7 @@ export DENO_NO_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ok check fix bench node node-load node-stop lock clean
+.PHONY: help run test ok check fix bench bench-before node node-load node-stop lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile
@@ -41,6 +41,9 @@ fix: $(VENV)/.dev ## format and mend what can be mended by itself
 
 bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (half an hour; with BENCH=--quick four minutes, and no page)
 	$(BIN)/python -m tests.bench $(BENCH)
+
+bench-before: $(VENV)/.bench ## compare the hot path with a commit before, rounds interleaved: make bench-before REV=main~1
+	$(BIN)/python -m tests.bench.before $(REV)
 
 node: ## start a Kubernetes node with the images of this checkout, and say how to use it (root on Linux)
 	@$(PYTHON) -m tests.cluster.node up
