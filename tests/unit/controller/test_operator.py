@@ -5,7 +5,7 @@ import pytest
 from tests.unit.controller.virtual_time import let_pass, until, virtual_time
 from tests.unit.controller.world import World, ended, running
 from tyrex_pool.cluster.errors import ClusterError, Forbidden
-from tyrex_pool.model.kinds import CONFIG_MAP, ROLE, SERVICE, TYREX_POOL
+from tyrex_pool.model.kinds import CHILDREN, CONFIG_MAP, ROLE, SERVICE, TYREX_POOL
 
 
 @virtual_time
@@ -16,7 +16,7 @@ async def test_it_waits_for_the_definition_of_pools() -> None:
         world.start()
         await let_pass(10)
         world.cluster.missing = set()
-        await until(lambda: world.cluster.open_watches == 10)
+        await until(lambda: world.cluster.open_watches == len(CHILDREN) + 2)
         world.create_pool(size=1)
         await until(lambda: world.ready == "False Starting")
 
