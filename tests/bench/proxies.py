@@ -46,7 +46,7 @@ class Block:
     loads: Sequence[Load]
     has_aims: bool = False
     afresh: bool = False
-    """Started for their turn only: a proxy looks at each of its runtimes every second."""
+    """Started for their turn only: a proxy checks each of its runtimes every second."""
     pinned: bool = True
 
     def plan(self, plan: Plan) -> Plan:
