@@ -49,6 +49,10 @@ class Caller:
             self._reached.add(found)
         return found
 
+    def forget(self, where: Where) -> None:
+        """The pool's Service or its proxies are new ones: wait again until the pool has answered."""
+        self._reached.discard(url(where))
+
     def evals(self, where: Where, code: str, times: int, key: str | None = None) -> list[tuple[Any, str]]:
         """Results and runtimes of evals one after another, each on a connection of its own. They must succeed."""
         return [(result, runtime) for result, runtime in self.run(evaluate, self.reach(where), code, times, key)]

@@ -84,6 +84,7 @@ def test_a_deleted_child_is_made_again(drift: InstalledPool, child: Child) -> No
 
 def test_after_all_that_the_pool_is_ready(drift: InstalledPool, module_caller: Caller) -> None:
     drift.wait_ready()
+    module_caller.forget(drift)
     assert module_caller.eval(drift, "6 * 7") == 42
 
 
