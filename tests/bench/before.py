@@ -1,7 +1,8 @@
 """Compares this checkout with a commit before it, rounds interleaved: `make bench-before REV=main~1`.
 
 The proxy alone (before fake runtimes, a core each) and `serve` with two runtimes, at 32 connections. Both versions run
-with the packages of this virtual environment. Prints ratios of one run; a ratio of 1.00 means no change.
+with the packages of this virtual environment. Servers are started anew again and again, because one process of the
+same code is up to a tenth faster than another (hash seed, memory layout). Prints ratios: 1.00 means no change.
 """
 
 import argparse
@@ -97,31 +98,38 @@ def measure(case: Case, versions: Mapping[str, Servers], rounds: int, seconds: f
     return samples
 
 
-def ratios(before: list[float], now: list[float]) -> str:
-    """The median of the rounds' ratios, and the lowest and highest."""
+def ratio(before: list[float], now: list[float]) -> str:
+    """The ratio of the medians, and the lowest and highest of single rounds."""
     each = [new / old for old, new in zip(before, now, strict=True)]
-    return f"{median(each):.3f} ({min(each):.2f} – {max(each):.2f})"
+    return f"{median(now) / median(before):.3f} ({min(each):.2f} – {max(each):.2f})"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.before", description=__doc__)
     parser.add_argument("revision", help="the commit to compare with")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--seconds", type=int, default=3, help="of one round and version")
+    parser.add_argument("--starts", type=int, default=8, help="of the servers (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=2, help="after each start (default %(default)s)")
+    parser.add_argument("--seconds", type=int, default=2, help="of one round and version (default %(default)s)")
     asked = parser.parse_args()
     progress = Progress()
     peers.require(progress.say)
     load.allow_connections()
+    samples: dict[Case, dict[str, list[Sample]]] = {case: {"before": [], "now": []} for case in CASES}
+    with checkout(asked.revision) as tree:
+        for start in range(asked.starts):
+            progress.say(f"start {start + 1} of {asked.starts}")
+            trees = list({"before": tree, "now": ROOT}.items())[:: -1 if start % 2 else 1]
+            with ExitStack() as stack:
+                versions = {name: stack.enter_context(servers(each)) for name, each in trees}
+                for case in CASES:
+                    measure(case, versions, 1, 1)  # warm up
+                    for name, found in measure(case, versions, asked.rounds, asked.seconds).items():
+                        samples[case][name] += found
     print("| 32 connections | throughput, times before | CPU of the server per eval, times before |\n|---|---|---|")
-    with ExitStack() as stack:
-        tree = stack.enter_context(checkout(asked.revision))
-        versions = {"before": stack.enter_context(servers(tree)), "now": stack.enter_context(servers(ROOT))}
-        for case in CASES:
-            measure(case, versions, 1, 1)  # warm up
-            samples = measure(case, versions, asked.rounds, asked.seconds)
-            rates = {name: [sample.rate for sample in each] for name, each in samples.items()}
-            cpu = {name: [sample.cpu[case.role] for sample in each] for name, each in samples.items()}
-            print(f"| {case.title} | {ratios(**rates)} | {ratios(**cpu)} |", flush=True)
+    for case, found_of in samples.items():
+        rates = {name: [sample.rate for sample in each] for name, each in found_of.items()}
+        cpu = {name: [sample.cpu[case.role] for sample in each] for name, each in found_of.items()}
+        print(f"| {case.title} | {ratio(**rates)} | {ratio(**cpu)} |", flush=True)
     return 0
 
 
