@@ -7,7 +7,8 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from tyrex_pool.client import exchange
-from tyrex_pool.client.exchange import Answer, Failure, Language, OutgoingRequest
+from tyrex_pool.client.exchange import Answer, Failure, OutgoingRequest
+from tyrex_pool.model.parameters import Language
 
 T = TypeVar("T")
 
