@@ -57,10 +57,14 @@ def checked_timeout(timeout: float | None) -> float | None:
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise WrongType(f"timeout: write a number of seconds such as 2.5, or None, not {type(timeout).__name__}")
     if not 0 < timeout < float("inf"):
-        raise InvalidRequest(f"timeout: write a number of seconds above 0, not {timeout!r}")
+        raise InvalidRequest(f"timeout: write a number of seconds above 0, not {_shown(timeout)}")
     if timeout > LONGEST:
         raise InvalidRequest(f"timeout: write a number of seconds up to {int(LONGEST)}, the longest that a pool allows")
     return timeout
+
+
+def _shown(number: float) -> str:
+    return quote(number) if isinstance(number, int) else str(number)  # JSON has no nan
 
 
 def _text(name: str, value: str, alternative: str = "") -> str:

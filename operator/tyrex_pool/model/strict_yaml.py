@@ -18,12 +18,12 @@ _TAG = "tag:yaml.org,2002:"
 def load_documents(text: str, path: str) -> list[object]:
     """The documents of `text` that are not empty.
 
-    Raises InvalidSpec, whose path is `line 3`, or `path` where no line is known, or that of a field whose text has a
-    lone surrogate.
+    Raises InvalidSpec, whose path is `line 3`, or `path` where no line is known; for a lone surrogate it is that of
+    the field, as in `document 2.data.main.ts` (without a number if there is one document).
     """
     documents = _load(text, path)
-    for document in documents:
-        if wrong := find_surrogate(document, ""):
+    for number, document in enumerate(documents, 1):
+        if wrong := find_surrogate(document, f"document {number}" if len(documents) > 1 else ""):
             raise InvalidSpec(wrong, LONE_SURROGATE)
     return documents
 
