@@ -94,11 +94,19 @@ class LocalPool:
     async def eval(
         self, code: str, *, key: str | None = None, timeout: float | None = None, language: Language = "javascript"
     ) -> Any:
-        """The completion value of `code`, awaited if it is a promise. `timeout` in seconds. Raises a TyrexError."""
+        """The completion value of `code`, awaited if it is a promise. `timeout` in seconds.
+
+        Raises a TyrexError; for a parameter of the wrong type it is an InvalidRequest that is a TypeError too.
+        """
         return await self._run(eval_parameters(code, key, language), timeout)
 
     async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
-        """The result of a global function, by its (dotted) name, with JSON arguments. Raises a TyrexError."""
+        """The value of the global `function` (a dotted name) called with `args`.
+
+        Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
+        Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
+        InvalidRequest names the value's path and what to pass instead. Raises a TyrexError.
+        """
         return await self._run(call_parameters(function, args, key), timeout)
 
     def status(self) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from fractions import Fraction
 from pathlib import PurePath
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -34,7 +33,6 @@ _CONVERSIONS: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     ((bytes, bytearray), "value.decode() if it is text, else base64.b64encode(value).decode()"),
     (memoryview, "base64.b64encode(value).decode()"),
     (Decimal, "str(value), or float(value) if it may lose digits"),
-    (Fraction, "float(value), or str(value)"),
     (complex, "[value.real, value.imag]"),
     (timedelta, "value.total_seconds()"),
     ((date, time), "value.isoformat()"),  # a datetime is a date

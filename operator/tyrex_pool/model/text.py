@@ -7,7 +7,7 @@ surrogate, cannot be written in UTF-8.
 from collections.abc import Iterator
 from typing import Final
 
-LONE_SURROGATE: Final = "write it without lone surrogates, halves of a \\ud83d\\ude00"
+LONE_SURROGATE: Final = "write it without lone surrogates: both of a pair such as \\ud83d\\ude00, or none"
 """The problem of a text that `find_surrogate` finds."""
 
 
