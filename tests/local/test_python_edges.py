@@ -21,7 +21,16 @@ import msgspec
 import pytest
 
 from tests.local.running import running
-from tyrex_pool import AsyncClient, Client, ConversionError, ExecutionError, InvalidRequest, LocalPool
+from tyrex_pool import (
+    AsyncClient,
+    Client,
+    ConversionError,
+    ExecutionError,
+    InvalidRequest,
+    LocalPool,
+    PromiseRejection,
+    TyrexError,
+)
 
 SPEC = {
     "size": 1,
@@ -344,3 +353,46 @@ def test_a_result_nested_deeper_than_javascript_writes(ask: Ask) -> None:
 def test_whole_numbers_of_many_digits(ask: Ask) -> None:
     assert ask("eval", "JSON.rawJSON('9'.repeat(400))") == int("9" * 400)
     assert ask("eval", "[JSON.rawJSON('-' + '1'.repeat(4300))]") == [-int("1" * 4300)]
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [("a", ConversionError), ("throw a", ExecutionError), ("Promise.reject(a)", PromiseRejection)],
+)
+def test_around_the_deepest_value_that_python_reads(
+    clients: dict[str, Ask], end: str, expected: type[TyrexError]
+) -> None:
+    """There a server may read what it cannot write."""
+    for depth in range(960, 1000, 2):
+        code = f"let a = {depth}; for (let i = 0; i < {depth}; i++) a = [a]; {end}"
+        outcome = value_or_error(clients["Client"], "eval", code)
+        if isinstance(outcome, TyrexError):
+            assert type(outcome) is expected
+            outcome = outcome.value
+        assert outcome is None or innermost(outcome) == depth
+
+
+def test_around_the_deepest_argument_that_python_writes(clients: dict[str, Ask]) -> None:
+    for depth in range(900, 1000, 2):
+        value: Any = depth
+        for _ in range(depth):
+            value = [value]
+        outcome = value_or_error(clients["Client"], "call", "echo", value)
+        if isinstance(outcome, TyrexError):
+            assert type(outcome) in (InvalidRequest, ConversionError)
+            assert "deep" in outcome.detail
+        else:
+            assert innermost(outcome) == depth
+
+
+def value_or_error(ask: Ask, *args: Any) -> Any:
+    try:
+        return ask(*args, timeout=2)
+    except TyrexError as error:
+        return error
+
+
+def innermost(value: Any) -> Any:
+    while isinstance(value, list):
+        (value,) = value
+    return value

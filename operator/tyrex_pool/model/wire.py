@@ -6,6 +6,7 @@ contain) take the slow way through the json module.
 
 import json
 import math
+import sys
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -55,6 +56,8 @@ _JSON: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 _SNIPPET: Final = 200
 _NUMBER: Final = 40
+_DEEPER: Final = 500
+"""Frames that the encoding of a value may have below those where it was decoded."""
 _MANY: Final = 309
 """Digits of the smallest whole number that JavaScript reads as Infinity."""
 _MANY_ZEROS: Final = b"0" * _MANY
@@ -125,14 +128,31 @@ def _problem_members(body: bytes) -> Any:
 def encode_json(value: object) -> bytes:
     """As JavaScript's JSON.stringify does: NaN becomes null, a lone surrogate its escape.
 
-    Raises TypeError for a type that JSON does not have, ValueError for a cycle.
+    Everything that `decode_json` returned can be encoded, also from deeper in the stack. Raises TypeError for a type
+    that JSON does not have, ValueError for a cycle.
     """
+    try:
+        return _encode(value)
+    except RecursionError:
+        return _encode_deep(value)
+
+
+def _encode(value: object) -> bytes:
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
         return json.dumps(msgspec.to_builtins(value), separators=(",", ":"), allow_nan=False).encode()
+
+
+def _encode_deep(value: object) -> bytes:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + _DEEPER)
+    try:
+        return _encode(value)
     except RecursionError as error:
         raise ValueError("the value is cyclic or nested too deeply for JSON") from error
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 class UnreadableJsonError(ValueError):

@@ -317,3 +317,24 @@ def test_whole_numbers_have_the_digits_that_python_s_own_limit_allows() -> None:
             decode_json(b"1" * 641)
     finally:
         sys.set_int_max_str_digits(allowed)
+
+
+@pytest.mark.parametrize("surrogate", [b"1", b'"\\ud83d"'], ids=["fast", "slow"])
+@pytest.mark.parametrize("frames", [0, 100, 300])
+def test_what_can_be_read_can_be_written_deeper_in_the_stack(frames: int, surrogate: bytes) -> None:
+    def deeper(value: object, frames: int) -> bytes:
+        return deeper(value, frames - 1) if frames else encode_json(value)
+
+    limit = sys.getrecursionlimit()
+    for depth in range(limit, 0, -1):
+        text = b"[" * depth + surrogate + b"]" * depth
+        try:
+            value = decode_json(text)
+        except ValueError:
+            continue
+        assert depth > limit // 2
+        assert deeper(value, frames) == text
+        assert sys.getrecursionlimit() == limit
+        break
+    else:
+        pytest.fail("nothing could be read")
