@@ -17,7 +17,8 @@ FAMILIES = {"guest": GuestError, "caller": CallerError, "platform": PlatformErro
 
 
 def leaves(kind: type[TyrexError]) -> list[type[TyrexError]]:
-    below = kind.__subclasses__()
+    """The classes with a name of their own; WrongType below InvalidRequest has none."""
+    below = [one for one in kind.__subclasses__() if one is not errors.WrongType]
     return [leaf for one in below for leaf in leaves(one)] if below else [kind]
 
 
@@ -28,6 +29,12 @@ def test_the_table_and_the_classes_are_the_same() -> None:
     ]
     assert sorted(shown, key=str) == sorted(TABLE, key=str)
     assert {kind.name: kind for kind in classes} == ERRORS
+
+
+def test_a_wrong_type_travels_as_what_it_is_for_callers() -> None:
+    wrong = errors.WrongType("key: write a str")
+    assert isinstance(wrong, TypeError)
+    assert problem(wrong) == problem(errors.InvalidRequest("key: write a str"))
 
 
 @pytest.mark.parametrize("row", ROWS)

@@ -197,6 +197,8 @@ async def test_a_strategy_of_ones_own() -> None:
         pytest.param({"size": -1}, InvalidSpec, "spec.size", id="a negative size"),
         pytest.param({"timeouts": {"eval": "soon"}}, InvalidSpec, "spec.timeouts.eval", id="no duration"),
         pytest.param({"nonsense": 1}, InvalidSpec, "spec.nonsense", id="an unknown option"),
+        pytest.param({"inline": "'\ud83d'"}, InvalidSpec, "spec.mainModule.inline", id="half a surrogate pair"),
+        pytest.param({"nonsense\ud83d": 1}, InvalidSpec, "without lone surrogates", id="an option that is half a pair"),
         pytest.param({"inline": "1", "main_module": "a.ts"}, InvalidSpec, "spec.mainModule", id="two main modules"),
     ],
 )

@@ -1,6 +1,7 @@
 """The command `serve`: what it prints, how it ends, and that nothing is left behind."""
 
 import contextlib
+import json
 import os
 import pty
 import re
@@ -189,6 +190,11 @@ BAD = [
     pytest.param(HELLO + "spec: {size: 1\n", "line", id="broken YAML"),
     pytest.param("", "exactly one document of kind TyrexPool", id="empty"),
     pytest.param(HELLO.replace("hello", "Hello"), "metadata.name", id="a bad name"),
+    pytest.param(
+        HELLO + r'spec: {mainModule: {inline: "\ud83d"}}',
+        "spec.mainModule.inline: write it without lone",
+        id="half a pair",
+    ),
     pytest.param(HELLO + "spec: {mainModule: {path: nowhere.ts}}", "spec.mainModule.path", id="no such module"),
     pytest.param(
         HELLO + "spec: {mainModule: {configMap: {name: a, entrypoint: b}}}", "spec.mainModule.configMap", id="no map"
@@ -268,6 +274,24 @@ def test_a_pool_that_does_not_start_goes_on_serving_the_reason(serve: Serve) -> 
     assert serving.post("1").json()["name"] == "no_runtime"
     assert any("not today" in line["message"] for line in serving.log())
     serving.signal(signal.SIGINT)
+    leaves_nothing(serving)
+
+
+def test_a_manifest_in_ascii_json(serve: Serve) -> None:
+    source = "globalThis.smile = '😀'"
+    pool = {
+        "apiVersion": "tyrex.dev/v1alpha1",
+        "kind": "TyrexPool",
+        "metadata": {"name": "hello", "annotations": {"note": "😀"}},
+        "spec": {"size": 1, "mainModule": {"configMap": {"name": "src", "entrypoint": "main.js"}}},
+    }
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "src"}, "data": {"main.js": source}}
+    manifest = "\n---\n".join(map(json.dumps, (pool, config_map)))
+    assert manifest.isascii()
+    serving = serve(manifest)
+    assert serving.start()["ready"] is True
+    assert result(serving.post("smile + [...smile].length")) == "😀1"
+    serving.signal(signal.SIGTERM)
     leaves_nothing(serving)
 
 

@@ -7,7 +7,8 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from tyrex_pool.client import exchange
-from tyrex_pool.client.exchange import Answer, Failure, Language, OutgoingRequest
+from tyrex_pool.client.exchange import Answer, Failure, OutgoingRequest
+from tyrex_pool.model.parameters import Language
 
 T = TypeVar("T")
 
@@ -33,7 +34,12 @@ class AsyncClient:
         return (await self.eval_response(code, key=key, timeout=timeout, language=language)).result
 
     async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
-        """The value of the global `function` (a dotted name) called with `args`, which travel as JSON."""
+        """The value of the global `function` (a dotted name) called with `args`.
+
+        Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
+        Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
+        InvalidRequest names the value's path and what to pass instead.
+        """
         return (await self.call_response(function, *args, key=key, timeout=timeout)).result
 
     async def eval_response(

@@ -7,7 +7,8 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from tyrex_pool.client import exchange
-from tyrex_pool.client.exchange import Answer, Failure, Language, OutgoingRequest
+from tyrex_pool.client.exchange import Answer, Failure, OutgoingRequest
+from tyrex_pool.model.parameters import Language
 
 T = TypeVar("T")
 
@@ -16,9 +17,9 @@ class Client:
     """Evaluates in the pool at `url`; threads may share a client.
 
     Every method raises a TyrexError: the one that the pool answered, NoRuntime if the pool cannot be reached,
-    DeadRuntimeError if the connection broke after the request was sent. `retries`: how often an eval that certainly
-    never started is sent again, each time with its whole timeout. The caller closes `http` (for TLS, headers,
-    proxies) if it passes one.
+    DeadRuntimeError if the connection broke after the request was sent, InvalidRequest for a wrong parameter (a
+    TypeError too, if its type is wrong). `retries`: how often an eval that certainly never started is sent again, each
+    time with its whole timeout. The caller closes `http` (for TLS, headers, proxies) if it passes one.
     """
 
     def __init__(self, url: str, *, retries: int = 0, http: httpx.Client | None = None) -> None:
@@ -39,7 +40,12 @@ class Client:
         return self.eval_response(code, key=key, timeout=timeout, language=language).result
 
     def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
-        """The value of the global `function` (a dotted name) called with `args`, which travel as JSON."""
+        """The value of the global `function` (a dotted name) called with `args`.
+
+        Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
+        Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
+        InvalidRequest names the value's path and what to pass instead.
+        """
         return self.call_response(function, *args, key=key, timeout=timeout).result
 
     def eval_response(

@@ -12,10 +12,23 @@ from typing import Any, Final, Literal, TypeVar
 import httpx
 
 from tyrex_pool.model import names
-from tyrex_pool.model.errors import DeadRuntimeError, InvalidRequest, NoRuntime, QueueTimeout, TyrexError
-from tyrex_pool.model.wire import decode_json, encode_json, from_problem
-
-Language = Literal["javascript", "typescript"]
+from tyrex_pool.model.errors import (
+    DeadRuntimeError,
+    InvalidRequest,
+    NoRuntime,
+    QueueTimeout,
+    TyrexError,
+)
+from tyrex_pool.model.parameters import Language, call_parameters, checked_key, checked_timeout, eval_parameters
+from tyrex_pool.model.wire import (
+    CallRequest,
+    EvalRequest,
+    UnreadableJsonError,
+    decode_json,
+    encode_json,
+    from_problem,
+    unreadable,
+)
 
 CONNECT: Final = 5.0
 """Seconds that a connection may take."""
@@ -23,6 +36,8 @@ MARGIN: Final = 5.0
 """Seconds past an eval's timeout that a client waits for the pool's own answer."""
 PATIENCE: Final = 600.0
 """Seconds to wait for the answer of an eval without a timeout; the pool's own deadline comes long before."""
+LONGEST_WAIT: Final = 2_000_000.0
+"""Seconds, 23 days: about the longest that a socket can wait."""
 LONGEST_PAUSE: Final = 30.0
 """Seconds between two attempts, whatever Retry-After says."""
 
@@ -78,7 +93,7 @@ class OutgoingRequest:
 
     def build(self, http: httpx.Client | httpx.AsyncClient, base: str) -> httpx.Request:
         """The request for the pool at the URL `base`."""
-        wait = PATIENCE if self.timeout is None else self.timeout + MARGIN
+        wait = PATIENCE if self.timeout is None else min(self.timeout + MARGIN, LONGEST_WAIT)
         return http.build_request(
             self.method,
             base + self.path,
@@ -101,16 +116,18 @@ def base_url(url: str) -> str:
 
 
 def eval_request(code: str, key: str | None, timeout: float | None, language: Language) -> OutgoingRequest:
-    """`POST /v1/eval`; `timeout` in seconds. Raises InvalidRequest."""
-    body: dict[str, Any] = {"code": code}
-    if language != "javascript":
-        body["language"] = language
-    return _post(names.PATH_EVAL, body, key, timeout)
+    """`POST /v1/eval`; `timeout` in seconds. Raises InvalidRequest, which may be a TypeError too."""
+    work = eval_parameters(code, key, language)
+    body = {"code": work.code}
+    if work.language != "javascript":
+        body["language"] = work.language
+    return _post(names.PATH_EVAL, body, work, timeout)
 
 
 def call_request(function: str, args: tuple[Any, ...], key: str | None, timeout: float | None) -> OutgoingRequest:
     """`POST /v1/call`; `timeout` in seconds. Raises InvalidRequest, also for arguments that JSON cannot carry."""
-    return _post(names.PATH_CALL, {"function": function, "args": args}, key, timeout)
+    work = call_parameters(function, args, key)
+    return _post(names.PATH_CALL, {"function": work.function, "args": work.args}, work, timeout)
 
 
 def pool_request() -> OutgoingRequest:
@@ -119,7 +136,8 @@ def pool_request() -> OutgoingRequest:
 
 
 def explain_request(key: str | None) -> OutgoingRequest:
-    """`GET /v1/explain`."""
+    """`GET /v1/explain`. Raises InvalidRequest, which may be a TypeError too."""
+    key = checked_key(key)
     return OutgoingRequest("GET", names.PATH_EXPLAIN, CONNECT, params=None if key is None else {"key": key})
 
 
@@ -140,6 +158,8 @@ def decoded(response: httpx.Response) -> dict[str, Any] | Failure:
     if response.status_code == httpx.codes.OK:
         try:
             document = decode_json(response.content)
+        except UnreadableJsonError as exc:
+            return Failure(unreadable(exc))
         except ValueError:
             document = None
         if isinstance(document, dict):
@@ -164,18 +184,13 @@ def unanswered(exc: httpx.RequestError, base: str) -> Failure:
     return Failure(error)
 
 
-def _post(path: str, body: dict[str, Any], key: str | None, timeout: float | None) -> OutgoingRequest:
-    if key is not None:
-        body["key"] = key
+def _post(path: str, body: dict[str, Any], work: EvalRequest | CallRequest, timeout: float | None) -> OutgoingRequest:
+    timeout = checked_timeout(timeout)
+    if work.key is not None:
+        body["key"] = work.key
     if timeout is not None:
-        if not (timeout > 0 and math.isfinite(timeout)):
-            raise InvalidRequest(f"timeout: write a number of seconds above 0, not {timeout!r}")
         body["timeoutMs"] = math.ceil(timeout * 1000)
-    try:
-        content = encode_json(body)
-    except (TypeError, ValueError) as exc:
-        raise InvalidRequest(f"an argument cannot travel as JSON: {exc}") from exc
-    return OutgoingRequest("POST", path, timeout, content)
+    return OutgoingRequest("POST", path, timeout, encode_json(body))
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import msgspec
 
@@ -14,14 +14,13 @@ from tyrex_pool.dispatch.custom import adapt
 from tyrex_pool.dispatch.strategy import Strategy
 from tyrex_pool.dispatch.ticket import Outcome, Ticket
 from tyrex_pool.model.durations import format_duration
-from tyrex_pool.model.errors import ConversionError, InvalidRequest, TyrexError
+from tyrex_pool.model.errors import InvalidRequest, TyrexError
+from tyrex_pool.model.parameters import Language, call_parameters, checked_key, checked_timeout, eval_parameters
 from tyrex_pool.model.pool_view import pool_to_json
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, decode_json, encode_json
+from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_json, unreadable
 from tyrex_pool.runtime.isolate_pool import IsolatePool
 from tyrex_pool.runtime.sources import Sources
-
-R = TypeVar("R", EvalRequest, CallRequest)
 
 
 class LocalTicket(Ticket):
@@ -93,16 +92,22 @@ class LocalPool:
             await pool.close(self._spec.timeouts.drain)
 
     async def eval(
-        self, code: str, *, key: str | None = None, timeout: float | None = None, language: str = "javascript"
+        self, code: str, *, key: str | None = None, timeout: float | None = None, language: Language = "javascript"
     ) -> Any:
-        """The completion value of `code`, awaited if it is a promise. `timeout` in seconds. Raises a TyrexError."""
-        work = _checked(decode_eval, {"code": code, "key": key, "language": language})
-        return await self._run(work, key, timeout)
+        """The completion value of `code`, awaited if it is a promise. `timeout` in seconds.
+
+        Raises a TyrexError; for a parameter of the wrong type it is an InvalidRequest that is a TypeError too.
+        """
+        return await self._run(eval_parameters(code, key, language), timeout)
 
     async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
-        """The result of a global function, by its (dotted) name, with JSON arguments. Raises a TyrexError."""
-        work = _checked(decode_call, {"function": function, "args": args, "key": key})
-        return await self._run(work, key, timeout)
+        """The value of the global `function` (a dotted name) called with `args`.
+
+        Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
+        Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
+        InvalidRequest names the value's path and what to pass instead. Raises a TyrexError.
+        """
+        return await self._run(call_parameters(function, args, key), timeout)
 
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""
@@ -110,7 +115,7 @@ class LocalPool:
 
     def explain(self, key: str | None = None) -> dict[str, Any]:
         """The runtime that would serve `key` now, and the reason, as `GET /v1/explain` shows them."""
-        members: dict[str, Any] = msgspec.to_builtins(self._open().explain(key))
+        members: dict[str, Any] = msgspec.to_builtins(self._open().explain(checked_key(key)))
         return members
 
     def _open(self) -> IsolatePool:
@@ -118,16 +123,16 @@ class LocalPool:
             raise RuntimeError("the pool is not open: use `async with LocalPool(...) as pool:`")
         return self._pool
 
-    async def _run(self, work: EvalRequest | CallRequest, key: str | None, timeout: float | None) -> Any:
+    async def _run(self, work: EvalRequest | CallRequest, timeout: float | None) -> Any:
         pool = self._open()
         timeouts = self._spec.timeouts
-        seconds = timeouts.eval if timeout is None else timeout
-        if not 0 < seconds <= timeouts.max_eval:
+        seconds = checked_timeout(timeout) or timeouts.eval
+        if seconds > timeouts.max_eval:
             limit = format_duration(timeouts.max_eval)
             raise InvalidRequest(f"timeout: write seconds above 0 and up to timeouts.maxEval ({limit}); got {seconds}")
         now = monotonic()
         future: asyncio.Future[bytes] = self._loop.create_future()
-        ticket = LocalTicket(work, key, now, now + seconds, _deliver)
+        ticket = LocalTicket(work, work.key, now, now + seconds, _deliver)
         ticket.reply_to = future
         pool.submit(ticket)
         try:
@@ -138,16 +143,7 @@ class LocalPool:
         try:
             return decode_json(payload)
         except ValueError as error:
-            raise ConversionError(f"the result is JSON that Python cannot read: {error}") from error
-
-
-def _checked(decode: Callable[[bytes], R], members: dict[str, Any]) -> R:
-    """The request with these members, checked as over HTTP. Raises InvalidRequest."""
-    try:
-        body = encode_json(members)
-    except (TypeError, ValueError) as error:
-        raise InvalidRequest(f"pass what JSON can carry: {error}") from error
-    return decode(body)
+            raise unreadable(error) from error
 
 
 def _deliver(ticket: LocalTicket, outcome: Outcome) -> None:

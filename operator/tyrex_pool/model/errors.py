@@ -9,6 +9,7 @@ TyrexError                     an eval failed
 │   └── EvalTimeout            timeout              504
 ├── CallerError                the request
 │   ├── InvalidRequest         invalid_request      400
+│   │   └── WrongType          (a TypeError too: a parameter in Python of the wrong type)
 │   ├── UnknownFunction        unknown_function     404
 │   ├── PayloadTooLarge        payload_too_large    413
 │   ├── Unauthenticated        unauthenticated      401
@@ -108,6 +109,10 @@ class EvalTimeout(GuestError):
 class InvalidRequest(CallerError):
     name = "invalid_request"
     title = "The request is not valid"
+
+
+class WrongType(InvalidRequest, TypeError):
+    """A parameter of a method has the wrong type: an InvalidRequest, and a TypeError for those who expect one."""
 
 
 class UnknownFunction(CallerError):

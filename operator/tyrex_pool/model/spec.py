@@ -12,6 +12,7 @@ from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.permissions import Permissions
 from tyrex_pool.model.quantities import Bytes
 from tyrex_pool.model.schema import Schema, convert
+from tyrex_pool.model.text import LONE_SURROGATE, find_surrogate
 
 MIN_HEAP: Final = Bytes(32 << 20)
 
@@ -168,6 +169,8 @@ class PoolSpec(Schema, frozen=True):
 
         Raises InvalidSpec, with a path below `path`, for what the CRD refuses and for what this version cannot do.
         """
+        if wrong := find_surrogate(raw, path):
+            raise InvalidSpec(wrong, LONE_SURROGATE)
         spec = convert({} if raw is None else raw, cls, path)
         _require_supported(spec, path)
         return spec

@@ -9,6 +9,7 @@ import yaml
 from yaml.constructor import ConstructorError
 
 from tyrex_pool.model.errors import InvalidSpec
+from tyrex_pool.model.text import LONE_SURROGATE, find_surrogate, join_surrogates
 from tyrex_pool.model.validation_errors import quote
 
 _TAG = "tag:yaml.org,2002:"
@@ -17,8 +18,17 @@ _TAG = "tag:yaml.org,2002:"
 def load_documents(text: str, path: str) -> list[object]:
     """The documents of `text` that are not empty.
 
-    Raises InvalidSpec, whose path is `line 3`, or `path` where no line is known.
+    Raises InvalidSpec, whose path is `line 3`, or `path` where no line is known; for a lone surrogate it is that of
+    the field, as in `document 2.data.main.ts` (without a number if there is one document).
     """
+    documents = _load(text, path)
+    for number, document in enumerate(documents, 1):
+        if wrong := find_surrogate(document, f"document {number}" if len(documents) > 1 else ""):
+            raise InvalidSpec(wrong, LONE_SURROGATE)
+    return documents
+
+
+def _load(text: str, path: str) -> list[object]:
     try:
         return [document for document in yaml.load_all(text, _Loader) if document is not None]
     except yaml.MarkedYAMLError as error:
@@ -39,6 +49,12 @@ class _Loader(yaml.SafeLoader):
         first: [(tag, pattern) for tag, pattern in resolvers if tag != _TAG + "timestamp"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        """JSON writes one character as two escapes: a surrogate pair, which YAML's own escapes do not have."""
+        node = super().compose_scalar_node(anchor)
+        node.value = join_surrogates(node.value)
+        return node
 
     def mapping(self, node: yaml.MappingNode) -> dict[Hashable, Any]:
         # before merge keys (<<) are expanded, since keys beside one may override its keys

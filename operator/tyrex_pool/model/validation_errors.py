@@ -52,8 +52,15 @@ def quote(value: object, limit: int = 60) -> str:
     try:
         text = msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError):
-        text = repr(value)
+        text = _repr(value)
     return text if len(text) <= limit else text[:limit] + "…"
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # a whole number of more digits than Python writes, also somewhere inside
+        return f"a value of type {type(value).__name__}"
 
 
 def one_of(allowed: Iterable[str], wrong: object) -> str:

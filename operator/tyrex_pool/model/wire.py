@@ -6,12 +6,15 @@ contain) take the slow way through the json module.
 
 import json
 import math
+import sys
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
 from tyrex_pool.model import names
-from tyrex_pool.model.errors import ABSENT, ERRORS, Fault, InvalidRequest, TyrexError
+from tyrex_pool.model.arguments import check_arguments
+from tyrex_pool.model.errors import ABSENT, ERRORS, ConversionError, Fault, InvalidRequest, TyrexError
+from tyrex_pool.model.text import is_well_formed
 from tyrex_pool.model.validation_errors import explain
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -52,6 +55,14 @@ _CALL: Final = msgspec.json.Decoder(CallRequest)
 _JSON: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 _SNIPPET: Final = 200
+_NUMBER: Final = 40
+_DEEPER: Final = 500
+"""Frames that the encoding of a value may have below those where it was decoded."""
+_MANY: Final = 309
+"""Digits of the smallest whole number that JavaScript reads as Infinity."""
+_MANY_ZEROS: Final = b"0" * _MANY
+_AS_ZEROS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+"""Makes a run of digits one of zeros, which is found faster than by a regular expression."""
 # msgspec's own, and those that its C code passes on: bad UTF-8, nesting deeper than the interpreter's stack
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -67,13 +78,16 @@ def decode_eval(body: bytes) -> EvalRequest:
 def decode_call(body: bytes) -> CallRequest:
     """Raises InvalidRequest, whose detail names the member."""
     try:
-        return _CALL.decode(body)
+        request = _CALL.decode(body)
     except _UNREADABLE:
-        return _decode_slowly(body, CallRequest)
+        request = _decode_slowly(body, CallRequest)
+    if len(body) > _MANY and _MANY_ZEROS in body.translate(_AS_ZEROS):
+        check_arguments(request.args, "body.args")
+    return request
 
 
 def problem(error: TyrexError) -> bytes:
-    """The problem document (RFC 9457) for `error`."""
+    """The problem document (RFC 9457) for `error`; its `value` comes last, so that a client can do without it."""
     members: dict[str, Any] = {
         "type": names.error_type(error.name),
         "title": error.title,
@@ -83,17 +97,20 @@ def problem(error: TyrexError) -> bytes:
         "fault": error.fault,
         "retryable": error.retryable,
     }
-    if error.has_value:
-        members["value"] = error.value
     if error.stack is not None:
         members["stack"] = error.stack
+    if error.has_value:
+        members["value"] = error.value
     return encode_json(members)
 
 
 def from_problem(status: int, body: bytes) -> TyrexError:
-    """The error that `problem` encoded; a plain TyrexError for any other answer, such as a gateway's page."""
+    """The error that `problem` encoded; a plain TyrexError for any other answer, such as a gateway's page.
+
+    A `value` that only JavaScript can read is left out.
+    """
     try:
-        document = msgspec.convert(decode_json(body), _Problem)
+        document = msgspec.convert(_problem_members(body), _Problem)
         kind = ERRORS[document.name]
     except (ValueError, KeyError):
         answer = body[:_SNIPPET].decode("utf-8", "replace")
@@ -101,29 +118,65 @@ def from_problem(status: int, body: bytes) -> TyrexError:
     return kind(document.detail, value=document.value, stack=document.stack, fault=document.fault)
 
 
+def _problem_members(body: bytes) -> Any:
+    try:
+        return decode_json(body)
+    except UnreadableJsonError:
+        return decode_json(body.partition(b',"value":')[0] + b"}")  # a string would have the quotes escaped
+
+
 def encode_json(value: object) -> bytes:
     """As JavaScript's JSON.stringify does: NaN becomes null, a lone surrogate its escape.
 
-    Raises TypeError for a type that JSON does not have, ValueError for a cycle.
+    Everything that `decode_json` returned can be encoded, also from deeper in the stack. Raises TypeError for a type
+    that JSON does not have, ValueError for a cycle.
     """
+    try:
+        return _encode(value)
+    except RecursionError:
+        return _encode_deep(value)
+
+
+def _encode(value: object) -> bytes:
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
         return json.dumps(msgspec.to_builtins(value), separators=(",", ":"), allow_nan=False).encode()
+
+
+def _encode_deep(value: object) -> bytes:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + _DEEPER)
+    try:
+        return _encode(value)
     except RecursionError as error:
         raise ValueError("the value is cyclic or nested too deeply for JSON") from error
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+class UnreadableJsonError(ValueError):
+    """JSON that JavaScript reads and Python does not: nested too deeply, or with a number that is out of range."""
 
 
 def decode_json(text: bytes) -> Any:
-    """As JavaScript's JSON.parse does, with whole numbers of any length. Raises ValueError."""
+    """As JavaScript's JSON.parse does, with whole numbers of up to sys.get_int_max_str_digits() digits.
+
+    Raises UnreadableJsonError, and ValueError for what is no JSON.
+    """
     try:
         return _JSON.decode(text)
     except _UNREADABLE:
         pass
     try:
-        return json.loads(text.decode(), parse_constant=_no_constant, parse_float=_finite)
+        return json.loads(text.decode(), parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
     except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        raise UnreadableJsonError("nested too deeply") from error
+
+
+def unreadable(error: ValueError) -> ConversionError:
+    """The error of an eval whose result `decode_json` refused."""
+    return ConversionError(f"the result is JSON that Python cannot read: {error}")
 
 
 def _decode_slowly(body: bytes, kind: type[R]) -> R:
@@ -138,25 +191,27 @@ def _decode_slowly(body: bytes, kind: type[R]) -> R:
         raise InvalidRequest(str(explain(error, raw, kind, "body"))) from error
     for member in kind.__struct_fields__:
         text = getattr(request, member)
-        if isinstance(text, str) and not _is_unicode(text):
+        if isinstance(text, str) and not is_well_formed(text):
             raise InvalidRequest(f"body.{member}: write it without lone surrogates")
     return request
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether `text` can be hashed, sent and compiled: it contains no lone surrogate."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"the number {text} is out of range")
+        raise UnreadableJsonError(f"the number {_cut(text)} is out of range")
     return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UnreadableJsonError(f"the number {_cut(text)} is out of range: it has {len(text)} digits") from error
+
+
+def _cut(number: str) -> str:
+    return number if len(number) <= _NUMBER else number[:_NUMBER] + "…"
 
 
 def _no_constant(name: str) -> float:

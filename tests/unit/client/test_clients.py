@@ -12,7 +12,9 @@ from tests.unit.scripted_pool import Reply, ScriptedPool
 from tyrex_pool.client import Answer, AsyncClient, Client, exchange
 from tyrex_pool.model.errors import (
     ERRORS,
+    ConversionError,
     DeadRuntimeError,
+    ExecutionError,
     InvalidRequest,
     NoRuntime,
     Overloaded,
@@ -118,6 +120,52 @@ async def test_what_is_no_pool_is_an_error_and_not_tried_again(pool: ScriptedPoo
     with pytest.raises(TyrexError, match=f"HTTP {reply.status}") as failure:
         await ask(pool.url, "eval", "1", retries=1)
     assert type(failure.value) is TyrexError
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+UNREADABLE = [
+    pytest.param(b"[" * 3_000 + b"]" * 3_000, id="3000 deep"),
+    pytest.param(DEEP, id="100000 deep"),
+    pytest.param(b'{"a":' * 3_000 + b"1" + b"}" * 3_000, id="3000 objects"),
+    pytest.param(b"1e400", id="1e400"),
+    pytest.param(b'[{"x":-1e400}]', id="-1e400 inside"),
+    pytest.param(b"1" * 5_000, id="5000 digits"),
+    pytest.param(b'["\\ud83d",1e400]', id="beside a lone surrogate"),
+]
+
+
+@pytest.mark.parametrize("value", UNREADABLE)
+async def test_a_result_that_python_cannot_read(pool: ScriptedPool, ask: Ask, value: bytes) -> None:
+    pool.script = [Reply(200, b'{"result":%b}' % value), THREE]
+    with pytest.raises(ConversionError, match="JSON that Python cannot read") as failure:
+        await ask(pool.url, "eval", "1", retries=1)
+    assert len(failure.value.detail) < 200
+    assert len(pool.seen) == 1
+
+
+@pytest.mark.parametrize("value", UNREADABLE)
+async def test_a_thrown_value_that_python_cannot_read_is_left_out(pool: ScriptedPool, ask: Ask, value: bytes) -> None:
+    known = problem(ExecutionError('no ,"value":', stack="at f"))
+    pool.script = [Reply(422, known[:-1] + b',"value":%b}' % value)]
+    with pytest.raises(ExecutionError) as failure:
+        await ask(pool.url, "eval", "1")
+    error = failure.value
+    assert (error.detail, error.stack, error.has_value) == ('no ,"value":', "at f", False)
+
+
+async def test_what_is_deep_and_no_problem_is_a_plain_error(pool: ScriptedPool, ask: Ask) -> None:
+    pool.script = [Reply(502, DEEP)]
+    with pytest.raises(TyrexError, match="HTTP 502") as failure:
+        await ask(pool.url, "eval", "1")
+    assert type(failure.value) is TyrexError
+    assert len(failure.value.detail) < 400
+
+
+@pytest.mark.parametrize("timeout", [1e6, 3e8])
+async def test_a_timeout_longer_than_a_socket_s(pool: ScriptedPool, ask: Ask, timeout: float) -> None:
+    pool.script = [THREE]
+    assert await ask(pool.url, "eval", "1", timeout=timeout) == 3
+    assert pool.seen[0].body["timeoutMs"] == timeout * 1000
 
 
 async def test_refused_is_safe_to_repeat(ask: Ask) -> None:

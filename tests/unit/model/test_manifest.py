@@ -46,6 +46,44 @@ def test_a_config_map_is_looked_for_in_the_pools_namespace() -> None:
     assert Manifest.load(text).config_maps == {"src": {"main.ts": "1", "lib.ts": "2"}}
 
 
+ASCII_JSON = r"""{"apiVersion": "tyrex.dev/v1alpha1", "kind": "TyrexPool", "metadata": {"name": "render"},
+"spec": {"mainModule": {"inline": "globalThis.x = '\ud83d\ude00'"}, "strategy": {"type": "Custom", "custom":
+{"configMap": {"name": "src", "key": "s.py"}, "class": "S", "options": {"\ud83d\ude00": ["\ud83d\ude00"]}}}}}
+---
+{"kind": "ConfigMap", "metadata": {"name": "src"}, "data": {"s.py": "# \ud83d\ude00"}}"""
+
+
+def test_surrogate_pairs_of_json_are_characters() -> None:
+    manifest = Manifest.load(ASCII_JSON)
+    assert manifest.spec.main_module is not None
+    assert manifest.spec.main_module.inline == "globalThis.x = '😀'"
+    assert manifest.spec.strategy.custom is not None
+    assert manifest.spec.strategy.custom.options == {"😀": ["😀"]}
+    assert manifest.config_maps == {"src": {"s.py": "# 😀"}}
+
+
+@pytest.mark.parametrize(
+    ("there", "path"),
+    [
+        pytest.param(r"'\ud83d\ude00'", "document 1.spec.mainModule.inline", id="inline"),
+        pytest.param(r'["\ud83d\ude00"]', "document 1.spec.strategy.custom.options.😀[0]", id="option"),
+        pytest.param(r'{"\ud83d\ude00"', r"document 1.spec.strategy.custom.options.\ude00", id="name-of-an-option"),
+        pytest.param(r"# \ud83d\ude00", "document 2.data.s.py", id="config-map"),
+    ],
+)
+def test_a_lone_surrogate_is_refused_with_its_path(there: str, path: str) -> None:
+    assert there in ASCII_JSON
+    with pytest.raises(InvalidSpec, match="write it without lone surrogates") as refused:
+        Manifest.load(ASCII_JSON.replace(there, there.replace(r"\ud83d", "")))
+    assert refused.value.path == path
+
+
+@pytest.mark.parametrize("name", [r"a\ud83d", r"\ud83d\ude00"])
+def test_surrogates_in_a_name(name: str) -> None:
+    with pytest.raises(InvalidSpec, match=r"metadata\.name"):
+        Manifest.load(HEAD + f'metadata: {{name: "{name}"}}')
+
+
 @pytest.mark.parametrize(
     "name",
     [pytest.param("a", id="one-letter"), pytest.param("a-1", id="dash"), pytest.param("a" * 63, id="63")],

@@ -51,6 +51,33 @@ FULL: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("raw", "path"),
+    [
+        pytest.param({"mainModule": {"inline": "'\ud83d'"}}, "spec.mainModule.inline", id="inline"),
+        pytest.param({"mainModule": {"inline": "'\ud83d' + '\ude00'"}}, "spec.mainModule.inline", id="both-halves"),
+        pytest.param({"permissions": {"allow": {"net": ["a", "\ude00"]}}}, "spec.permissions.allow.net[1]", id="net"),
+        pytest.param({"strategy": {"type": "\ud83d"}}, "spec.strategy.type", id="strategy"),
+        pytest.param({"\ud83d": 1}, r"spec.\ud83d", id="unknown-field"),
+        pytest.param({"runtime": {"pod": {"a": {"b\ud83d": 1}}}}, r"spec.runtime.pod.a.b\ud83d", id="free-form-key"),
+        pytest.param(
+            {"strategy": {"type": "Custom", "custom": {**CUSTOM, "options": {"a": [{"b": "\ud83d"}]}}}},
+            "spec.strategy.custom.options.a[0].b",
+            id="options",
+        ),
+    ],
+)
+def test_refuses_lone_surrogates_with_their_path(raw: object, path: str) -> None:
+    with pytest.raises(InvalidSpec, match="without lone surrogates") as refused:
+        PoolSpec.parse(raw)
+    assert refused.value.path == path
+
+
+def test_a_number_of_more_digits_than_python_writes() -> None:
+    with pytest.raises(InvalidSpec, match="write at most 1000, not a value of type int"):
+        PoolSpec.parse({"size": 10**5000})
+
+
 @pytest.mark.parametrize("raw", [pytest.param(None, id="absent"), pytest.param({}, id="empty")])
 def test_an_empty_spec_is_a_working_pool(raw: object) -> None:
     assert PoolSpec.parse(raw) == PoolSpec(

@@ -18,6 +18,14 @@ from tyrex_pool.model.strict_yaml import load_documents
         pytest.param("a: &x {b: 1}\nc: {<<: *x, b: 2}", [{"a": {"b": 1}, "c": {"b": 2}}], id="merge"),
         pytest.param("a: |\n  x: 1\n  x: 2\n", [{"a": "x: 1\nx: 2\n"}], id="text-is-not-looked-into"),
         pytest.param('{"a": [1, "b"]}', [{"a": [1, "b"]}], id="json"),
+        pytest.param(r'{"a": "\ud83d\ude00!"}', [{"a": "😀!"}], id="surrogate-pair"),
+        pytest.param(r'{"a": "\uD83D\uDE00"}', [{"a": "😀"}], id="surrogate-pair-in-capitals"),
+        pytest.param(r'{"\ud83d\ude00": 1}', [{"😀": 1}], id="surrogate-pair-in-a-key"),
+        pytest.param(r'a: "\ud83d\ude00\U0001F600😀"', [{"a": "😀😀😀"}], id="every-way-to-write-one"),
+        pytest.param(r'a: "\U0000d83d\U0000de00"', [{"a": "😀"}], id="surrogate-pair-of-eight-digits"),
+        pytest.param('a: "\\ud83d\\\n  \\ude00"', [{"a": "😀"}], id="surrogate-pair-over-two-lines"),
+        pytest.param(r"a: '\ud83d\ude00'", [{"a": r"\ud83d\ude00"}], id="no-escapes-in-single-quotes"),
+        pytest.param(r"a: \ud83d", [{"a": r"\ud83d"}], id="no-escapes-without-quotes"),
     ],
 )
 def test_reads(text: str, documents: list[object]) -> None:
@@ -45,6 +53,12 @@ def test_reads(text: str, documents: list[object]) -> None:
         pytest.param("a: &x [*x]", "line 1", "recursive", id="cycle"),
         pytest.param("a: &x {b: *x}", "line 1", "recursive", id="cycle-of-mappings"),
         pytest.param("a: *x", "line 1", "undefined alias", id="unknown-alias"),
+        pytest.param(r'{"a": "\ud83d"}', "a", "without lone surrogates", id="lone-surrogate"),
+        pytest.param(r'{"a": {"b": [0, "\ude00\ud83d"]}}', "a.b[1]", "lone surrogates", id="pair-in-the-wrong-order"),
+        pytest.param(r'{"a": {"x\ud83d": 1}}', r"a.x\ud83d", "lone surrogates", id="lone-surrogate-in-a-key"),
+        pytest.param("a: 1\n---\nb: [{c: '1', d: \"\\ud83d x\"}]", "document 2.b[0].d", "lone", id="second-document"),
+        pytest.param('a: &x ["\\ud83d"]\nb: *x', "a[0]", "lone surrogates", id="lone-surrogate-in-an-anchor"),
+        pytest.param(r'{"😀": 1, "\ud83d\ude00": 2}', "line 1", "stands twice", id="key-twice-written-unlike"),
         pytest.param("[" * 5000, "manifest", "write YAML; ", id="too-deep"),
     ],
 )

@@ -1,5 +1,6 @@
 import json
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tyrex_pool.model.errors import (
 from tyrex_pool.model.wire import (
     CallRequest,
     EvalRequest,
+    UnreadableJsonError,
     decode_call,
     decode_eval,
     decode_json,
@@ -120,6 +122,14 @@ def test_a_refusal_is_short(body: bytes) -> None:
             CallRequest("f", [123456789012345678901234567890]),
             id="long-number",
         ),
+        pytest.param(
+            b'{"function":"f","args":[%d]}' % (2**1024 - 2**970 - 1),
+            CallRequest("f", [2**1024 - 2**970 - 1]),
+            id="longest-number",
+        ),
+        pytest.param(
+            b'{"function":"f","args":["%b",1]}' % (b"1" * 400), CallRequest("f", ["1" * 400, 1]), id="digits-in-a-text"
+        ),
     ],
 )
 def test_reads_a_call(body: bytes, request_: CallRequest) -> None:
@@ -136,6 +146,16 @@ def test_reads_a_call(body: bytes, request_: CallRequest) -> None:
         pytest.param(b'{"function":"\\udc00"}', "body.function: write it without lone", id="surrogate"),
         pytest.param(b'{"function":"f","args":[NaN]}', "NaN is not JSON", id="nan"),
         pytest.param(b'{"function":"f","args":[1e400]}', "1e400 is out of range", id="infinite"),
+        pytest.param(b'{"function":"f","args":[%d]}' % 10**400, "body.args[0]: a whole number", id="10**400"),
+        pytest.param(
+            b'{"function":"f","args":[0,{"n":[-%d]}]}' % 10**400, "body.args[1].n[0]: a whole number", id="inside"
+        ),
+        pytest.param(
+            b'{"function":"f","args":["\\ud800",%d]}' % 10**400,
+            "body.args[1]: a whole number",
+            id="surrogate-too",
+        ),
+        pytest.param(b'{"function":"f","args":[%b]}' % (b"1" * 5000), "it has 5000 digits", id="5000-digits"),
     ],
 )
 def test_refuses_a_call_and_names_the_member(body: bytes, detail: str) -> None:
@@ -268,3 +288,53 @@ def test_a_type_that_json_has_not() -> None:
 def test_what_is_no_json(text: bytes) -> None:
     with pytest.raises(ValueError):
         decode_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(b"1e400", "the number 1e400 is out of range", id="1e400"),
+        pytest.param(b'{"a":[-1e400]}', "the number -1e400 is", id="inside"),
+        pytest.param(b"1" * 5_000, "it has 5000 digits", id="digits"),
+        pytest.param(b"9" * 400 + b".5", "99… is out of range", id="a-long-fraction"),
+        pytest.param(b"[" * 3_000 + b"]" * 3_000, "nested too deeply", id="deep"),
+    ],
+)
+def test_json_that_only_javascript_reads(text: bytes, said: str) -> None:
+    with pytest.raises(UnreadableJsonError) as refused:
+        decode_json(text)
+    assert said in str(refused.value)
+    assert len(str(refused.value)) < 100
+
+
+def test_whole_numbers_have_the_digits_that_python_s_own_limit_allows() -> None:
+    allowed = sys.get_int_max_str_digits()
+    try:
+        sys.set_int_max_str_digits(10_000)
+        assert decode_json(b"[" + b"1" * 5_000 + b"]") == [int("1" * 5_000)]
+        sys.set_int_max_str_digits(640)
+        with pytest.raises(UnreadableJsonError):
+            decode_json(b"1" * 641)
+    finally:
+        sys.set_int_max_str_digits(allowed)
+
+
+@pytest.mark.parametrize("surrogate", [b"1", b'"\\ud83d"'], ids=["fast", "slow"])
+@pytest.mark.parametrize("frames", [0, 100, 300])
+def test_what_can_be_read_can_be_written_deeper_in_the_stack(frames: int, surrogate: bytes) -> None:
+    def deeper(value: object, frames: int) -> bytes:
+        return deeper(value, frames - 1) if frames else encode_json(value)
+
+    limit = sys.getrecursionlimit()
+    for depth in range(limit, 0, -1):
+        text = b"[" * depth + surrogate + b"]" * depth
+        try:
+            value = decode_json(text)
+        except ValueError:
+            continue
+        assert depth > limit // 2
+        assert deeper(value, frames) == text
+        assert sys.getrecursionlimit() == limit
+        break
+    else:
+        pytest.fail("nothing could be read")
