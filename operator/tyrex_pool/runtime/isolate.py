@@ -107,17 +107,21 @@ class Isolate(PipeWriter):
     # Sending
 
     def send(self, ticket: Ticket, lease_end: float) -> None:
-        """Send `ticket` with the next `flush`; `lease_end` (`monotonic()` seconds, 0 for none) bounds its start."""
+        """Send `ticket` with the next `flush`; `lease_end` (`monotonic()` seconds, 0 for none) bounds its start.
+
+        Raises ValueError when its work cannot be encoded.
+        """
         nonces, tag = self._nonces.take()
+        number = self.sent + 1
+        eval_id = b"%b%d" % (self.id_prefix, number)
+        bound = (lease_end - self._clock_offset) * 1000 if lease_end else 0.0
+        self._out += order(nonces, number, eval_id, ticket.work, bound)  # first: nothing has changed if this raises
+        self.sent = number
         self._tickets[tag] = ticket
-        self.sent += 1
-        eval_id = b"%b%d" % (self.id_prefix, self.sent)
         ticket.id = eval_id
         ticket.lease = lease_end
         if ticket.trace:
             self._traces.begin(eval_id.decode(), ticket.trace)
-        bound = (lease_end - self._clock_offset) * 1000 if lease_end else 0.0
-        self._out += order(nonces, self.sent, eval_id, ticket.work, bound)
 
     # Receiving
 

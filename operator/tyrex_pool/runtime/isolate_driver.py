@@ -9,7 +9,7 @@ from time import monotonic
 
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, WAITING, Ticket
-from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, TyrexError
+from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, InvalidRequest, TyrexError
 from tyrex_pool.model.pool_view import LastErrorView
 from tyrex_pool.pool.dispatcher import answer, too_late
 from tyrex_pool.runtime import causes
@@ -48,15 +48,23 @@ class IsolateDriver:
                 too_late(ticket, now)
                 continue
             ticket.epoch = slot.epoch
-            if ticket.state is RUNNING:
-                isolate.send(ticket, 0.0)
-                isolate_is_idle = True
+            runs = ticket.state is RUNNING
+            try:
+                isolate.send(ticket, 0.0 if runs else min(now + LEASE, ticket.deadline))
+            except ValueError as error:
+                self._refuse(ticket, error)
             else:
-                isolate.send(ticket, min(now + LEASE, ticket.deadline))
+                isolate_is_idle = isolate_is_idle or runs
         if isolate_is_idle:
             isolate.flush()  # it has nothing to do until this arrives
         else:
             self._flush_soon(isolate)
+
+    def _refuse(self, ticket: Ticket, error: ValueError) -> None:
+        """Answer `ticket`, whose arguments could be decoded and cannot be encoded again: the isolate never had it."""
+        self._balancer.drop(ticket)
+        ticket.started = 0.0
+        answer(ticket, InvalidRequest(f"args: {error}"))
 
     def _flush_soon(self, isolate: Isolate) -> None:
         if not self._flushing:
