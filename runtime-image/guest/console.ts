@@ -4,7 +4,8 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { format } from "node:util";
-import { apply, encode, slice, stringifyJson } from "./primordials.ts";
+import { apply, encode, stringifyJson } from "./primordials.ts";
+import { shown } from "./text.ts";
 
 const LEVELS = ["debug", "log", "info", "warn", "error", "trace"] as const;
 const MESSAGE_LENGTH = 8_192;
@@ -25,7 +26,7 @@ export function captureConsole(token: string): void {
   for (const level of LEVELS) {
     globalThis.console[level] = (...args: unknown[]): void => {
       const text = apply(format, undefined, args) as string;
-      const message = text.length > MESSAGE_LENGTH ? slice(text, 0, MESSAGE_LENGTH) + "…" : text;
+      const message = shown(text, MESSAGE_LENGTH);
       // The newline before ends whatever unfinished line a guest wrote itself.
       const fields = stringifyJson({ __proto__: null, eval: getStore() ?? null, level, message });
       writeSync(encode(`\n${token} ${fields}\n`));

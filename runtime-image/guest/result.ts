@@ -1,8 +1,8 @@
 /** What an eval came to, as JSON for the reply: a result, or an error with its detail, value and stack. */
-import { types } from "node:util";
-import { encode, indexOf, keysOf, slice, stringifyJson, toText } from "./primordials.ts";
+import { carriedBy } from "./carried.ts";
+import { encode, indexOf, isNativeError, slice, stringifyJson, toText } from "./primordials.ts";
+import { shown, wellFormedJson } from "./text.ts";
 
-const { isNativeError } = types;
 /** Stacks end where our frames begin. */
 const OUR_FRAMES = slice(import.meta.url, 0, import.meta.url.length - "result.ts".length);
 /** As in "at f (eval at start (…/isolate.ts:1:2), <anonymous>:1:7)", a frame of evaluated code. */
@@ -42,33 +42,35 @@ export function failure(name: ErrorName, thrown: unknown): string {
   const stack = stackOf(thrown);
   const withValue = value === undefined ? "" : `,"value":${value}`;
   const withStack = stack === undefined ? "" : `,"stack":${stringifyJson(stack)}`;
+  // The value comes last: the supervisor leaves it out when it cannot read it.
   return slice(head, 0, head.length - 1) + withStack + withValue + "}";
 }
 
 /** An error reply with no value and no stack. Its own fields only: `stringifyJson` must find nothing of the guest's. */
 export function refusal(name: ErrorName, detail: string): string {
-  return stringifyJson({ __proto__: null, name, detail }) as string;
+  return stringifyJson({ __proto__: null, name, detail: shown(detail, DETAIL_LENGTH) }) as string;
 }
 
 /** One line for a thrown value, which is `json`; guest code may run in it (getters, toString), and may throw again. */
 function describe(thrown: unknown, json: string | undefined): string {
   try {
-    if (isNativeError(thrown)) return cut(toText(thrown), DETAIL_LENGTH);
-    if (typeof thrown === "object" && thrown !== null) {
-      return cut(json ?? UNSHOWN, DETAIL_LENGTH);
-    }
-    return cut(toText(thrown), DETAIL_LENGTH);
+    if (isNativeError(thrown)) return toText(thrown);
+    if (typeof thrown === "object" && thrown !== null) return json ?? UNSHOWN;
+    return toText(thrown);
   } catch {
     return UNSHOWN;
   }
 }
 
-/** A thrown value as JSON; for an Error its own enumerable members, if it has any. */
+/** A thrown value as JSON; of an Error what it carries, if there is anything. */
 function jsonValue(thrown: unknown): string | undefined {
   try {
-    if (isNativeError(thrown) && keysOf(thrown).length === 0) return undefined;
+    if (isNativeError(thrown)) {
+      const carried = carriedBy(thrown, VALUE_LENGTH);
+      return carried === undefined ? undefined : wellFormedJson(carried);
+    }
     const json = stringifyJson(thrown);
-    return json === undefined || json.length > VALUE_LENGTH ? undefined : json;
+    return json === undefined || json.length > VALUE_LENGTH ? undefined : wellFormedJson(json);
   } catch {
     return undefined;
   }
@@ -77,7 +79,7 @@ function jsonValue(thrown: unknown): string | undefined {
 function stackOf(thrown: unknown): string | undefined {
   try {
     if (!isNativeError(thrown) || typeof thrown.stack !== "string") return undefined;
-    return cut(withoutOurFrames(thrown.stack), STACK_LENGTH);
+    return shown(withoutOurFrames(thrown.stack), STACK_LENGTH);
   } catch {
     return undefined;
   }
@@ -100,6 +102,3 @@ function withoutOurFrames(stack: string): string {
   }
   return slice(shown, 0, shown.length - 1);
 }
-
-const cut = (text: string, length: number): string =>
-  text.length > length ? slice(text, 0, length) + "…" : text;
