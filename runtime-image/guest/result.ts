@@ -46,6 +46,14 @@ export function failure(name: ErrorName, thrown: unknown): string {
   return slice(head, 0, head.length - 1) + withStack + withValue + "}";
 }
 
+/** What to log for `thrown`, which nobody caught: its stack, and what it carries. */
+export function uncaughtText(thrown: unknown): string {
+  const value = jsonValue(thrown);
+  const stack = stackOf(thrown);
+  if (stack === undefined) return describe(thrown, value);
+  return value === undefined ? stack : `${stack} ${value}`;
+}
+
 /** An error reply with no value and no stack. Its own fields only: `stringifyJson` must find nothing of the guest's. */
 export function refusal(name: ErrorName, detail: string): string {
   return stringifyJson({ __proto__: null, name, detail: shown(detail, DETAIL_LENGTH) }) as string;

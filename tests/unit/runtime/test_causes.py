@@ -111,7 +111,7 @@ def test_a_value_that_only_javascript_reads_is_left_out(value: bytes) -> None:
         ),
     ],
 )
-def test_the_causes_of_a_failed_main_module(payload: bytes, detail: str) -> None:
+def test_main_module_failed(payload: bytes, detail: str) -> None:
     assert causes.main_module_failed(payload) == Cause("startup", detail)
 
 
@@ -137,7 +137,7 @@ def test_startup_timeout() -> None:
         pytest.param(b'{"name":"execution_error","detail":"no","value":{"errors":7,"cause":null}}', "no", id="neither"),
     ],
 )
-def test_the_causes_of_a_failed_main_module(payload: bytes, detail: str) -> None:
+def test_what_a_failed_main_modules_error_carries(payload: bytes, detail: str) -> None:
     assert causes.main_module_failed(payload) == Cause("startup", f"the main module failed: {detail}")
 
 
