@@ -21,6 +21,7 @@ export const stringifyJson: (value: unknown) => string | undefined = JSON.string
 export const evaluate: (code: string) => unknown = globalThis.eval;
 export const apply = Reflect.apply;
 export const toText = String;
+export const toNumber: (text: string) => number = Number;
 export const keysOf = Object.keys;
 export const hasOwn = Object.hasOwn;
 export const isArray = Array.isArray;
@@ -31,6 +32,7 @@ export const Numbers = Uint32Array;
 export const now: () => number = performance.now.bind(performance);
 
 export const indexOf = uncurry(String.prototype.indexOf);
+export const lastIndexOf = uncurry(String.prototype.lastIndexOf);
 export const slice = uncurry(String.prototype.slice) as (self: string, from: number, to?: number) => string;
 export const codeAt = uncurry(String.prototype.charCodeAt);
 export const toWellFormed = uncurry(String.prototype.toWellFormed);

@@ -29,6 +29,7 @@ const uses: [owner: object, name: string, use: () => unknown, expected: unknown]
   [Array, "isArray", () => ours.isArray([]), true],
   [String.prototype, "toWellFormed", () => ours.toWellFormed("\ud83d"), "\ufffd"],
   [String.prototype, "indexOf", () => ours.indexOf(text, ",", 2), 3],
+  [String.prototype, "lastIndexOf", () => ours.lastIndexOf(text, ","), 3],
   [String.prototype, "slice", () => ours.slice(text, 2, 3), "b"],
   [String.prototype, "charCodeAt", () => ours.codeAt(text, 0), 97],
   [Object.getPrototypeOf(Uint8Array.prototype), "lastIndexOf", () => ours.lastByte(bytes, 2), 3],

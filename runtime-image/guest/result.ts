@@ -1,12 +1,13 @@
 /** What an eval came to, as JSON for the reply: a result, or an error with its detail, value and stack. */
 import { carriedBy } from "./carried.ts";
-import { encode, indexOf, isNativeError, slice, stringifyJson, toText } from "./primordials.ts";
+import { encode, indexOf, isNativeError, lastIndexOf, slice, stringifyJson, toText } from "./primordials.ts";
 import { shown, wellFormedJson } from "./text.ts";
 
 /** Stacks end where our frames begin. */
 const OUR_FRAMES = slice(import.meta.url, 0, import.meta.url.length - "result.ts".length);
 /** As in "at f (eval at start (…/isolate.ts:1:2), <anonymous>:1:7)", a frame of evaluated code. */
 const EVALUATED = ", <anonymous>:";
+const FRAME = "    at ";
 const UNSHOWN = "a thrown value that cannot be shown";
 const DETAIL_LENGTH = 8_192;
 const STACK_LENGTH = 16_384;
@@ -54,10 +55,19 @@ export function uncaughtText(thrown: unknown): string {
   return value === undefined ? stack : `${stack} ${value}`;
 }
 
-/** An error reply with no value and no stack. Its own fields only: `stringifyJson` must find nothing of the guest's. */
-export function refusal(name: ErrorName, detail: string): string {
-  return stringifyJson({ __proto__: null, name, detail: shown(detail, DETAIL_LENGTH) }) as string;
+/** An error reply with no value. Its own fields only: `stringifyJson` must find nothing of the guest's. */
+export function refusal(name: ErrorName, detail: string, stack?: string): string {
+  const fields = {
+    __proto__: null,
+    name,
+    detail: shown(detail, DETAIL_LENGTH),
+    stack: stack === undefined ? undefined : shown(stack, STACK_LENGTH),
+  };
+  return stringifyJson(fields) as string;
 }
+
+/** Whether a line of a stack is of our side. */
+export const frameIsOurs = (line: string): boolean => indexOf(line, OUR_FRAMES) >= 0;
 
 /** One line for a thrown value, which is `json`; guest code may run in it (getters, toString), and may throw again. */
 function describe(thrown: unknown, json: string | undefined): string {
@@ -93,20 +103,27 @@ function stackOf(thrown: unknown): string | undefined {
   }
 }
 
-/** Shortens the frames of evaluated code to the place inside it, and stops at the first frame that is ours. */
+/** Shortens the frames of evaluated code to the place inside it, leaves out Deno's, and stops at the first of ours. */
 function withoutOurFrames(stack: string): string {
-  let shown = "";
+  let result = "";
   for (let from = 0; from <= stack.length;) {
     const newline = indexOf(stack, "\n", from);
     const end = newline < 0 ? stack.length : newline;
     const line = slice(stack, from, end);
-    if (indexOf(line, OUR_FRAMES) < 0) shown += line + "\n";
-    else {
+    if (frameIsOurs(line)) {
       const inside = indexOf(line, EVALUATED);
       if (inside < 0) break;
-      shown += slice(line, 0, indexOf(line, "eval at ")) + slice(line, inside + 2) + "\n";
-    }
+      result += slice(line, 0, indexOf(line, "eval at ")) + slice(line, inside + 2) + "\n";
+    } else if (!isOfDeno(line)) result += line + "\n";
     from = end + 1;
   }
-  return slice(shown, 0, shown.length - 1);
+  return slice(result, 0, result.length - 1);
+}
+
+/** Whether a line is a frame of Deno's own code, as in "at fetch (ext:deno_fetch/26_fetch.js:2:7363)". */
+function isOfDeno(line: string): boolean {
+  if (indexOf(line, FRAME) !== 0) return false;
+  const bracket = lastIndexOf(line, "(");
+  const start = bracket < 0 ? lastIndexOf(line, " ") + 1 : bracket + 1;
+  return indexOf(line, "ext:", start) === start || indexOf(line, "node:", start) === start;
 }
