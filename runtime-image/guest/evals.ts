@@ -29,7 +29,7 @@ export function start(order: Order, resultLimit: number, finish: Finish): void {
 }
 
 function thrown(order: Order, error: unknown): string {
-  const syntax = order.kind === "call" ? undefined : syntaxFailure(order.code, error);
+  const syntax = order.kind === "call" ? undefined : syntaxFailure(order.code, order.kind === "ts", error);
   return syntax ?? failure("execution_error", error);
 }
 

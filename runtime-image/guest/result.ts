@@ -5,6 +5,7 @@ import { shown, wellFormedJson } from "./text.ts";
 
 /** Stacks end where our frames begin. */
 const OUR_FRAMES = slice(import.meta.url, 0, import.meta.url.length - "result.ts".length);
+const ENTRY_FRAME = `${Deno.mainModule}:`;
 /** As in "at f (eval at start (…/isolate.ts:1:2), <anonymous>:1:7)", a frame of evaluated code. */
 const EVALUATED = ", <anonymous>:";
 const FRAME = "    at ";
@@ -67,7 +68,8 @@ export function refusal(name: ErrorName, detail: string, stack?: string): string
 }
 
 /** Whether a line of a stack is of our side. */
-export const frameIsOurs = (line: string): boolean => indexOf(line, OUR_FRAMES) >= 0;
+export const frameIsOurs = (line: string): boolean =>
+  indexOf(line, OUR_FRAMES) >= 0 || indexOf(line, ENTRY_FRAME) >= 0;
 
 /** One line for a thrown value, which is `json`; guest code may run in it (getters, toString), and may throw again. */
 function describe(thrown: unknown, json: string | undefined): string {

@@ -15,6 +15,9 @@ import { frameIsOurs, refusal } from "./result.ts";
 /** Before the position in the messages of Deno's parser. */
 const MARK = "file:///stripTypeScriptTypes.ts:";
 const PREFIX = "SyntaxError: ";
+const UNEXPECTED_COLON = "SyntaxError: Unexpected token ':'";
+const UNEXPECTED_COMMA = "SyntaxError: Unexpected token ','";
+const UNEXPECTED = "SyntaxError: Invalid or unexpected token";
 const NATIVE_FRAME = "\n    at eval (<anonymous>)\n";
 /** Deno's parser counts a tab as two columns, and a surrogate pair as one. */
 const TAB_WIDTH = 2;
@@ -31,12 +34,18 @@ export function evaluateTypeScript(code: string): unknown {
 }
 
 /** The error reply for `code` if `thrown` says that it cannot be parsed; else undefined. */
-export function syntaxFailure(code: string, thrown: unknown): string | undefined {
+export function syntaxFailure(code: string, typescript: boolean, thrown: unknown): string | undefined {
   try {
     if (!isNativeError(thrown)) return undefined;
     const message = thrown.message as unknown;
-    if (typeof message === "string" && indexOf(message, MARK) >= 0) return parserFailure(code, message);
-    return isOfEvaluate(thrown) ? engineFailure(code, toText(thrown)) : undefined;
+    if (typescript && typeof message === "string" && indexOf(message, MARK) >= 0) {
+      return parserFailure(code, message);
+    }
+    if (!isOfEvaluate(thrown)) return undefined;
+    const found = parserMessage(code);
+    return typescript && found !== null
+      ? parserFailure(code, found)
+      : engineFailure(code, toText(thrown), found);
   } catch {
     return undefined;
   }
@@ -56,12 +65,22 @@ function parserFailure(code: string, message: string): string {
   );
 }
 
-/** Of JavaScript: the engine's message, which has no position; the parser finds it. */
-function engineFailure(code: string, text: string): string {
-  const message = parserMessage(code);
-  const at = message === null ? "" : `\n    at <anonymous>:${positionIn(code, message)}`;
-  const hint = isObject(code, text) ? " (to write an object, put it in parentheses: ({…}))" : "";
-  return refusal("execution_error", text + hint, text + hint + at);
+/** Of JavaScript: the engine's message, which has no position, and the position of the parser's, if there is one. */
+function engineFailure(code: string, text: string, found: string | null): string {
+  const at = found === null ? "" : `\n    at <anonymous>:${positionIn(code, found)}`;
+  const explained = text + hintFor(code, text, found === null);
+  return refusal("execution_error", explained, explained + at);
+}
+
+function hintFor(code: string, text: string, parsed: boolean): string {
+  if ((text === UNEXPECTED_COLON || text === UNEXPECTED_COMMA) && isObject(code)) {
+    return " (to write an object, put it in parentheses: ({…}))";
+  }
+  // The parser takes decorators, and the engine does not know them.
+  if (text === UNEXPECTED && parsed && indexOf(code, "@") >= 0) {
+    return " (decorators work in a main module only)";
+  }
+  return "";
 }
 
 /** Whether `thrown` comes from `evaluate` itself, before the code ran. */
@@ -87,8 +106,7 @@ function parserMessage(code: string): string | null {
 }
 
 /** `{a: 1, b: 2}` is a block with labels. */
-function isObject(code: string, text: string): boolean {
-  if (text !== "SyntaxError: Unexpected token ':'") return false;
+function isObject(code: string): boolean {
   let end = code.length;
   while (end > 0 && isSpace(codeAt(code, end - 1))) end -= 1;
   if (codeAt(code, end - 1) === 0x3b) end -= 1;
@@ -112,7 +130,11 @@ function positionIn(code: string, message: string): string {
   const line = toNumber(slice(message, from, colon));
   const column = toNumber(slice(message, colon + 1)) - 1;
   let start = 0;
-  for (let i = 1; i < line; i++) start = indexOf(code, "\n", start) + 1;
+  for (let i = 1; i < line; i++) {
+    const newline = indexOf(code, "\n", start);
+    if (newline < 0) break; // no message of the parser
+    start = newline + 1;
+  }
   let at = start;
   for (let shown = 0; shown < column && at < code.length; at++) {
     const unit = codeAt(code, at);
