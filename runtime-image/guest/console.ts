@@ -4,10 +4,15 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { format } from "node:util";
-import { apply, encode, slice, stringifyJson } from "./primordials.ts";
+import { apply, encode, stringifyJson } from "./primordials.ts";
+import { shown } from "./text.ts";
 
 const LEVELS = ["debug", "log", "info", "warn", "error", "trace"] as const;
 const MESSAGE_LENGTH = 8_192;
+
+export type Callback = (...given: unknown[]) => void;
+/** Writes one line of the log. */
+export type Print = (level: typeof LEVELS[number], text: string) => void;
 
 const evals = new AsyncLocalStorage<string>();
 const getStore = evals.getStore.bind(evals);
@@ -21,14 +26,35 @@ const writeSync = Deno.stderr.writeSync.bind(Deno.stderr);
 /** Runs `body(argument)`; what it prints, also later from a timer or a promise, is logged under `id`. */
 export const withEval = run;
 
-export function captureConsole(token: string): void {
+const enter = evals.enterWith.bind(evals) as (id: string | undefined) => void;
+
+/** Leaves the context of an eval, which Deno keeps after some imports: what follows is no part of it. */
+export function leaveEval(): void {
+  if (getStore() !== undefined) enter(undefined);
+}
+
+/** `body`, which also runs later as a part of the eval that runs now. */
+export function keepEval(body: Callback): Callback {
+  const id = getStore();
+  if (id === undefined) return body;
+  return function (this: unknown, ...given: unknown[]): void {
+    run(id, () => apply(body, this, given), undefined);
+  };
+}
+
+export function openLog(token: string): Print {
+  return (level, text) => {
+    const message = shown(text, MESSAGE_LENGTH);
+    // The newline before ends whatever unfinished line a guest wrote itself.
+    const fields = stringifyJson({ __proto__: null, eval: getStore() ?? null, level, message });
+    writeSync(encode(`\n${token} ${fields}\n`));
+  };
+}
+
+export function captureConsole(print: Print): void {
   for (const level of LEVELS) {
     globalThis.console[level] = (...args: unknown[]): void => {
-      const text = apply(format, undefined, args) as string;
-      const message = text.length > MESSAGE_LENGTH ? slice(text, 0, MESSAGE_LENGTH) + "…" : text;
-      // The newline before ends whatever unfinished line a guest wrote itself.
-      const fields = stringifyJson({ __proto__: null, eval: getStore() ?? null, level, message });
-      writeSync(encode(`\n${token} ${fields}\n`));
+      print(level, apply(format, undefined, args) as string);
     };
   }
 }

@@ -1,10 +1,10 @@
 /** One eval from its start to its one reply. */
-import { stripTypeScriptTypes } from "node:module";
 import { types } from "node:util";
 import { findFunction } from "./functions.ts";
 import { apply, evaluate, SafePromise, whenSettled } from "./primordials.ts";
 import type { Order } from "./protocol.ts";
 import { failure, refusal, toJson } from "./result.ts";
+import { evaluateTypeScript, syntaxFailure } from "./syntax.ts";
 
 const { isPromise } = types;
 
@@ -20,14 +20,17 @@ export function start(order: Order, resultLimit: number, finish: Finish): void {
       if (typeof found === "string") return finish(order, "error", refusal("unknown_function", found), false);
       value = apply(found.callable, found.owner, order.args);
     } else {
-      value = evaluate(
-        order.kind === "ts" ? stripTypeScriptTypes(order.code, { mode: "transform" }) : order.code,
-      );
+      value = order.kind === "ts" ? evaluateTypeScript(order.code) : evaluate(order.code);
     }
   } catch (error) {
-    return finish(order, "error", failure("execution_error", error), false);
+    return finish(order, "error", thrown(order, error), false);
   }
   settle(order, value, resultLimit, finish);
+}
+
+function thrown(order: Order, error: unknown): string {
+  const syntax = order.kind === "call" ? undefined : syntaxFailure(order.code, order.kind === "ts", error);
+  return syntax ?? failure("execution_error", error);
 }
 
 function settle(order: Order, value: unknown, resultLimit: number, finish: Finish): void {

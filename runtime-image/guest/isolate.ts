@@ -4,11 +4,12 @@
  */
 import { getHeapStatistics } from "node:v8";
 import { type Channel, closeBackDoors, openChannel } from "./channel.ts";
-import { captureConsole, withEval } from "./console.ts";
+import { captureConsole, leaveEval, openLog, withEval } from "./console.ts";
 import { start } from "./evals.ts";
 import { indexOf, now, SafePromise, slice } from "./primordials.ts";
 import { type Hello, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { failure } from "./result.ts";
+import { captureUncaught } from "./uncaught.ts";
 
 const exit = Deno.exit;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
@@ -42,6 +43,7 @@ function report(state: string, json: string): void {
 }
 
 function received(lines: string): void {
+  leaveEval();
   let from = 0;
   for (let end = indexOf(lines, "\n"); end >= 0; end = indexOf(lines, "\n", from)) {
     const line = slice(lines, from, end);
@@ -54,7 +56,9 @@ function received(lines: string): void {
 
 function welcome(received: Hello): void {
   hello = received;
-  captureConsole(hello.logToken);
+  const print = openLog(hello.logToken);
+  captureConsole(print);
+  captureUncaught(print);
   report("started", `${now()}`);
   begin?.();
   begin = null;

@@ -4,6 +4,8 @@
  * no method calls on strings, arrays or promises, no array writes (a setter on `Array.prototype` would see them),
  * no iteration, objects with a null prototype, no `await` on promises of our own.
  */
+import { types } from "node:util";
+
 const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <
   This,
   Args extends unknown[],
@@ -12,13 +14,17 @@ const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <
   method: (this: This, ...args: Args) => Result,
 ) => (self: This, ...args: Args) => Result;
 
+export const isNativeError: (value: unknown) => value is Error = types.isNativeError;
 export const parseJson: (text: string) => unknown = JSON.parse;
 export const stringifyJson: (value: unknown) => string | undefined = JSON.stringify;
 /** An indirect eval: it runs the code as a script in the global scope. */
 export const evaluate: (code: string) => unknown = globalThis.eval;
 export const apply = Reflect.apply;
 export const toText = String;
+export const toNumber: (text: string) => number = Number;
 export const keysOf = Object.keys;
+export const hasOwn = Object.hasOwn;
+export const isArray = Array.isArray;
 export const SafePromise = Promise;
 export const SafeObject = Object;
 export const Bytes = Uint8Array;
@@ -26,8 +32,10 @@ export const Numbers = Uint32Array;
 export const now: () => number = performance.now.bind(performance);
 
 export const indexOf = uncurry(String.prototype.indexOf);
+export const lastIndexOf = uncurry(String.prototype.lastIndexOf);
 export const slice = uncurry(String.prototype.slice) as (self: string, from: number, to?: number) => string;
 export const codeAt = uncurry(String.prototype.charCodeAt);
+export const toWellFormed = uncurry(String.prototype.toWellFormed);
 export const lastByte = uncurry(Uint8Array.prototype.lastIndexOf) as (
   self: Uint8Array,
   byte: number,

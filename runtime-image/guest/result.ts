@@ -1,12 +1,14 @@
 /** What an eval came to, as JSON for the reply: a result, or an error with its detail, value and stack. */
-import { types } from "node:util";
-import { encode, indexOf, keysOf, slice, stringifyJson, toText } from "./primordials.ts";
+import { carriedBy } from "./carried.ts";
+import { encode, indexOf, isNativeError, lastIndexOf, slice, stringifyJson, toText } from "./primordials.ts";
+import { shown, wellFormedJson } from "./text.ts";
 
-const { isNativeError } = types;
 /** Stacks end where our frames begin. */
 const OUR_FRAMES = slice(import.meta.url, 0, import.meta.url.length - "result.ts".length);
+const ENTRY_FRAME = `${Deno.mainModule}:`;
 /** As in "at f (eval at start (…/isolate.ts:1:2), <anonymous>:1:7)", a frame of evaluated code. */
 const EVALUATED = ", <anonymous>:";
+const FRAME = "    at ";
 const UNSHOWN = "a thrown value that cannot be shown";
 const DETAIL_LENGTH = 8_192;
 const STACK_LENGTH = 16_384;
@@ -42,33 +44,53 @@ export function failure(name: ErrorName, thrown: unknown): string {
   const stack = stackOf(thrown);
   const withValue = value === undefined ? "" : `,"value":${value}`;
   const withStack = stack === undefined ? "" : `,"stack":${stringifyJson(stack)}`;
+  // The value comes last: the supervisor leaves it out when it cannot read it.
   return slice(head, 0, head.length - 1) + withStack + withValue + "}";
 }
 
-/** An error reply with no value and no stack. Its own fields only: `stringifyJson` must find nothing of the guest's. */
-export function refusal(name: ErrorName, detail: string): string {
-  return stringifyJson({ __proto__: null, name, detail }) as string;
+/** What to log for `thrown`, which nobody caught: its stack, and what it carries. */
+export function uncaughtText(thrown: unknown): string {
+  const value = jsonValue(thrown);
+  const stack = stackOf(thrown);
+  if (stack === undefined) return describe(thrown, value);
+  return value === undefined ? stack : `${stack} ${value}`;
 }
+
+/** An error reply with no value. Its own fields only: `stringifyJson` must find nothing of the guest's. */
+export function refusal(name: ErrorName, detail: string, stack?: string): string {
+  const fields = {
+    __proto__: null,
+    name,
+    detail: shown(detail, DETAIL_LENGTH),
+    stack: stack === undefined ? undefined : shown(stack, STACK_LENGTH),
+  };
+  return stringifyJson(fields) as string;
+}
+
+/** Whether a line of a stack is of our side. */
+export const frameIsOurs = (line: string): boolean =>
+  indexOf(line, OUR_FRAMES) >= 0 || indexOf(line, ENTRY_FRAME) >= 0;
 
 /** One line for a thrown value, which is `json`; guest code may run in it (getters, toString), and may throw again. */
 function describe(thrown: unknown, json: string | undefined): string {
   try {
-    if (isNativeError(thrown)) return cut(toText(thrown), DETAIL_LENGTH);
-    if (typeof thrown === "object" && thrown !== null) {
-      return cut(json ?? UNSHOWN, DETAIL_LENGTH);
-    }
-    return cut(toText(thrown), DETAIL_LENGTH);
+    if (isNativeError(thrown)) return toText(thrown);
+    if (typeof thrown === "object" && thrown !== null) return json ?? UNSHOWN;
+    return toText(thrown);
   } catch {
     return UNSHOWN;
   }
 }
 
-/** A thrown value as JSON; for an Error its own enumerable members, if it has any. */
+/** A thrown value as JSON; of an Error what it carries, if there is anything. */
 function jsonValue(thrown: unknown): string | undefined {
   try {
-    if (isNativeError(thrown) && keysOf(thrown).length === 0) return undefined;
+    if (isNativeError(thrown)) {
+      const carried = carriedBy(thrown, VALUE_LENGTH);
+      return carried === undefined ? undefined : wellFormedJson(carried);
+    }
     const json = stringifyJson(thrown);
-    return json === undefined || json.length > VALUE_LENGTH ? undefined : json;
+    return json === undefined || json.length > VALUE_LENGTH ? undefined : wellFormedJson(json);
   } catch {
     return undefined;
   }
@@ -77,29 +99,33 @@ function jsonValue(thrown: unknown): string | undefined {
 function stackOf(thrown: unknown): string | undefined {
   try {
     if (!isNativeError(thrown) || typeof thrown.stack !== "string") return undefined;
-    return cut(withoutOurFrames(thrown.stack), STACK_LENGTH);
+    return shown(withoutOurFrames(thrown.stack), STACK_LENGTH);
   } catch {
     return undefined;
   }
 }
 
-/** Shortens the frames of evaluated code to the place inside it, and stops at the first frame that is ours. */
+/** Shortens the frames of evaluated code to the place inside it, leaves out Deno's, and stops at the first of ours. */
 function withoutOurFrames(stack: string): string {
-  let shown = "";
+  let result = "";
   for (let from = 0; from <= stack.length;) {
     const newline = indexOf(stack, "\n", from);
     const end = newline < 0 ? stack.length : newline;
     const line = slice(stack, from, end);
-    if (indexOf(line, OUR_FRAMES) < 0) shown += line + "\n";
-    else {
+    if (frameIsOurs(line)) {
       const inside = indexOf(line, EVALUATED);
       if (inside < 0) break;
-      shown += slice(line, 0, indexOf(line, "eval at ")) + slice(line, inside + 2) + "\n";
-    }
+      result += slice(line, 0, indexOf(line, "eval at ")) + slice(line, inside + 2) + "\n";
+    } else if (!isOfDeno(line)) result += line + "\n";
     from = end + 1;
   }
-  return slice(shown, 0, shown.length - 1);
+  return slice(result, 0, result.length - 1);
 }
 
-const cut = (text: string, length: number): string =>
-  text.length > length ? slice(text, 0, length) + "…" : text;
+/** Whether a line is a frame of Deno's own code, as in "at fetch (ext:deno_fetch/26_fetch.js:2:7363)". */
+function isOfDeno(line: string): boolean {
+  if (indexOf(line, FRAME) !== 0) return false;
+  const bracket = lastIndexOf(line, "(");
+  const start = bracket < 0 ? lastIndexOf(line, " ") + 1 : bracket + 1;
+  return indexOf(line, "ext:", start) === start || indexOf(line, "node:", start) === start;
+}

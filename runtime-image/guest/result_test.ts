@@ -55,6 +55,15 @@ Deno.test("failure: an error's own members are its value, its stack ends where w
   equal(parsed.stack, "RangeError: far", "all of these frames are ours");
 });
 
+Deno.test("failure: a cause and errors are in the value, and the value comes last", () => {
+  const error = Object.assign(new AggregateError([new Error("a")], "m", { cause: new Error("b") }), {
+    code: 7,
+  });
+  const json = failure("execution_error", error);
+  const value = '{"code":7,"cause":{"name":"Error","message":"b"},"errors":[{"name":"Error","message":"a"}]}';
+  ok(json.endsWith(`,"value":${value}}`), json);
+});
+
 Deno.test("failure: frames of evaluated code are shown, with their place in it", () => {
   const parsed = JSON.parse(
     failure("execution_error", thrownBy("function f() {\n  throw new Error('no');\n}\nf()")),

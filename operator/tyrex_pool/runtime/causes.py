@@ -1,13 +1,14 @@
 """Why an isolate ended, and what that means for the evals that ran in it."""
 
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from tyrex_pool.model.errors import ABSENT, ERRORS, DeadRuntimeError, HeapLimitError, TyrexError
-from tyrex_pool.model.wire import decode_json
+from tyrex_pool.model.wire import decode_json, encode_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,25 @@ def startup_timeout(seconds: float) -> Cause:
 
 
 def main_module_failed(payload: bytes) -> Cause:
-    error = guest_error(payload)
-    return Cause("startup", f"the main module failed: {error.stack or error.detail}")
+    try:
+        error = guest_error(payload)
+    except (ValueError, LookupError, RecursionError):
+        return Cause("startup", "the main module failed, with an error that cannot be read")
+    carried = "".join(f"\ncaused by: {text}" for text in _carried(error.value))
+    return Cause("startup", f"the main module failed: {error.stack or error.detail}{carried}")
+
+
+def _carried(value: Any) -> Iterator[str]:
+    """The errors that a guest's error carries in `cause` and `errors`, in JSON, each as one text."""
+    if not isinstance(value, dict):
+        return
+    errors = value.get("errors")
+    for inner in [value.get("cause"), *(errors if isinstance(errors, list) else [])]:
+        if isinstance(inner, dict) and "message" in inner:
+            yield f"{inner.get('name') or 'Error'}: {inner['message']}"
+            yield from _carried(inner)
+        elif inner is not None:
+            yield encode_json(inner).decode()
 
 
 def of_exit(status: int, output: list[str], starting: bool) -> Cause:

@@ -117,3 +117,30 @@ def test_main_module_failed(payload: bytes, detail: str) -> None:
 
 def test_startup_timeout() -> None:
     assert "timeouts.startup (1.5 s)" in causes.startup_timeout(1.5).detail
+
+
+@pytest.mark.parametrize(
+    ("payload", "detail"),
+    [
+        pytest.param(b'{"name":"execution_error","detail":"no"}', "no", id="a detail"),
+        pytest.param(b'{"name":"execution_error","detail":"no","stack":"no\\n  at f"}', "no\n  at f", id="a stack"),
+        pytest.param(
+            b'{"name":"execution_error","detail":"no","value":{"cause":{"name":"E","message":"b","cause":7}}}',
+            "no\ncaused by: E: b\ncaused by: 7",
+            id="causes",
+        ),
+        pytest.param(
+            b'{"name":"execution_error","detail":"no","value":{"errors":["a",{"name":"E","message":"b"}]}}',
+            'no\ncaused by: "a"\ncaused by: E: b',
+            id="errors",
+        ),
+        pytest.param(b'{"name":"execution_error","detail":"no","value":{"errors":7,"cause":null}}', "no", id="neither"),
+    ],
+)
+def test_what_a_failed_main_modules_error_carries(payload: bytes, detail: str) -> None:
+    assert causes.main_module_failed(payload) == Cause("startup", f"the main module failed: {detail}")
+
+
+@pytest.mark.parametrize("payload", [b"", b"oops", b'{"name":"nope","detail":""}', b'{"name":"x","detail":"\\ud83d"}'])
+def test_a_main_module_that_failed_unreadably(payload: bytes) -> None:
+    assert causes.main_module_failed(payload).detail == "the main module failed, with an error that cannot be read"

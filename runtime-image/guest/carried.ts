@@ -1,0 +1,91 @@
+/**
+ * What an Error carries, as JSON: its own enumerable members, `cause` and `errors`. Code of the guest runs here (getters,
+ * `toJSON`) and may throw: a member that cannot be read, is no JSON or has no room is left out.
+ */
+import { hasOwn, isArray, isNativeError, keysOf, stringifyJson } from "./primordials.ts";
+import { shown } from "./text.ts";
+
+const DEPTH = 8;
+const ELEMENTS = 1_000;
+const TEXT_LENGTH = 8_192;
+
+/** The Errors that an Error is part of, so that a cycle is noticed. */
+interface Chain {
+  readonly error: Error;
+  readonly parent: Chain | null;
+  readonly depth: number;
+}
+
+/** The members of `error` as a JSON object of at most `room` characters; undefined if there are none. */
+export function carriedBy(error: Error, room: number): string | undefined {
+  const members = membersOf(error, "", null, room - 2);
+  return members === "" ? undefined : `{${members}}`;
+}
+
+/** `head` and the members of `error`, separated by commas. */
+function membersOf(error: Error, head: string, parent: Chain | null, room: number): string {
+  const chain = { __proto__: null, error, parent, depth: parent === null ? 1 : parent.depth + 1 } as Chain;
+  let members = head;
+  const add = (name: string): void => {
+    if (!hasOwn(error, name)) return;
+    const key = `${members === "" ? "" : ","}${stringifyJson(name)}:`;
+    const value = memberOf(error, name, chain, room - members.length - key.length);
+    if (value !== undefined && members.length + key.length + value.length <= room) members += key + value;
+  };
+  const names = keysOf(error);
+  for (let i = 0; i < names.length && members.length < room; i++) {
+    const name = names[i] as string;
+    const comesAnyway = name === "cause" || name === "errors" ||
+      (head !== "" && (name === "name" || name === "message"));
+    if (!comesAnyway) add(name);
+  }
+  add("cause");
+  add("errors");
+  return members;
+}
+
+function memberOf(owner: Error, name: string, chain: Chain, room: number): string | undefined {
+  try {
+    const value = owner[name as keyof Error] as unknown;
+    return name === "errors" && isArray(value) ? listOf(value, chain, room) : jsonOf(value, chain, room);
+  } catch {
+    return undefined;
+  }
+}
+
+function jsonOf(value: unknown, chain: Chain, room: number): string | undefined {
+  if (!isNativeError(value)) return stringifyJson(value);
+  if (chain.depth >= DEPTH || room <= 0) return undefined;
+  for (let above: Chain | null = chain; above !== null; above = above.parent) {
+    if (above.error === value) return undefined;
+  }
+  const head = `"name":${textOf(value, "name")},"message":${textOf(value, "message")}`;
+  return head.length + 2 > room ? undefined : `{${membersOf(value, head, chain, room - 2)}}`;
+}
+
+function listOf(values: unknown[], chain: Chain, room: number): string {
+  let list = "";
+  for (let i = 0; i < values.length && i < ELEMENTS && list.length < room; i++) {
+    const left = room - list.length - 3;
+    const element = elementOf(values, i, chain, left);
+    if (element !== undefined && element.length <= left) list += (list === "" ? "" : ",") + element;
+  }
+  return `[${list}]`;
+}
+
+function elementOf(values: unknown[], index: number, chain: Chain, room: number): string | undefined {
+  try {
+    return jsonOf(values[index], chain, room);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A text of `error` as JSON; empty if it is no text. */
+function textOf(error: Error, name: "name" | "message"): string {
+  let text: unknown = "";
+  try {
+    text = error[name];
+  } catch { /* a getter that throws */ }
+  return stringifyJson(typeof text === "string" ? shown(text, TEXT_LENGTH) : "") as string;
+}

@@ -1,0 +1,146 @@
+/** Code to JavaScript, and the errors of code that cannot be parsed: with the position in what was sent. */
+import { stripTypeScriptTypes } from "node:module";
+import {
+  codeAt,
+  evaluate,
+  indexOf,
+  isNativeError,
+  lastIndexOf,
+  slice,
+  toNumber,
+  toText,
+} from "./primordials.ts";
+import { frameIsOurs, refusal } from "./result.ts";
+
+/** Before the position in the messages of Deno's parser. */
+const MARK = "file:///stripTypeScriptTypes.ts:";
+const PREFIX = "SyntaxError: ";
+const UNEXPECTED_COLON = "SyntaxError: Unexpected token ':'";
+const UNEXPECTED_COMMA = "SyntaxError: Unexpected token ','";
+const UNEXPECTED = "SyntaxError: Invalid or unexpected token";
+const NATIVE_FRAME = "\n    at eval (<anonymous>)\n";
+/** Deno's parser counts a tab as two columns, and a surrogate pair as one. */
+const TAB_WIDTH = 2;
+
+/** Runs TypeScript. Types are blanked, which keeps all positions; only what needs other code than that moves it. */
+export function evaluateTypeScript(code: string): unknown {
+  let javascript: string;
+  try {
+    javascript = stripTypeScriptTypes(code, { mode: "strip" });
+  } catch {
+    javascript = stripTypeScriptTypes(code, { mode: "transform" });
+  }
+  return evaluate(javascript);
+}
+
+/** The error reply for `code` if `thrown` says that it cannot be parsed; else undefined. */
+export function syntaxFailure(code: string, typescript: boolean, thrown: unknown): string | undefined {
+  try {
+    if (!isNativeError(thrown)) return undefined;
+    const message = thrown.message as unknown;
+    if (typescript && typeof message === "string" && indexOf(message, MARK) >= 0) {
+      return parserFailure(code, message);
+    }
+    if (!isOfEvaluate(thrown)) return undefined;
+    const found = parserMessage(code);
+    return typescript && found !== null
+      ? parserFailure(code, found)
+      : engineFailure(code, toText(thrown), found);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of TypeScript: the parser's first line and position, and what it shows of the code. */
+function parserFailure(code: string, message: string): string {
+  const at = positionIn(code, message);
+  const start = indexOf(message, PREFIX) === 0 ? PREFIX.length : 0;
+  const end = lastIndexOf(message, "\n    at ");
+  const text = PREFIX + slice(message, start, end < 0 ? message.length : end);
+  const line = indexOf(text, "\n");
+  return refusal(
+    "execution_error",
+    `${line < 0 ? text : slice(text, 0, line)} (${at})`,
+    `${text}\n    at <anonymous>:${at}`,
+  );
+}
+
+/** Of JavaScript: the engine's message, which has no position, and the position of the parser's, if there is one. */
+function engineFailure(code: string, text: string, found: string | null): string {
+  const at = found === null ? "" : `\n    at <anonymous>:${positionIn(code, found)}`;
+  const explained = text + hintFor(code, text, found === null);
+  return refusal("execution_error", explained, explained + at);
+}
+
+function hintFor(code: string, text: string, parsed: boolean): string {
+  if ((text === UNEXPECTED_COLON || text === UNEXPECTED_COMMA) && isObject(code)) {
+    return " (to write an object, put it in parentheses: ({…}))";
+  }
+  // The parser takes decorators, and the engine does not know them.
+  if (text === UNEXPECTED && parsed && indexOf(code, "@") >= 0) {
+    return " (decorators work in a main module only)";
+  }
+  return "";
+}
+
+/** Whether `thrown` comes from `evaluate` itself, before the code ran. */
+function isOfEvaluate(thrown: Error): boolean {
+  const stack = thrown.stack as unknown;
+  if (typeof stack !== "string" || indexOf(stack, PREFIX) !== 0) return false;
+  const native = indexOf(stack, NATIVE_FRAME);
+  if (native < 0 || native !== indexOf(stack, "\n    at ")) return false;
+  const from = native + NATIVE_FRAME.length;
+  const end = indexOf(stack, "\n", from);
+  return frameIsOurs(slice(stack, from, end < 0 ? stack.length : end));
+}
+
+/** What the parser says against `code`; null if it says nothing with a position. */
+function parserMessage(code: string): string | null {
+  try {
+    stripTypeScriptTypes(code, { mode: "transform" });
+  } catch (error) {
+    const { message } = error as Error;
+    if (indexOf(message, MARK) >= 0) return message;
+  }
+  return null;
+}
+
+/** `{a: 1, b: 2}` is a block with labels. */
+function isObject(code: string): boolean {
+  let end = code.length;
+  while (end > 0 && isSpace(codeAt(code, end - 1))) end -= 1;
+  if (codeAt(code, end - 1) === 0x3b) end -= 1;
+  let from = 0;
+  while (from < end && isSpace(codeAt(code, from))) from += 1;
+  if (codeAt(code, from) !== 0x7b) return false;
+  try {
+    stripTypeScriptTypes(`(${slice(code, from, end)}\n)`, { mode: "transform" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const isSpace = (character: number): boolean => character === 0x20 || (character >= 9 && character <= 13);
+
+/** The position that `message` ends with, "line:column" in UTF-16 units from 1, as the engine counts. */
+function positionIn(code: string, message: string): string {
+  const from = lastIndexOf(message, MARK) + MARK.length;
+  const colon = indexOf(message, ":", from);
+  const line = toNumber(slice(message, from, colon));
+  const column = toNumber(slice(message, colon + 1)) - 1;
+  let start = 0;
+  for (let i = 1; i < line; i++) {
+    const newline = indexOf(code, "\n", start);
+    if (newline < 0) break; // no message of the parser
+    start = newline + 1;
+  }
+  let at = start;
+  for (let shown = 0; shown < column && at < code.length; at++) {
+    const unit = codeAt(code, at);
+    if (unit === 9) shown += TAB_WIDTH;
+    else if (unit < 0xdc00 || unit > 0xdfff) shown += 1; // a pair counts with its first half
+    if (shown === column && unit >= 0xd800 && unit <= 0xdbff) at += 1;
+  }
+  return `${line}:${at - start + 1}`;
+}

@@ -1,0 +1,111 @@
+/**
+ * What guests throw where nobody catches it: in a timer, a microtask, a listener or a promise that nobody handles. It
+ * becomes a line of the log, with the id of the eval it came from, and ends nothing.
+ *
+ * Deno's own hooks are taken, and not the global events `error` and `unhandledrejection`: listeners can be hidden by
+ * others, and what a listener throws ends the process. So these events reach no listener of a guest.
+ */
+import { type Callback, keepEval, type Print } from "./console.ts";
+import { apply, SafeObject } from "./primordials.ts";
+import { uncaughtText } from "./result.ts";
+
+interface Core {
+  setReportExceptionCallback(callback: (error: unknown) => void): void;
+  setUnhandledPromiseRejectionHandler(handler: (promise: unknown, reason: unknown) => boolean): void;
+}
+
+const { core } = (Deno as unknown as Record<symbol, { core: Core }>)[
+  (Deno as unknown as { internal: symbol }).internal
+] as { core: Core };
+const define = SafeObject.defineProperty;
+const { dispatchEvent } = EventTarget.prototype;
+const { preventDefault } = Event.prototype;
+const typeOf = getterOf(Event.prototype, "type");
+const errorOf = getterOf(ErrorEvent.prototype, "error");
+const messageOf = getterOf(ErrorEvent.prototype, "message");
+
+type Report = (error: unknown) => void;
+
+/** Logs with `print` whatever nobody catches from now on. */
+export function captureUncaught(print: Print): void {
+  const log = (text: string): void => {
+    try {
+      print("error", text);
+    } catch { /* a guest closed the log */ }
+  };
+  const report = (error: unknown): void => log(`Uncaught ${uncaughtText(error)}`);
+  core.setReportExceptionCallback(report);
+  core.setUnhandledPromiseRejectionHandler((_promise, reason) => {
+    log(`Uncaught (in promise) ${uncaughtText(reason)}`);
+    return true;
+  });
+  captureEvents(report, log);
+  guardTimers(report);
+}
+
+/** Deno dispatches an event `error` for what a listener throws, by this name: guests must not replace it. */
+function captureEvents(report: Report, log: (text: string) => void): void {
+  const dispatch = function (this: unknown, event: unknown): boolean {
+    const target = this ?? globalThis;
+    const error = target === globalThis ? thrownIn(event) : null;
+    if (error === null) return apply(dispatchEvent, target, [event]);
+    apply(preventDefault, event, []);
+    if (error.thrown !== null && error.thrown !== undefined) report(error.thrown);
+    else log(error.message); // of a worker
+    return false;
+  };
+  define(globalThis, "dispatchEvent", { value: dispatch, writable: false, configurable: false });
+  define(globalThis, "reportError", { value: report, writable: true, configurable: true });
+}
+
+/** What an event `error` is about; null for another event. */
+function thrownIn(event: unknown): { thrown: unknown; message: string } | null {
+  try {
+    if (apply(typeOf, event, []) !== "error") return null;
+    return { thrown: apply(errorOf, event, []), message: apply(messageOf, event, []) as string };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Deno reports what a timer throws when its context is left: only inside it is known whose timer it is. All timers keep
+ * their callbacks in such a member, those of `node:timers` too. Immediates have no context at all.
+ */
+function guardTimers(report: Report): void {
+  const timer = setTimeout(() => {});
+  const immediate = setImmediate(() => {});
+  guardMember(timer as unknown as object, "_onTimeout", (callback) => guarded(callback, report));
+  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report)));
+  clearTimeout(timer);
+  clearImmediate(immediate);
+}
+
+/** Has `guard` change the callbacks of all objects of the class of `timer`, when they are made. */
+function guardMember(timer: object, member: string, guard: (callback: Callback) => Callback): void {
+  define(SafeObject.getPrototypeOf(timer), member, {
+    set(this: object, callback: unknown) {
+      const value = typeof callback === "function" ? guard(callback as Callback) : callback;
+      define(
+        this,
+        member,
+        { __proto__: null, value, writable: true, enumerable: true, configurable: true } as object,
+      );
+    },
+    configurable: false,
+  });
+}
+
+function guarded(callback: Callback, report: Report): Callback {
+  return function (this: unknown, ...given: unknown[]): void {
+    try {
+      apply(callback, this, given);
+    } catch (error) {
+      report(error);
+    }
+  };
+}
+
+function getterOf(prototype: object, name: string): (...args: unknown[]) => unknown {
+  return SafeObject.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown;
+}
