@@ -33,6 +33,10 @@ _REMOVED_PREFIXES: Final = ("DENO_", "OTEL_")
 _REMOVED: Final = frozenset({"NODE_CHANNEL_FD", "NODE_OPTIONS", "NODE_UNIQUE_ID", "NODE_V8_COVERAGE", "SSLKEYLOGFILE"})
 
 
+_NEVER_GRANTED: Final[Mapping[str, tuple[str, ...]]] = {"sys": ("inspector",)}
+"""What no pool grants, by kind: an eval with an inspector of its own process could rewrite the answers of others."""
+
+
 class ModuleNeeds(msgspec.Struct, frozen=True):
     """What the cached static graph of the main module needs beside local files.
 
@@ -70,6 +74,8 @@ def _deny_first(permissions: Permissions, directory: str) -> Permissions:
     allow, deny = {}, {}
     for kind, field in zip(KINDS, permissions.allow.__struct_fields__, strict=True):
         allowed, denied = permissions.allow.of(kind), permissions.deny.of(kind)
+        if (allowed or permissions.default == "AllowAll") and denied != ALL:
+            denied = tuple(dict.fromkeys((*denied, *_NEVER_GRANTED.get(kind, ()))))
         allow[field] = granted(kind, allowed, denied, directory)
         deny[field] = refused(kind, allowed, denied)
     return msgspec.structs.replace(

@@ -14,6 +14,7 @@ HOST = ModuleNeeds(hosts=("esm.sh:443",))
 BOTH = ModuleNeeds(npm=True, hosts=("esm.sh:443",))
 
 NOTHING = Permissions()
+NO_INSPECTOR = "--deny-sys=inspector"
 ANYTHING = Permissions(default="AllowAll")
 
 
@@ -40,11 +41,15 @@ def allow_each_but_import() -> list[str]:
     ("permissions", "flags"),
     [
         pytest.param(NOTHING, CLOSED, id="nothing"),
-        pytest.param(ANYTHING, ["--allow-all"], id="anything"),
-        pytest.param(Permissions(default="AllowAll", allow=Rules(net=("a",))), ["--allow-all"], id="anything-anyway"),
+        pytest.param(ANYTHING, ["--allow-all", NO_INSPECTOR], id="anything"),
+        pytest.param(
+            Permissions(default="AllowAll", allow=Rules(net=("a",))),
+            ["--allow-all", NO_INSPECTOR],
+            id="anything-anyway",
+        ),
         pytest.param(
             Permissions(default="AllowAll", deny=Rules(net=("10.0.0.0/8",), run=ALL)),
-            ["--allow-all", "--deny-net=10.0.0.0/8", "--deny-run"],
+            ["--allow-all", "--deny-net=10.0.0.0/8", "--deny-run", NO_INSPECTOR],
             id="anything-but",
         ),
         pytest.param(
@@ -57,10 +62,23 @@ def allow_each_but_import() -> list[str]:
             ["--allow-net", "--deny-net=169.254.169.254", "--deny-sys", *CLOSED],
             id="deny-beside-allow",
         ),
+        pytest.param(
+            Permissions(allow=Rules(sys=("hostname", "inspector"))),
+            ["--allow-sys=hostname", NO_INSPECTOR, *CLOSED],
+            id="the-inspector-is-not-granted",
+        ),
+        pytest.param(
+            Permissions(allow=Rules(sys=("inspector",))), [NO_INSPECTOR, *CLOSED], id="nothing-but-the-inspector"
+        ),
+        pytest.param(
+            Permissions(allow=Rules(sys=ALL), deny=Rules(sys=("inspector", "uid"))),
+            ["--allow-sys", "--deny-sys=inspector,uid", *CLOSED],
+            id="the-inspector-is-denied-once",
+        ),
         pytest.param(Permissions(deny=Rules(write=("/etc",))), ["--deny-write=/etc", *CLOSED], id="only-denied"),
         pytest.param(
             Permissions(allow=Rules(ALL, ALL, ALL, ALL, ALL, ALL, ALL)),
-            [*allow_each_but_import(), *CLOSED],
+            [*allow_each_but_import(), NO_INSPECTOR, *CLOSED],
             id="all-but-import",
         ),
     ],
@@ -117,19 +135,24 @@ def test_permissions(permissions: Permissions, flags: list[str]) -> None:
             ["--allow-import", "--deny-import=evil", "--no-npm"],
             id="granted-all-but",
         ),
-        pytest.param(ANYTHING, BOTH, ["--allow-all"], id="anything"),
-        pytest.param(not_importing("evil"), HOST, ["--allow-all", "--deny-import=evil", "--no-npm"], id="anything-but"),
+        pytest.param(ANYTHING, BOTH, ["--allow-all", NO_INSPECTOR], id="anything"),
+        pytest.param(
+            not_importing("evil"),
+            HOST,
+            ["--allow-all", NO_INSPECTOR, "--deny-import=evil", "--no-npm"],
+            id="anything-but",
+        ),
         pytest.param(
             not_importing("evil"),
             NPM,
-            ["--allow-all", "--deny-import=evil", "--cached-only"],
+            ["--allow-all", NO_INSPECTOR, "--deny-import=evil", "--cached-only"],
             id="anything-but-npm",
         ),
-        pytest.param(not_importing("*"), NO_NEEDS, ["--allow-all", *CLOSED], id="anything-but-import"),
+        pytest.param(not_importing("*"), NO_NEEDS, ["--allow-all", NO_INSPECTOR, *CLOSED], id="anything-but-import"),
         pytest.param(
             not_importing("*"),
             BOTH,
-            [*allow_each_but_import(), "--allow-import=esm.sh:443", "--cached-only"],
+            [*allow_each_but_import(), "--allow-import=esm.sh:443", NO_INSPECTOR, "--cached-only"],
             id="anything-but-import-both",
         ),
     ],
@@ -159,6 +182,9 @@ def test_what_holds_for_every_pool(permissions: Permissions, modules: ModuleNeed
     assert not any(flag.endswith("=") for flag in flags), "an empty value would not mean nothing"
     for kind in KINDS:
         denied = permissions.deny.of(kind)
+        granted = permissions.default == "AllowAll" or permissions.allow.of(kind)
+        if kind == "sys" and granted and denied != ALL:
+            denied = (*denied, "inspector")
         if denied and kind != "import":
             assert f"--deny-{kind}" + ("" if denied == ALL else "=" + ",".join(denied)) in flags
         if permissions.default == "None" and not permissions.allow.of(kind) and kind != "import":
