@@ -31,6 +31,26 @@ def refused(kind: str, allow: tuple[str, ...], deny: tuple[str, ...]) -> tuple[s
     return (*deny, *(f"{_with_brackets(entry)}:{port}" for entry in bare for port in ports))
 
 
+def every_loopback(kind: str, deny: tuple[str, ...]) -> tuple[str, ...]:
+    """The entries of `deny`, and where one of them is an address of this machine, all others of it with the same port:
+    Deno compares addresses as they are written, and 0.0.0.0 leads to 127.0.0.1 (measured, 2.9.8)."""
+    if kind not in _HOSTS:
+        return deny
+    ports = dict.fromkeys(port for host, port in map(_split, deny) if _is_loopback(host))
+    added = (f"{host}:{port}" if port else host for port in ports for host in (_LOOPBACK[bool(port)]))
+    return tuple(dict.fromkeys((*deny, *added)))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        network = ipaddress.ip_network(host, strict=False)
+    except ValueError:
+        return False
+    return network.is_loopback or host in ("0.0.0.0", "::")  # noqa: S104 - compared, not listened on
+
+
 def _with_brackets(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
@@ -89,6 +109,11 @@ def _in_subnet(host: str, subnet: str) -> bool:
 
 
 _HOSTS: Final = ("net", "import")
+_LOOPBACK: Final = (
+    ("127.0.0.0/8", "localhost", "[::1]", "0.0.0.0", "[::]"),  # noqa: S104
+    ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]"),  # noqa: S104 - a subnet takes no port
+)
+"""What leads to this machine: without a port, and with one."""
 _COVERS: Final[dict[str, Callable[[str, str, str], bool]]] = {
     "net": _network, "import": _network, "read": _path, "write": _path, "ffi": _path, "env": _variable, "run": _program,
 }  # fmt: skip

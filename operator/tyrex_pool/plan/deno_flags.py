@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from tyrex_pool.model.permissions import ALL, KINDS, Permissions
-from tyrex_pool.plan.denials import covers_host, granted, refused
+from tyrex_pool.plan.denials import covers_host, every_loopback, granted, refused
 
 _ALWAYS: Final = ("--no-prompt", "--no-config", "--no-lock", "--quiet")
 _MEBIBYTE: Final = 1 << 20
@@ -19,6 +19,7 @@ _MEBIBYTE: Final = 1 << 20
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "DENO_NO_PACKAGE_JSON": "1",
     "DENO_NO_UPDATE_CHECK": "1",
+    "DENO_WEBGPU_BACKEND": "noop",  # no permission guards the GPU, and its drivers are the host's
     "NO_COLOR": "1",
 }
 """Variables that every isolate's process has."""
@@ -73,7 +74,7 @@ def _deny_first(permissions: Permissions, directory: str) -> Permissions:
     """The same permissions, written so that Deno's precedence cannot turn a denial around."""
     allow, deny = {}, {}
     for kind, field in zip(KINDS, permissions.allow.__struct_fields__, strict=True):
-        allowed, denied = permissions.allow.of(kind), permissions.deny.of(kind)
+        allowed, denied = permissions.allow.of(kind), every_loopback(kind, permissions.deny.of(kind))
         if (allowed or permissions.default == "AllowAll") and denied != ALL:
             denied = tuple(dict.fromkeys((*denied, *_NEVER_GRANTED.get(kind, ()))))
         allow[field] = granted(kind, allowed, denied, directory)

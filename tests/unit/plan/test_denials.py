@@ -2,7 +2,7 @@
 
 import pytest
 
-from tyrex_pool.plan.denials import granted, refused
+from tyrex_pool.plan.denials import every_loopback, granted, refused
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,29 @@ def test_granted(kind: str, allow: list[str], deny: list[str], left: list[str]) 
 )
 def test_refused(kind: str, allow: list[str], deny: list[str], flags: list[str]) -> None:
     assert list(refused(kind, tuple(allow), tuple(deny))) == flags
+
+
+FORMS = ["127.0.0.0/8", "localhost", "[::1]", "0.0.0.0", "[::]"]
+WITH_PORT = [f"{host}:80" for host in ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "deny", "denied"),
+    [
+        *(pytest.param("net", [entry], [*dict.fromkeys([entry, *FORMS])], id=entry) for entry in FORMS),
+        pytest.param("net", ["127.0.0.1"], ["127.0.0.1", *FORMS], id="an address"),
+        pytest.param("net", ["127.9.9.9"], ["127.9.9.9", *FORMS], id="another address"),
+        pytest.param("net", ["::1"], ["::1", *FORMS], id="IPv6 without brackets"),
+        pytest.param("net", ["LOCALHOST."], ["LOCALHOST.", *FORMS], id="in capitals"),
+        pytest.param("net", ["app.localhost"], ["app.localhost", *FORMS], id="a name below localhost"),
+        pytest.param("net", ["127.0.0.1:80"], WITH_PORT, id="a port"),
+        pytest.param("net", ["[::1]:80"], [*dict.fromkeys(["[::1]:80", *WITH_PORT])], id="IPv6 with a port"),
+        pytest.param("net", ["10.0.0.0/8", "a.com"], ["10.0.0.0/8", "a.com"], id="other hosts"),
+        pytest.param("net", ["*"], ["*"], id="all"),
+        pytest.param("net", [], [], id="nothing"),
+        pytest.param("import", ["localhost"], [*dict.fromkeys(["localhost", *FORMS])], id="imports too"),
+        pytest.param("sys", ["localhost"], ["localhost"], id="no host"),
+    ],
+)
+def test_every_loopback(kind: str, deny: list[str], denied: list[str]) -> None:
+    assert list(every_loopback(kind, tuple(deny))) == denied
