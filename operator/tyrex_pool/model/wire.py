@@ -122,7 +122,12 @@ def _problem_members(body: bytes) -> Any:
     try:
         return decode_json(body)
     except UnreadableJsonError:
-        return decode_json(body.partition(b',"value":')[0] + b"}")  # a string would have the quotes escaped
+        return decode_json(without_value(body))
+
+
+def without_value(document: bytes) -> bytes:
+    """The JSON of an error without its `value`, the last member; no string contains this text, quotes are escaped."""
+    return document.partition(b',"value":')[0] + b"}"
 
 
 def encode_json(value: object) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tyrex_pool.model.errors import ABSENT, ERRORS, DeadRuntimeError, HeapLimitError, TyrexError
-from tyrex_pool.model.wire import decode_json, encode_json
+from tyrex_pool.model.wire import decode_json, encode_json, without_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,6 @@ class _GuestError(msgspec.Struct):
     stack: str | None = None
 
 
-_VALUE = b',"value":'
 _decoder = msgspec.json.Decoder(_GuestError)
 
 
@@ -93,8 +92,8 @@ def guest_error(payload: bytes) -> TyrexError:
     """The error that the guest side encoded as JSON. Raises ValueError for any other payload."""
     try:
         document = _decoder.decode(payload)
-    except RecursionError:  # of a deeply nested value; it comes last, and no string contains this text
-        document = _decoder.decode(payload[: payload.index(_VALUE)] + b"}")
+    except RecursionError:  # of a deeply nested value
+        document = _decoder.decode(without_value(payload))
     kind = ERRORS.get(document.name)
     if kind is None:
         raise ValueError(f"there is no error {document.name!r}")

@@ -11,12 +11,12 @@ from typing import Final, TypeAlias
 
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import Outcome, Slot
-from tyrex_pool.model import names
 from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, TyrexError
 from tyrex_pool.model.frames import RemoteAnswer
 from tyrex_pool.model.pool_view import LastErrorView, PoolView
 from tyrex_pool.pool.dispatcher import Dispatcher, answer, too_late
 from tyrex_pool.pool.view import SlotState
+from tyrex_pool.server.http.messages import RUNTIME_LINE
 from tyrex_pool.server.remote.discovery import Endpoint
 from tyrex_pool.server.remote.upstream import Upstream, connect
 from tyrex_pool.server.tasks import Tasks
@@ -60,7 +60,7 @@ class RemoteRuntime:
     @classmethod
     def of(cls, name: str, endpoint: Endpoint, capacity: int) -> "RemoteRuntime":
         slot: RemoteSlot = Slot(name, 0, capacity, 0, stage_limit=None)
-        runtime = cls(slot, endpoint, f"{names.HEADER_RUNTIME}: {name}\r\n".encode())
+        runtime = cls(slot, endpoint, RUNTIME_LINE % slot.label)
         slot.owner = runtime
         return runtime
 
