@@ -6,11 +6,11 @@ here unless the pool grants it. Measured with Deno 2.9.8.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
-from tyrex_pool.model.permissions import ALL, KINDS, Permissions
+from tyrex_pool.model.permissions import ALL, KINDS, Permissions, Rules
 from tyrex_pool.plan.denials import covers_host, every_loopback, granted, refused
 
 _ALWAYS: Final = ("--no-prompt", "--no-config", "--no-lock", "--quiet")
@@ -34,8 +34,20 @@ _REMOVED_PREFIXES: Final = ("DENO_", "OTEL_")
 _REMOVED: Final = frozenset({"NODE_CHANNEL_FD", "NODE_OPTIONS", "NODE_UNIQUE_ID", "NODE_V8_COVERAGE", "SSLKEYLOGFILE"})
 
 
-_NEVER_GRANTED: Final[Mapping[str, tuple[str, ...]]] = {"sys": ("inspector",)}
-"""What no pool grants, by kind: an eval with an inspector of its own process could rewrite the answers of others."""
+Closed: TypeAlias = Mapping[str, tuple[str, ...]]
+"""Entries of permissions that no guest gets, whatever is granted, by kind."""
+_NOTHING: Final[Closed] = {}
+_NEVER_GRANTED: Final[Closed] = {
+    "sys": ("inspector", "setPriority", "umask", "setuid", "seteuid", "setgid", "setegid"),
+}
+"""An eval with an inspector of its own process could rewrite the answers of others; what the others set stays set for
+all evals after, and their priority is below the server's for a reason."""
+_WRITE_ALL: Final = ("/",)
+"""What `write: ["*"]` becomes. With all of `write` and `read` code may make symbolic links, which lead past every
+denied path: Deno compares paths as they are written."""
+
+
+_WRITING: Final = ("write", "import", "run", "ffi")
 
 
 class ModuleNeeds(msgspec.Struct, frozen=True):
@@ -52,10 +64,17 @@ NO_NEEDS: Final = ModuleNeeds()
 
 
 def deno_flags(
-    permissions: Permissions, heap: int, modules: ModuleNeeds = NO_NEEDS, directory: str = "/"
+    permissions: Permissions,
+    heap: int,
+    modules: ModuleNeeds = NO_NEEDS,
+    directory: str = "/",
+    closed: Closed = _NOTHING,
 ) -> tuple[str, ...]:
-    """The flags of `deno run` for an isolate with `heap` bytes (whole MiB are used), started in `directory`."""
-    permissions = _deny_first(permissions, directory)
+    """The flags of `deno run` for an isolate with `heap` bytes (whole MiB are used), started in `directory`.
+
+    `closed` is denied whatever the permissions say.
+    """
+    permissions = _deny_first(_each_kind(permissions), directory, closed)
     return (
         *_ALWAYS,
         f"--v8-flags=--max-old-space-size={heap // _MEBIBYTE},--expose-gc",
@@ -70,13 +89,33 @@ def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
     return {**kept, **ENVIRONMENT}
 
 
-def _deny_first(permissions: Permissions, directory: str) -> Permissions:
+def loads_modules(permissions: Permissions, modules: ModuleNeeds = NO_NEEDS) -> bool:
+    """Whether isolates may read from Deno's cache of downloads, or write to it."""
+    return modules != NO_NEEDS or bool(_granted_imports(_each_kind(permissions)))
+
+
+def writes_files(permissions: Permissions) -> bool:
+    """Whether guests may write files, download modules to Deno's cache, or start what writes files."""
+    permissions = _each_kind(permissions)
+    return any(permissions.allow.of(kind) and permissions.deny.of(kind) != ALL for kind in _WRITING)
+
+
+def _each_kind(permissions: Permissions) -> Permissions:
+    """The same permissions without `AllowAll`: Deno refuses `--allow-all` beside a narrower `--allow-*`."""
+    if permissions.default == "None":
+        return permissions
+    return Permissions(allow=Rules(*[ALL] * len(KINDS)), deny=permissions.deny)
+
+
+def _deny_first(permissions: Permissions, directory: str, closed: Closed) -> Permissions:
     """The same permissions, written so that Deno's precedence cannot turn a denial around."""
     allow, deny = {}, {}
     for kind, field in zip(KINDS, permissions.allow.__struct_fields__, strict=True):
         allowed, denied = permissions.allow.of(kind), every_loopback(kind, permissions.deny.of(kind))
-        if (allowed or permissions.default == "AllowAll") and denied != ALL:
-            denied = tuple(dict.fromkeys((*denied, *_NEVER_GRANTED.get(kind, ()))))
+        if allowed and denied != ALL:
+            denied = tuple(dict.fromkeys((*denied, *_NEVER_GRANTED.get(kind, ()), *closed.get(kind, ()))))
+        if kind == "write" and allowed == ALL:
+            allowed = _WRITE_ALL
         allow[field] = granted(kind, allowed, denied, directory)
         deny[field] = refused(kind, allowed, denied)
     return msgspec.structs.replace(
@@ -91,14 +130,9 @@ def _undoes_flags(name: str) -> bool:
 
 
 def _permission_flags(permissions: Permissions, modules: ModuleNeeds) -> Iterator[str]:
-    everything = permissions.default == "AllowAll"
     imports, no_imports = _imports(permissions, modules)
-    if everything and imports == ALL:
-        yield "--allow-all"  # Deno refuses it beside any other --allow-*
-    else:
-        for kind in KINDS:
-            entries = ALL if everything else permissions.allow.of(kind)
-            yield from _flag("allow", kind, imports if kind == "import" else entries)
+    for kind in KINDS:
+        yield from _flag("allow", kind, imports if kind == "import" else permissions.allow.of(kind))
     for kind in KINDS:
         yield from _flag("deny", kind, no_imports if kind == "import" else permissions.deny.of(kind))
 
@@ -111,9 +145,7 @@ def _flag(verb: str, kind: str, entries: tuple[str, ...]) -> Iterator[str]:
 
 
 def _granted_imports(permissions: Permissions) -> tuple[str, ...]:
-    if permissions.deny.import_ == ALL:
-        return ()
-    return ALL if permissions.default == "AllowAll" else permissions.allow.import_
+    return () if permissions.deny.import_ == ALL else permissions.allow.import_
 
 
 def _imports(permissions: Permissions, modules: ModuleNeeds) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -129,7 +161,7 @@ def _imports(permissions: Permissions, modules: ModuleNeeds) -> tuple[tuple[str,
         added = (host for host in modules.hosts if host not in granted)
         return (*granted, *added), () if denied == ALL else denied
     # without the flag Deno would allow its list of public hosts
-    return ALL if permissions.default == "AllowAll" else (), ALL
+    return (), ALL
 
 
 def _loading_flags(permissions: Permissions, modules: ModuleNeeds) -> Iterator[str]:

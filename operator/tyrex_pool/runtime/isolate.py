@@ -21,10 +21,10 @@ from tyrex_pool.pool.view import SlotState
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import Nonces, ProtocolError, Replies, Reply, hello, order
 from tyrex_pool.runtime.guest_log import GuestLog
+from tyrex_pool.runtime.isolate_process import IsolateProcess
 from tyrex_pool.runtime.launch import Launch
 from tyrex_pool.runtime.memory import Memory
 from tyrex_pool.runtime.pipe_writer import PipeWriter
-from tyrex_pool.runtime.process import Process
 from tyrex_pool.runtime.traces import Traces
 
 LEASE = 0.02
@@ -81,7 +81,7 @@ class Isolate(PipeWriter):
     """Starts at once; raises OSError when Deno cannot be started at all. `slot` is the owner's: None for a spare."""
 
     def __init__(self, launch: Launch, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(Process(launch.command, launch.directory, launch.environment), loop)
+        super().__init__(IsolateProcess(launch), loop)
         self.phase = Phase.STARTING
         self.slot: LocalSlot | None = None
         self.id_prefix = b""
@@ -170,6 +170,7 @@ class Isolate(PipeWriter):
             self._start_timer.cancel()
             self.phase = Phase.READY
             self.memory.main_module_loaded()
+            self.process.main_module_loaded()
             self._owner.isolate_ready(self)
         elif status == b"failed" and self.phase is Phase.STARTING:
             self.end(causes.main_module_failed(payload))

@@ -1,10 +1,8 @@
 """From a PoolSpec to the command that starts an isolate: the entry file, the main module's files, the flags."""
 
-import contextlib
 import json
 import os
-import shutil
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,17 +10,23 @@ import deno
 
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.spec import ConfigMapModule, PoolSpec
-from tyrex_pool.plan.deno_flags import NO_NEEDS, ModuleNeeds, child_environment, deno_flags
+from tyrex_pool.plan.deno_flags import NO_NEEDS, child_environment, deno_flags, loads_modules, writes_files
 from tyrex_pool.plan.module_files import module_files
 from tyrex_pool.resources import guest_directory
 from tyrex_pool.runtime.channel import IsolateLimits
+from tyrex_pool.runtime.deno_caches import DenoCaches
+from tyrex_pool.runtime.folders import Folders
 from tyrex_pool.runtime.module_graph import cache_directories, module_needs
 from tyrex_pool.runtime.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How isolates of a pool are started: `command` (the pipe's descriptor is appended), times in seconds."""
+    """How isolates of a pool are started: `command` (the pipe's descriptor is appended), times in seconds.
+
+    `environment` lacks DENO_DIR, which `caches` makes for each. `writes_files`: the permissions let Deno, or what
+    guests start, write files.
+    """
 
     command: tuple[str, ...]
     directory: str
@@ -30,14 +34,16 @@ class Launch:
     limits: IsolateLimits
     startup: float
     heap: int
+    caches: DenoCaches
+    writes_files: bool
 
 
 class Workspace:
-    """The files that isolates start from, in a directory of their own that `close` removes."""
+    """The files that isolates start from, in folders of their own that `close` removes."""
 
     def __init__(self, spec: PoolSpec, sources: Sources) -> None:
-        """Raises InvalidSpec when the main module is not where the manifest says."""
-        self._directory = Path(tempfile.mkdtemp(prefix="tyrex-pool-"))
+        """Raises InvalidSpec when the main module is not where the manifest says, and OSError."""
+        self._folders = Folders()
         try:
             self.launch = self._prepare(spec, sources)
         except BaseException:
@@ -46,56 +52,45 @@ class Workspace:
 
     def _prepare(self, spec: PoolSpec, sources: Sources) -> Launch:
         binary = deno.find_deno_bin()
-        main = _main_module(spec, sources, self._directory)
+        main = _main_module(spec, sources, self._folders.modules)
         needs = module_needs(binary, main) if main else NO_NEEDS
-        entry = self._directory / "entry.js"
+        entry = self._folders.private / "entry.js"
         entry.write_text(_entry(main))
         directory = str(sources.directory)
-        flags = deno_flags(spec.permissions, spec.limits.heap, needs, directory)
-        cache = _cache(self._directory / "deno", cache_directories(binary) if _loads(flags, needs) else {})
+        permissions = spec.permissions
+        loads, writes = loads_modules(permissions, needs), writes_files(permissions)
+        downloads = cache_directories(binary) if loads or writes else {}
+        closed = _closed(self._folders.closed, downloads)
         return Launch(
-            command=(binary, "run", *flags, str(entry)),
+            command=(binary, "run", *deno_flags(permissions, spec.limits.heap, needs, directory, closed), str(entry)),
             directory=directory,
-            environment=child_environment(os.environ) | {"DENO_DIR": str(cache)},
+            environment=child_environment(os.environ),
             limits=IsolateLimits(spec.concurrency, int(spec.limits.result), int(spec.limits.heap)),
             startup=float(spec.timeouts.startup),
             heap=int(spec.limits.heap),
+            caches=DenoCaches(self._folders.private, downloads if loads else {}),
+            writes_files=writes,
         )
 
     def close(self) -> None:
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self._folders.close()
 
 
-def _loads(flags: tuple[str, ...], needs: ModuleNeeds) -> bool:
-    """Whether isolates may read from Deno's cache, or write to it."""
-    return needs != NO_NEEDS or "--no-remote" not in flags or "--no-npm" not in flags
+def _closed(folders: Mapping[str, tuple[str, ...]], downloads: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
+    """The paths that no guest may have, whatever is granted, by kind of permission.
 
-
-def _cache(directory: Path, downloads: dict[str, Path]) -> Path:
-    """A DENO_DIR of the pool's own, which shares only what was downloaded.
-
-    A file stands in the place of the folder that Deno would create for `localStorage` and `caches`: no permission
-    guards these, they would outlive the pool, and its guests could share data through them.
+    /proc has the memory and the environment of other processes, and other ways to every file.
     """
-    directory.mkdir()
-    (directory / "location_data").touch()
-    for name, target in downloads.items():
-        with contextlib.suppress(OSError):  # then the cache is empty and stays empty
-            target.mkdir(parents=True, exist_ok=True)
-        if name == "remote" and target.is_dir() and not os.access(target, os.W_OK):
-            _mirror(target, directory / name)  # an image's; Deno needs npm's files in their own place
-        elif target.is_dir():
-            (directory / name).symlink_to(target)
-    return directory
+    always = (str(guest_directory()), "/proc")
+    return {
+        "read": _escaped(*folders["read"], *always),
+        "write": _escaped(*folders["write"], *always, *map(str, downloads.values())),  # other pools load from there
+    }
 
 
-def _mirror(source: Path, target: Path) -> None:
-    """Links to the same files, in folders of our own, to which isolates may add files."""
-    for folder, _, files in os.walk(source):
-        here = target / Path(folder).relative_to(source)
-        here.mkdir()
-        for name in files:
-            (here / name).symlink_to(Path(folder) / name)
+def _escaped(*paths: str) -> tuple[str, ...]:
+    """Deno separates paths at commas."""
+    return tuple(path.replace(",", ",,") for path in paths)
 
 
 def _entry(main: Path | None) -> str:
@@ -105,7 +100,7 @@ def _entry(main: Path | None) -> str:
     return f"import {{ boot }} from {boot};\nawait boot(() => {load});\n"
 
 
-def _main_module(spec: PoolSpec, sources: Sources, workspace: Path) -> Path | None:
+def _main_module(spec: PoolSpec, sources: Sources, folder: Path) -> Path | None:
     module = spec.main_module
     if module is None:
         return None
@@ -115,17 +110,15 @@ def _main_module(spec: PoolSpec, sources: Sources, workspace: Path) -> Path | No
             raise InvalidSpec("spec.mainModule.path", f"there is no file {module.path!r} in {sources.directory}")
         return path
     if module.config_map is not None:
-        return _write_files(module.config_map, sources, workspace)
+        return _write_files(module.config_map, sources, folder)
     assert module.inline is not None
-    path = workspace / "main.ts"
+    path = folder / "main.ts"
     path.write_text(module.inline)
     return path
 
 
-def _write_files(module: ConfigMapModule, sources: Sources, workspace: Path) -> Path:
+def _write_files(module: ConfigMapModule, sources: Sources, folder: Path) -> Path:
     files = module_files(module, sources.config_maps)
-    folder = workspace / "modules"
-    folder.mkdir()
     for key, text in files.items():
         (folder / key).write_text(text)
     return folder / module.entrypoint

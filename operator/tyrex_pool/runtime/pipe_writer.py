@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tyrex_pool.runtime.process import Process
+from tyrex_pool.runtime.isolate_process import IsolateProcess
 
 
 class PipeWriter:
@@ -11,7 +11,7 @@ class PipeWriter:
     A base class and not a part, because every eval adds to `_out`.
     """
 
-    def __init__(self, process: Process, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, process: IsolateProcess, loop: asyncio.AbstractEventLoop) -> None:
         self.process = process
         self._loop = loop
         self._out = bytearray()

@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+NICE = 5
+"""By how much the CPU priority of isolates is below ours: a server must answer while guests use all CPU."""
 _PR_SET_PDEATHSIG = 1
 _libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -25,6 +27,8 @@ def _in_child(parent: int) -> Callable[[], None]:
     """The function that runs in the child before Deno: end with the parent, leave no core file."""
 
     def prepare() -> None:
+        os.nice(NICE)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # writing past RLIMIT_FSIZE is an error then, and no end
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if _libc is not None:
             _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

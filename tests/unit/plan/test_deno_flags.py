@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tyrex_pool.model.permissions import ALL, KINDS, Permissions, Rules
-from tyrex_pool.plan.deno_flags import ENVIRONMENT, NO_NEEDS, ModuleNeeds, child_environment, deno_flags
+from tyrex_pool.plan.deno_flags import (
+    ENVIRONMENT,
+    NO_NEEDS,
+    ModuleNeeds,
+    child_environment,
+    deno_flags,
+    loads_modules,
+    writes_files,
+)
 
 HEAP = 128 << 20
 ALWAYS = ["--no-prompt", "--no-config", "--no-lock", "--quiet", "--v8-flags=--max-old-space-size=128,--expose-gc"]
@@ -14,7 +22,8 @@ HOST = ModuleNeeds(hosts=("esm.sh:443",))
 BOTH = ModuleNeeds(npm=True, hosts=("esm.sh:443",))
 
 NOTHING = Permissions()
-NO_INSPECTOR = "--deny-sys=inspector"
+NEVER = ("inspector", "setPriority", "umask", "setuid", "seteuid", "setgid", "setegid")
+NO_SYS = "--deny-sys=" + ",".join(NEVER)
 ANYTHING = Permissions(default="AllowAll")
 
 
@@ -33,23 +42,23 @@ def own_flags(permissions: Permissions, modules: ModuleNeeds = NO_NEEDS) -> list
     return flags[len(ALWAYS) :]
 
 
-def allow_each_but_import() -> list[str]:
-    return [f"--allow-{kind}" for kind in KINDS if kind != "import"]
+def allow_each(*but: str) -> list[str]:
+    return [f"--allow-{kind}" + ("=/" if kind == "write" else "") for kind in KINDS if kind not in but]
 
 
 @pytest.mark.parametrize(
     ("permissions", "flags"),
     [
         pytest.param(NOTHING, CLOSED, id="nothing"),
-        pytest.param(ANYTHING, ["--allow-all", NO_INSPECTOR], id="anything"),
+        pytest.param(ANYTHING, [*allow_each(), NO_SYS], id="anything"),
         pytest.param(
             Permissions(default="AllowAll", allow=Rules(net=("a",))),
-            ["--allow-all", NO_INSPECTOR],
+            [*allow_each(), NO_SYS],
             id="anything-anyway",
         ),
         pytest.param(
             Permissions(default="AllowAll", deny=Rules(net=("10.0.0.0/8",), run=ALL)),
-            ["--allow-all", "--deny-net=10.0.0.0/8", "--deny-run", NO_INSPECTOR],
+            [*allow_each("run"), "--deny-net=10.0.0.0/8", "--deny-run", NO_SYS],
             id="anything-but",
         ),
         pytest.param(
@@ -64,21 +73,31 @@ def allow_each_but_import() -> list[str]:
         ),
         pytest.param(
             Permissions(allow=Rules(sys=("hostname", "inspector"))),
-            ["--allow-sys=hostname", NO_INSPECTOR, *CLOSED],
+            ["--allow-sys=hostname", NO_SYS, *CLOSED],
             id="the-inspector-is-not-granted",
         ),
-        pytest.param(
-            Permissions(allow=Rules(sys=("inspector",))), [NO_INSPECTOR, *CLOSED], id="nothing-but-the-inspector"
-        ),
+        pytest.param(Permissions(allow=Rules(sys=("inspector",))), [NO_SYS, *CLOSED], id="nothing-but-the-inspector"),
         pytest.param(
             Permissions(allow=Rules(sys=ALL), deny=Rules(sys=("inspector", "uid"))),
-            ["--allow-sys", "--deny-sys=inspector,uid", *CLOSED],
+            ["--allow-sys", f"--deny-sys=inspector,uid,{','.join(NEVER[1:])}", *CLOSED],
             id="the-inspector-is-denied-once",
         ),
         pytest.param(Permissions(deny=Rules(write=("/etc",))), ["--deny-write=/etc", *CLOSED], id="only-denied"),
+        pytest.param(Permissions(allow=Rules(write=ALL)), ["--allow-write=/", *CLOSED], id="all-of-write"),
+        pytest.param(Permissions(allow=Rules(write=("/", "a"))), ["--allow-write=/,a", *CLOSED], id="write-anywhere"),
+        pytest.param(
+            Permissions(allow=Rules(write=ALL), deny=Rules(write=("/",))),
+            ["--deny-write=/", *CLOSED],
+            id="all-of-write-but-everything",
+        ),
+        pytest.param(
+            Permissions(allow=Rules(sys=("setuid", "umask", "uid"))),
+            ["--allow-sys=uid", NO_SYS, *CLOSED],
+            id="what-changes-the-process",
+        ),
         pytest.param(
             Permissions(allow=Rules(ALL, ALL, ALL, ALL, ALL, ALL, ALL)),
-            [*allow_each_but_import(), NO_INSPECTOR, *CLOSED],
+            [*allow_each("import"), NO_SYS, *CLOSED],
             id="all-but-import",
         ),
     ],
@@ -135,30 +154,81 @@ def test_permissions(permissions: Permissions, flags: list[str]) -> None:
             ["--allow-import", "--deny-import=evil", "--no-npm"],
             id="granted-all-but",
         ),
-        pytest.param(ANYTHING, BOTH, ["--allow-all", NO_INSPECTOR], id="anything"),
+        pytest.param(ANYTHING, BOTH, [*allow_each(), NO_SYS], id="anything"),
         pytest.param(
             not_importing("evil"),
             HOST,
-            ["--allow-all", NO_INSPECTOR, "--deny-import=evil", "--no-npm"],
+            [*allow_each(), NO_SYS, "--deny-import=evil", "--no-npm"],
             id="anything-but",
         ),
         pytest.param(
             not_importing("evil"),
             NPM,
-            ["--allow-all", NO_INSPECTOR, "--deny-import=evil", "--cached-only"],
+            [*allow_each(), NO_SYS, "--deny-import=evil", "--cached-only"],
             id="anything-but-npm",
         ),
-        pytest.param(not_importing("*"), NO_NEEDS, ["--allow-all", NO_INSPECTOR, *CLOSED], id="anything-but-import"),
+        pytest.param(not_importing("*"), NO_NEEDS, [*allow_each("import"), NO_SYS, *CLOSED], id="anything-but-import"),
         pytest.param(
             not_importing("*"),
             BOTH,
-            [*allow_each_but_import(), "--allow-import=esm.sh:443", NO_INSPECTOR, "--cached-only"],
+            [*allow_each("import"), "--allow-import=esm.sh:443", NO_SYS, "--cached-only"],
             id="anything-but-import-both",
         ),
     ],
 )
 def test_modules(permissions: Permissions, modules: ModuleNeeds, flags: list[str]) -> None:
     assert own_flags(permissions, modules) == flags
+
+
+SHUT = {"read": ("/pools/private", "/proc"), "write": ("/pools", "/proc")}
+NO_READ, NO_WRITE = "--deny-read=/pools/private,/proc", "--deny-write=/pools,/proc"
+
+
+@pytest.mark.parametrize(
+    ("permissions", "flags"),
+    [
+        pytest.param(NOTHING, CLOSED, id="nothing"),
+        pytest.param(Permissions(allow=Rules(read=ALL)), ["--allow-read", NO_READ, *CLOSED], id="read"),
+        pytest.param(Permissions(allow=Rules(write=ALL)), ["--allow-write=/", NO_WRITE, *CLOSED], id="write"),
+        pytest.param(Permissions(allow=Rules(read=("/pools",))),
+                     ["--allow-read=/pools", NO_READ, *CLOSED], id="above"),
+        pytest.param(Permissions(allow=Rules(read=("/pools/private/a", "/data"))),
+                     ["--allow-read=/data", NO_READ, *CLOSED],
+                     id="below"),
+        pytest.param(Permissions(allow=Rules(write=("x/../b",))), [NO_WRITE, *CLOSED], id="below, relative"),
+        pytest.param(Permissions(allow=Rules(read=("/proc/meminfo",))), [NO_READ, *CLOSED], id="a file of /proc"),
+        pytest.param(Permissions(allow=Rules(read=ALL), deny=Rules(read=ALL)), ["--deny-read", *CLOSED], id="denied"),
+        pytest.param(Permissions(allow=Rules(read=("/",)), deny=Rules(read=("/etc",))),
+                     ["--allow-read=/", "--deny-read=/etc,/pools/private,/proc", *CLOSED], id="beside others"),
+        pytest.param(ANYTHING, [*allow_each(), NO_READ, NO_WRITE, NO_SYS], id="anything"),
+    ],
+)  # fmt: skip
+def test_what_is_closed_is_denied_whatever_is_granted(permissions: Permissions, flags: list[str]) -> None:
+    assert list(deno_flags(permissions, HEAP, NO_NEEDS, "/pools/a", SHUT))[len(ALWAYS) :] == flags
+
+
+@pytest.mark.parametrize(
+    ("permissions", "writes", "loads"),
+    [
+        pytest.param(NOTHING, False, False, id="nothing"),
+        pytest.param(ANYTHING, True, True, id="anything"),
+        pytest.param(Permissions(allow=Rules(read=ALL, net=ALL, env=ALL, sys=ALL)), False, False,
+                     id="what writes nothing"),
+        pytest.param(Permissions(allow=Rules(write=("/data",))), True, False, id="write"),
+        pytest.param(Permissions(allow=Rules(write=("/data",)), deny=Rules(write=ALL)), False, False,
+                     id="write denied"),
+        pytest.param(Permissions(allow=Rules(run=("git",))), True, False, id="programs write"),
+        pytest.param(Permissions(allow=Rules(ffi=ALL)), True, False, id="libraries write"),
+        pytest.param(importing("a"), True, True, id="downloads are written"),
+        pytest.param(importing("a", deny=ALL), False, False, id="downloads denied"),
+        pytest.param(Permissions(default="AllowAll", deny=Rules(write=ALL, run=ALL, ffi=ALL, import_=ALL)),
+                     False, False, id="all but those"),
+    ],
+)  # fmt: skip
+def test_who_writes_files_and_who_loads_modules(permissions: Permissions, writes: bool, loads: bool) -> None:
+    assert writes_files(permissions) is writes
+    assert loads_modules(permissions) is loads
+    assert loads_modules(permissions, NPM)
 
 
 @pytest.mark.parametrize(("heap", "mebibytes"), [(32 << 20, 32), ((64 << 20) - 1, 63), (1 << 30, 1024), (10**9, 953)])
@@ -175,16 +245,16 @@ NEEDS = st.builds(ModuleNeeds, st.booleans(), st.sampled_from([(), ("a:443",), (
 @given(PERMISSIONS, NEEDS)
 def test_what_holds_for_every_pool(permissions: Permissions, modules: ModuleNeeds) -> None:
     flags = own_flags(permissions, modules)
-    allowed = [flag for flag in flags if flag.startswith("--allow-")]
     names = [flag.partition("=")[0] for flag in flags]
     assert len(set(names)) == len(names), "no flag twice"
-    assert "--allow-all" not in allowed or allowed == ["--allow-all"], "Deno refuses any other beside it"
+    assert "--allow-all" not in flags, "Deno refuses any other beside it"
+    assert "--allow-write" not in flags, "code with all of it makes links past what is denied"
     assert not any(flag.endswith("=") for flag in flags), "an empty value would not mean nothing"
     for kind in KINDS:
         denied = permissions.deny.of(kind)
         granted = permissions.default == "AllowAll" or permissions.allow.of(kind)
         if kind == "sys" and granted and denied != ALL:
-            denied = (*denied, "inspector")
+            denied = (*denied, *NEVER)
         if denied and kind != "import":
             assert f"--deny-{kind}" + ("" if denied == ALL else "=" + ",".join(denied)) in flags
         if permissions.default == "None" and not permissions.allow.of(kind) and kind != "import":

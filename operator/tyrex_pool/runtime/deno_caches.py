@@ -1,0 +1,81 @@
+"""What Deno keeps on disk (`DENO_DIR`), in a folder of its own for each isolate, removed with it.
+
+Deno keeps what it compiled there, also code of guests (`data:` imports), for which it needs no permission. So isolates
+share none of it. But a start without these caches takes twice as long: what the first isolate had written when
+the main module was loaded, and before any eval, is kept, and each later isolate gets a copy. Only downloads are shared.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+_COMPILED: Final = "gen"
+_DATABASES: Final = "*_cache_v*[0-9]"
+"""SQLite files; those with `-wal` and `-shm` behind the number belong to them."""
+
+
+class DenoCaches:
+    """Makes the caches of isolates in `folder`. `downloads` are those of the machine, by name in DENO_DIR."""
+
+    def __init__(self, folder: Path, downloads: dict[str, Path]) -> None:
+        self._folder = folder
+        self._kept = folder / "kept"
+        self._downloads = {}
+        for name, target in downloads.items():
+            with contextlib.suppress(OSError):  # then the cache is empty and stays empty
+                target.mkdir(parents=True, exist_ok=True)
+            if name == "remote" and target.is_dir() and not os.access(target, os.W_OK):
+                _mirror(target, folder / name)  # an image's; Deno needs npm's files in their own place
+                self._downloads[name] = folder / name
+            elif target.is_dir():
+                self._downloads[name] = target
+
+    def make(self) -> Path:
+        """A new DENO_DIR; the caller removes it. Raises OSError.
+
+        A file stands in the place of the folder that Deno would create for `localStorage` and `caches`: no permission
+        guards these.
+        """
+        directory = Path(tempfile.mkdtemp(prefix="deno-", dir=self._folder))
+        (directory / "location_data").touch()
+        for name, target in self._downloads.items():
+            (directory / name).symlink_to(target)
+        if self._kept.is_dir():
+            shutil.copytree(self._kept, directory, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        return directory
+
+    def keep(self, directory: Path) -> None:
+        """Keep what is in this DENO_DIR for later ones, if nothing is kept yet. No guest may have run with it."""
+        if self._kept.exists():
+            return
+        made = Path(tempfile.mkdtemp(dir=self._folder))
+        if (directory / _COMPILED).is_dir():
+            shutil.copytree(directory / _COMPILED, made / _COMPILED, copy_function=shutil.copyfile)
+        for database in directory.glob(_DATABASES):
+            _copy_database(database, made / database.name)
+        made.rename(self._kept)
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    """Its isolate still writes to it. Without SQLite (a Python may lack it) starts are slower."""
+    with contextlib.suppress(ImportError):
+        import sqlite3
+
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(source)) as running,
+            contextlib.closing(sqlite3.connect(target)) as copy,
+        ):
+            running.backup(copy)
+
+
+def _mirror(source: Path, target: Path) -> None:
+    """Links to the same files, in folders of our own, to which isolates may add files."""
+    for folder, _, files in os.walk(source):
+        here = target / Path(folder).relative_to(source)
+        here.mkdir()
+        for name in files:
+            (here / name).symlink_to(Path(folder) / name)
