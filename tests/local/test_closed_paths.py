@@ -27,7 +27,7 @@ Object.assign(globalThis, {
     "data.json": '{"three": 3}',
 }
 SPEC = {"size": 1, "mainModule": {"configMap": {"name": "main", "entrypoint": "main.ts"}}}
-GRANTS = {
+GRANTS: dict[str, dict[str, Any]] = {
     "read and write": {"allow": {"read": ["*"], "write": ["*"]}},
     "AllowAll": {"default": "AllowAll"},
     "AllowAll but an address": {"default": "AllowAll", "deny": {"net": ["10.0.0.0/8"]}},
