@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -31,13 +32,19 @@ class Serving:
         path.write_text(manifest)
         options = options or ("--port", "0", "--admin-port", "0")
         self.command = [sys.executable, "-m", "tyrex_pool", "serve", str(path), *options]
+        self.in_child: Callable[[], None] | None = None
         self.process: subprocess.Popen[str]
 
     def spawn(self) -> None:
-        """Start it, and do not wait."""
+        """Start it, and do not wait. `in_child` runs in its process before it."""
         with self.log_file.open("w") as log:
             self.process = subprocess.Popen(
-                self.command, stdout=subprocess.PIPE, stderr=log, env=self.environment, text=True
+                self.command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self.environment,
+                text=True,
+                preexec_fn=self.in_child,
             )
 
     def facts(self) -> dict[str, Any]:

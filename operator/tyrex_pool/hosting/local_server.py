@@ -7,6 +7,7 @@ from functools import partial
 from tyrex_pool.hosting.announce import announce, freeze_heap, progress
 from tyrex_pool.hosting.logs import log
 from tyrex_pool.hosting.options import ServerOptions
+from tyrex_pool.hosting.process import close_to_guests
 from tyrex_pool.hosting.telemetry import api_with_telemetry
 from tyrex_pool.model.errors import NoRuntime
 from tyrex_pool.runtime.isolate_pool import IsolatePool
@@ -31,6 +32,7 @@ async def serve_pool(
     `drain_seconds` is called when the server stops; by default it is the pool's `timeouts.drain`. Raises BadInput, and
     OSError for an address that cannot be bound.
     """
+    close_to_guests()
     try:
         async with api_with_telemetry(pool, options, IsolateMetrics(pool.supervisor)) as api:
             service = await Service.open(api, Admin(pool, api.metrics), options.listen, partial(Stream, api))
