@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { format } from "node:util";
 import { apply, encode, stringifyJson } from "./primordials.ts";
+import { writeErrors } from "./stdio.ts";
 import { shown } from "./text.ts";
 
 const LEVELS = ["debug", "log", "info", "warn", "error", "trace"] as const;
@@ -21,7 +22,6 @@ const run = evals.run.bind(evals) as (
   body: (argument: unknown) => void,
   argument: unknown,
 ) => void;
-const writeSync = Deno.stderr.writeSync.bind(Deno.stderr);
 
 /** Runs `body(argument)`; what it prints, also later from a timer or a promise, is logged under `id`. */
 export const withEval = run;
@@ -47,7 +47,7 @@ export function openLog(token: string): Print {
     const message = shown(text, MESSAGE_LENGTH);
     // The newline before ends whatever unfinished line a guest wrote itself.
     const fields = stringifyJson({ __proto__: null, eval: getStore() ?? null, level, message });
-    writeSync(encode(`\n${token} ${fields}\n`));
+    writeErrors(encode(`\n${token} ${fields}\n`));
   };
 }
 

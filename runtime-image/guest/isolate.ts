@@ -2,15 +2,17 @@
  * The isolate's side of the pipe: takes evals in the order they come, at most `concurrency` at a time, and replies
  * to each exactly once. A supervisor in Python is on the other side.
  */
-import { getHeapStatistics } from "node:v8";
+import process from "node:process";
 import { type Channel, closeBackDoors, openChannel } from "./channel.ts";
 import { captureConsole, leaveEval, openLog, withEval } from "./console.ts";
 import { start } from "./evals.ts";
+import { arm } from "./guards.ts";
 import { indexOf, now, SafePromise, slice } from "./primordials.ts";
 import { type Hello, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { failure } from "./result.ts";
 import { captureUncaught } from "./uncaught.ts";
 
+const { getHeapStatistics } = process.getBuiltinModule("node:v8"); // no import: see guards.ts
 const exit = Deno.exit;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 
@@ -32,7 +34,7 @@ export function boot(load: () => Promise<unknown>): Promise<void> {
   const greeted = new SafePromise<void>((resolve) => begin = resolve);
   channel = openChannel(Number(Deno.args[0]), received, startNext, () => exit(0));
   closeBackDoors();
-  return greeted.then(load).then(
+  return greeted.then(load).then(arm).then(
     () => report("ready", `${now()}`),
     (error) => report("failed", failure("execution_error", error)),
   );

@@ -6,7 +6,7 @@
  */
 import { types } from "node:util";
 
-const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <
+export const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <
   This,
   Args extends unknown[],
   Result,
@@ -27,6 +27,10 @@ export const hasOwn = Object.hasOwn;
 export const isArray = Array.isArray;
 export const SafePromise = Promise;
 export const SafeObject = Object;
+export const SafeProxy = Proxy;
+export const NotCapable = Deno.errors.NotCapable;
+export const define = Object.defineProperty;
+export const prototypeOf = Object.getPrototypeOf as (value: object) => object;
 export const Bytes = Uint8Array;
 export const Numbers = Uint32Array;
 export const now: () => number = performance.now.bind(performance);
@@ -63,3 +67,15 @@ export const decode = (bytes: Uint8Array<ArrayBuffer>): string => decodeWith(dec
 const encoder = new TextEncoder();
 const encodeWith = uncurry(TextEncoder.prototype.encode);
 export const encode = (text: string): Uint8Array => encodeWith(encoder, text);
+
+/** The getter of an accessor of `owner` itself. */
+export function getterOf(owner: object, name: string): (this: unknown, ...given: unknown[]) => unknown {
+  return Object.getOwnPropertyDescriptor(owner, name)?.get as () => unknown;
+}
+
+/** A function that throws, as what Deno denies does, with this reason. */
+export function refuser(reason: string): () => never {
+  return () => {
+    throw new NotCapable(reason);
+  };
+}
