@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tyrex_pool.model import names
+from tyrex_pool.model.quantities import Bytes
 from tyrex_pool.model.spec import Component
 from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.metadata import labels, selector
@@ -18,11 +19,16 @@ _ENDING: Final = 5
 _SHORTEST_GRACE: Final = 60
 
 _TEMPORARY: Final = "tmp"
+_LOGS: Final = Bytes(128 << 20)
+"""More than a node keeps of a container's log by default (50Mi): it counts as the container's disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What one component's pods have of their own; `container` and `pod` are laid over what both components have."""
+    """What one component's pods have of their own; `container` and `pod` are laid over what both components have.
+
+    `temporary`: the size of /tmp. A pod that exceeds it is evicted, before its node has no disk left for others.
+    """
 
     component: str
     settings: Component
@@ -30,6 +36,7 @@ class Workload:
     replicas: int
     surge: int | str
     resources: Manifest
+    temporary: Bytes
     container: Manifest
     pod: Manifest
     annotations: dict[str, str] = field(default_factory=dict)
@@ -79,7 +86,7 @@ def _pod(platform: Platform, workload: Workload, grace: int) -> Manifest:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
-        "volumes": [{"name": _TEMPORARY, "emptyDir": {}}],
+        "volumes": [{"name": _TEMPORARY, "emptyDir": {"sizeLimit": str(workload.temporary)}}],
     }
     if platform.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in platform.image_pull_secrets]
@@ -100,7 +107,7 @@ def _container(platform: Platform, workload: Workload) -> Manifest:
         "readinessProbe": _probe(names.PATH_READY, period=2, failures=2),
         "livenessProbe": _probe(names.PATH_HEALTH, period=10, failures=6),
         "lifecycle": {"preStop": {"sleep": {"seconds": SETTLE}}},
-        "resources": laid_over({}, settings.resources) or workload.resources,
+        "resources": laid_over({}, settings.resources) or laid_over(workload.resources, _disk(workload.temporary)),
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -110,6 +117,13 @@ def _container(platform: Platform, workload: Workload) -> Manifest:
     }
     policy = settings.image_pull_policy or platform.image_pull_policy
     return container if policy is None else {**container, "imagePullPolicy": policy}
+
+
+def _disk(temporary: Bytes) -> Manifest:
+    return {
+        "requests": {"ephemeral-storage": "64Mi"},
+        "limits": {"ephemeral-storage": str(Bytes(temporary + _LOGS))},
+    }
 
 
 def _probe(path: str, period: int, failures: int) -> Manifest:

@@ -6,12 +6,17 @@ from tyrex_pool.model import names
 from tyrex_pool.model.quantities import Bytes
 from tyrex_pool.plan.agent_manifest import spec_hash
 from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
+from tyrex_pool.plan.deno_flags import writes_files
 from tyrex_pool.plan.pods import Workload, deployment
 
 AGENT: Final = Bytes(128 << 20)
 """Memory of an agent without its isolates."""
 ISOLATE: Final = Bytes(176 << 20)
 """Memory of a ready isolate (80Mi), and by how much it may exceed its heap limit before it is ended (96Mi)."""
+_CACHES: Final = Bytes(256 << 20)
+"""Disk for what Deno compiled of the main module, once for each isolate that runs, starts or ends."""
+_FILES: Final = Bytes(1 << 30)
+"""Disk instead, where guests may write files or download modules."""
 
 _CONFIG: Final = "config"
 
@@ -26,6 +31,7 @@ def build(pool: DeclaredPool, platform: Platform) -> Manifest:
         replicas=pool.spec.size,
         surge="25%",
         resources=resources(pool.spec.limits.heap),
+        temporary=_FILES if writes_files(pool.spec.permissions) else _CACHES,
         container={
             "args": ["agent", f"{names.CONFIG_DIRECTORY}/{names.CONFIG_FILE}"],
             "env": [

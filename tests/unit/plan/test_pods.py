@@ -29,7 +29,40 @@ def containers(**spec: Any) -> list[Manifest]:
 )
 def test_memory_for_two_isolates(heap: object, limit: str) -> None:
     runtime, _ = containers(limits={"heap": heap})
-    assert runtime["resources"]["limits"] == {"memory": limit}
+    assert runtime["resources"]["limits"] == {"memory": limit, "ephemeral-storage": "384Mi"}
+
+
+def disks(**spec: Any) -> list[tuple[str, str]]:
+    """Of the runtime's and the proxy's pods: the size of /tmp, and the disk of the container."""
+    found = []
+    for one in (runtime_deployment, proxy_deployment):
+        pod = one.build(pool(**spec), PLATFORM)["spec"]["template"]["spec"]
+        (temporary,) = [volume for volume in pod["volumes"] if volume["name"] == "tmp"]
+        limits = pod["containers"][0]["resources"]["limits"]
+        found.append((temporary["emptyDir"]["sizeLimit"], limits["ephemeral-storage"]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("permissions", "runtime"),
+    [
+        pytest.param({}, ("256Mi", "384Mi"), id="nothing"),
+        pytest.param({"allow": {"read": ["*"], "net": ["*"]}}, ("256Mi", "384Mi"), id="what writes nothing"),
+        pytest.param({"allow": {"write": ["/tmp"]}}, ("1Gi", "1152Mi"), id="files"),
+        pytest.param({"allow": {"import": ["esm.sh"]}}, ("1Gi", "1152Mi"), id="downloads"),
+        pytest.param({"allow": {"run": ["git"]}}, ("1Gi", "1152Mi"), id="programs"),
+        pytest.param({"default": "AllowAll"}, ("1Gi", "1152Mi"), id="anything"),
+        pytest.param({"allow": {"write": ["/tmp"]}, "deny": {"write": ["*"]}}, ("256Mi", "384Mi"), id="denied"),
+    ],
+)
+def test_disk_is_bounded(permissions: Any, runtime: tuple[str, str]) -> None:
+    assert disks(permissions=permissions) == [runtime, ("64Mi", "192Mi")]
+
+
+def test_a_larger_disk_is_laid_over() -> None:
+    larger = {"volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "5Gi"}}]}
+    resources = {"limits": {"memory": "1Gi", "ephemeral-storage": "6Gi"}}
+    assert disks(runtime={"pod": larger, "resources": resources})[0] == ("5Gi", "6Gi")
 
 
 def test_resources_replace_ours_as_a_whole() -> None:
