@@ -60,7 +60,7 @@ def test_no_isolate_finds_what_another_one_wrote(start: Start, disk: Disk) -> No
 def test_later_isolates_find_the_main_module_compiled(start: Start, disk: Disk) -> None:
     pool = start(size=1, mainModule={"inline": MAIN})
     settled(2)
-    for _ in range(2):  # the first runtime's and the first spare's started at once, before anything was kept
+    for _ in range(2):  # the first two started at once, before anything complete was kept
         epochs = pool.epochs()
         problem(pool.post("Deno.exit()"), "dead_runtime_error", "guest")
         wait_replaced(pool, epochs)
@@ -77,3 +77,19 @@ def test_the_end_leaves_no_folder(disk: Disk) -> None:
             assert pool.post(DATA, timeoutMs=20_000).status_code == 200
         assert disk.deno_dirs()
     assert disk.deno_dirs() == []
+
+
+LAZY = {
+    "main.ts": "globalThis.later = async () => (await import('./lazy.ts')).answer;",
+    "lazy.ts": "import { half } from './deep.ts'; export const answer: number = 2 * half;",
+    "deep.ts": "export const half: number = 21;",
+}
+
+
+def test_what_the_main_module_imports_later_is_compiled_before(start: Start, disk: Disk) -> None:
+    """Else Deno would try to write it when an eval waits for it."""
+    pool = start({"main": LAZY}, size=1, mainModule={"configMap": {"name": "main", "entrypoint": "main.ts"}})
+    for folder in disk.wait_deno_dirs(2):
+        assert {path.name for path in folder.glob("gen/file/**/modules/**/*.js")} == {f"{name}.js" for name in LAZY}
+    assert pool.call("later").json() == {"result": 42}
+    assert not list(disk.temporary.glob("**/*.tmp")), "nothing was tried"

@@ -9,6 +9,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,8 @@ class DenoCaches:
 
     def __init__(self, folder: Path, downloads: dict[str, Path]) -> None:
         self._folder = folder
-        self._kept = folder / "kept"
+        self._kept: Path | None = None
+        self._complete = False
         self._downloads = {}
         for name, target in downloads.items():
             with contextlib.suppress(OSError):  # then the cache is empty and stays empty
@@ -43,20 +45,31 @@ class DenoCaches:
         (directory / "location_data").touch()
         for name, target in self._downloads.items():
             (directory / name).symlink_to(target)
-        if self._kept.is_dir():
+        if self._kept is not None:
             shutil.copytree(self._kept, directory, copy_function=shutil.copyfile, dirs_exist_ok=True)
         return directory
 
+    def prepare(self, fill: Callable[[Path], None]) -> None:
+        """Have `fill` write to a DENO_DIR, and start the first isolates with what it wrote. Raises OSError."""
+        directory = self.make()
+        fill(directory)
+        self._kept = self._copy(directory)
+        shutil.rmtree(directory, ignore_errors=True)
+
     def keep(self, directory: Path) -> None:
-        """Keep what is in this DENO_DIR for later ones, if nothing is kept yet. No guest may have run with it."""
-        if self._kept.exists():
-            return
-        made = Path(tempfile.mkdtemp(dir=self._folder))
+        """Keep for later isolates what the first one that is ready has in its DENO_DIR. No guest may have run with it.
+        Raises OSError.
+        """
+        if not self._complete:
+            self._kept, self._complete = self._copy(directory), True
+
+    def _copy(self, directory: Path) -> Path:
+        kept = Path(tempfile.mkdtemp(prefix="kept-", dir=self._folder))
         if (directory / _COMPILED).is_dir():
-            shutil.copytree(directory / _COMPILED, made / _COMPILED, copy_function=shutil.copyfile)
+            shutil.copytree(directory / _COMPILED, kept / _COMPILED, copy_function=shutil.copyfile)
         for database in directory.glob(_DATABASES):
-            _copy_database(database, made / database.name)
-        made.rename(self._kept)
+            _copy_database(database, kept / database.name)
+        return kept
 
 
 def _copy_database(source: Path, target: Path) -> None:

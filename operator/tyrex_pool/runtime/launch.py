@@ -16,7 +16,7 @@ from tyrex_pool.resources import guest_directory
 from tyrex_pool.runtime.channel import IsolateLimits
 from tyrex_pool.runtime.deno_caches import DenoCaches
 from tyrex_pool.runtime.folders import Folders
-from tyrex_pool.runtime.module_graph import cache_directories, module_needs
+from tyrex_pool.runtime.module_graph import cache_directories, compile_modules, module_needs
 from tyrex_pool.runtime.sources import Sources
 
 
@@ -61,6 +61,9 @@ class Workspace:
         loads, writes = loads_modules(permissions, needs), writes_files(permissions)
         downloads = cache_directories(binary) if loads or writes else {}
         closed = _closed(self._folders.closed, downloads)
+        caches = DenoCaches(self._folders.private, downloads if loads else {})
+        if main and needs == NO_NEEDS:
+            caches.prepare(lambda directory: compile_modules(binary, main, directory))
         return Launch(
             command=(binary, "run", *deno_flags(permissions, spec.limits.heap, needs, directory, closed), str(entry)),
             directory=directory,
@@ -68,7 +71,7 @@ class Workspace:
             limits=IsolateLimits(spec.concurrency, int(spec.limits.result), int(spec.limits.heap)),
             startup=float(spec.timeouts.startup),
             heap=int(spec.limits.heap),
-            caches=DenoCaches(self._folders.private, downloads if loads else {}),
+            caches=caches,
             writes_files=writes,
         )
 

@@ -12,7 +12,7 @@ from tyrex_pool.runtime.deno_caches import DenoCaches
 
 def filled(directory: Path, text: str) -> Path:
     """As Deno leaves it when the main module is loaded, with a database that is still open."""
-    (directory / "gen" / "file").mkdir(parents=True)
+    (directory / "gen" / "file").mkdir(parents=True, exist_ok=True)
     (directory / "gen" / "file" / "main.ts.js").write_text(text)
     for name in ("v8_code_cache_v2", "dep_analysis_cache_v2"):
         database = sqlite3.connect(directory / name)
@@ -45,6 +45,23 @@ def test_each_is_new_and_what_the_first_wrote_is_in_those_after(tmp_path: Path) 
         sqlite3.connect(later / "v8_code_cache_v2").executescript("DELETE FROM cache")
         shutil.rmtree(later)
     assert not list(caches.make().glob("*-wal")), "a copy has no part that waits to be written"
+
+
+def test_what_was_compiled_before_is_in_the_first_ones(tmp_path: Path) -> None:
+    caches = DenoCaches(tmp_path, {})
+
+    def fill(directory: Path) -> None:
+        filled(directory, "compiled")
+
+    caches.prepare(fill)
+    first = caches.make()
+    assert (first / "gen" / "file" / "main.ts.js").read_text() == "compiled"
+    assert [path.name for path in tmp_path.glob("deno-*")] == [first.name], "the one that was filled is gone"
+    (first / "gen" / "file" / "main.ts.js").write_text("started")
+    for text in ("started", "late"):
+        (first / "gen" / "file" / "main.ts.js").write_text(text)
+        caches.keep(first)
+        assert (caches.make() / "gen" / "file" / "main.ts.js").read_text() == "started"
 
 
 def test_nothing_else_is_kept(tmp_path: Path) -> None:
