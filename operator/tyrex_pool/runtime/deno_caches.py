@@ -1,8 +1,8 @@
 """What Deno keeps on disk (`DENO_DIR`), in a folder of its own for each isolate, removed with it.
 
 Deno keeps what it compiled there, also code of guests (`data:` imports), for which it needs no permission. So isolates
-share none of it. But a start without these caches takes twice as long: what the first isolate had written when
-the main module was loaded, and before any eval, is kept, and each later isolate gets a copy. Only downloads are shared.
+share none that they may write. But a start without these caches takes twice as long: what the first isolate had written
+when the main module was loaded, and before any eval, is kept, and each later isolate gets a copy. Downloads are shared.
 """
 
 import contextlib
@@ -14,15 +14,21 @@ from pathlib import Path
 from typing import Final
 
 _COMPILED: Final = "gen"
+_OF_GUESTS: Final = "data"
+"""What is compiled of `data:` imports, in the folder of what is compiled."""
 _DATABASES: Final = "*_cache_v*[0-9]"
 """SQLite files; those with `-wal` and `-shm` behind the number belong to them."""
 
 
 class DenoCaches:
-    """Makes the caches of isolates in `folder`. `downloads` are those of the machine, by name in DENO_DIR."""
+    """Makes the caches of isolates in `folder`. `downloads` are those of the machine, by name in DENO_DIR.
 
-    def __init__(self, folder: Path, downloads: dict[str, Path]) -> None:
+    `writable`: isolates may write files. Those that may not share the compiled modules, which are many small files.
+    """
+
+    def __init__(self, folder: Path, downloads: dict[str, Path], writable: bool) -> None:
         self._folder = folder
+        self._writable = writable
         self._kept: Path | None = None
         self._complete = False
         self._downloads = {}
@@ -46,8 +52,16 @@ class DenoCaches:
         for name, target in self._downloads.items():
             (directory / name).symlink_to(target)
         if self._kept is not None:
-            shutil.copytree(self._kept, directory, copy_function=shutil.copyfile, dirs_exist_ok=True)
+            self._fill(directory, self._kept)
         return directory
+
+    def _fill(self, directory: Path, kept: Path) -> None:
+        for database in kept.glob(_DATABASES):
+            shutil.copyfile(database, directory / database.name)
+        if self._writable:
+            _copy_tree(kept / _COMPILED, directory / _COMPILED)
+        else:
+            (directory / _COMPILED).symlink_to(kept / _COMPILED)
 
     def prepare(self, fill: Callable[[Path], None]) -> None:
         """Have `fill` write to a DENO_DIR, and start the first isolates with what it wrote. Raises OSError."""
@@ -65,8 +79,9 @@ class DenoCaches:
 
     def _copy(self, directory: Path) -> Path:
         kept = Path(tempfile.mkdtemp(prefix="kept-", dir=self._folder))
-        if (directory / _COMPILED).is_dir():
-            shutil.copytree(directory / _COMPILED, kept / _COMPILED, copy_function=shutil.copyfile)
+        _copy_tree(directory / _COMPILED, kept / _COMPILED)
+        if not self._writable and not (kept / _COMPILED / _OF_GUESTS).exists():
+            (kept / _COMPILED / _OF_GUESTS).touch()  # a file where Deno would make a folder
         for database in directory.glob(_DATABASES):
             _copy_database(database, kept / database.name)
         return kept
@@ -83,6 +98,13 @@ def _copy_database(source: Path, target: Path) -> None:
             contextlib.closing(sqlite3.connect(target)) as copy,
         ):
             running.backup(copy)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    """An empty folder if there is nothing to copy."""
+    target.mkdir()
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
 
 
 def _mirror(source: Path, target: Path) -> None:

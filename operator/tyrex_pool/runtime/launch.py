@@ -61,7 +61,7 @@ class Workspace:
         loads, writes = loads_modules(permissions, needs), writes_files(permissions)
         downloads = cache_directories(binary) if loads or writes else {}
         closed = _closed(self._folders.closed, downloads)
-        caches = DenoCaches(self._folders.private, downloads if loads else {})
+        caches = DenoCaches(self._folders.private, downloads if loads else {}, writes)
         if main and needs == NO_NEEDS:
             caches.prepare(lambda directory: compile_modules(binary, main, directory))
         return Launch(

@@ -32,7 +32,7 @@ def names(directory: Path) -> list[str]:
 
 
 def test_each_is_new_and_what_the_first_wrote_is_in_those_after(tmp_path: Path) -> None:
-    caches = DenoCaches(tmp_path, {})
+    caches = DenoCaches(tmp_path, {}, True)
     first, early = caches.make(), caches.make()
     assert names(first) == names(early) == ["location_data"]
     caches.keep(filled(first, "first"))
@@ -47,8 +47,22 @@ def test_each_is_new_and_what_the_first_wrote_is_in_those_after(tmp_path: Path) 
     assert not list(caches.make().glob("*-wal")), "a copy has no part that waits to be written"
 
 
+def test_those_that_write_nothing_share_what_is_compiled(tmp_path: Path) -> None:
+    caches = DenoCaches(tmp_path, {}, False)
+    caches.keep(filled(caches.make(), "first"))
+    one, two = caches.make(), caches.make()
+    assert (one / "gen").resolve() == (two / "gen").resolve()
+    assert (one / "gen" / "file" / "main.ts.js").read_text() == "first"
+    assert (one / "gen" / "data").is_file(), "no folder for what guests import"
+    assert rows(one) == rows(two) == ["first"]
+    sqlite3.connect(one / "v8_code_cache_v2").executescript("DELETE FROM cache")
+    assert rows(two) == ["first"]
+    shutil.rmtree(one)
+    assert (two / "gen" / "file" / "main.ts.js").exists(), "what goes with an isolate is its own"
+
+
 def test_what_was_compiled_before_is_in_the_first_ones(tmp_path: Path) -> None:
-    caches = DenoCaches(tmp_path, {})
+    caches = DenoCaches(tmp_path, {}, True)
 
     def fill(directory: Path) -> None:
         filled(directory, "compiled")
@@ -65,7 +79,7 @@ def test_what_was_compiled_before_is_in_the_first_ones(tmp_path: Path) -> None:
 
 
 def test_nothing_else_is_kept(tmp_path: Path) -> None:
-    caches = DenoCaches(tmp_path, {})
+    caches = DenoCaches(tmp_path, {}, True)
     first = filled(caches.make(), "x")
     (first / "registries").mkdir()
     (first / "node_modules").mkdir()
@@ -74,7 +88,7 @@ def test_nothing_else_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_database_that_is_broken_costs_nothing_else(tmp_path: Path) -> None:
-    caches = DenoCaches(tmp_path, {})
+    caches = DenoCaches(tmp_path, {}, True)
     first = filled(caches.make(), "x")
     (first / "node_analysis_cache_v2").write_text("no database")
     caches.keep(first)
@@ -82,14 +96,14 @@ def test_a_database_that_is_broken_costs_nothing_else(tmp_path: Path) -> None:
 
 
 def test_web_storages_have_no_folder(tmp_path: Path) -> None:
-    assert (DenoCaches(tmp_path, {}).make() / "location_data").is_file()
+    assert (DenoCaches(tmp_path, {}, True).make() / "location_data").is_file()
 
 
 def test_downloads_are_shared(tmp_path: Path) -> None:
     (tmp_path / "machine" / "npm").mkdir(parents=True)
     (tmp_path / "own").mkdir()
     downloads = {"npm": tmp_path / "machine" / "npm", "remote": tmp_path / "machine" / "remote"}
-    caches = DenoCaches(tmp_path / "own", downloads)
+    caches = DenoCaches(tmp_path / "own", downloads, True)
     for directory in (caches.make(), caches.make()):
         assert {name: (directory / name).resolve() for name in downloads} == downloads
     caches.keep(caches.make())
@@ -103,7 +117,7 @@ def test_modules_of_an_image_are_linked_one_by_one(tmp_path: Path) -> None:
     (image / "https" / "module").write_text("1")
     image.chmod(0o500)
     (tmp_path / "own").mkdir()
-    made = DenoCaches(tmp_path / "own", {"remote": image}).make()
+    made = DenoCaches(tmp_path / "own", {"remote": image}, True).make()
     assert (made / "remote" / "https" / "module").read_text() == "1"
     (made / "remote" / "https" / "more").write_text("2")
     assert not (image / "https" / "more").exists()

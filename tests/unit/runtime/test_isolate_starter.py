@@ -19,7 +19,7 @@ class Starts:
     def __init__(self, folder: Path) -> None:
         self.retries = 0
         owner = cast("Owner", None)  # no isolate ever starts, so there is nobody to notify
-        limits, caches = IsolateLimits(1, 1, 1), DenoCaches(folder, {})
+        limits, caches = IsolateLimits(1, 1, 1), DenoCaches(folder, {}, False)
         launch = Launch(("/nonexistent/deno",), "/", {}, limits, startup=1.0, heap=1, caches=caches, writes_files=False)
         self.starter = IsolateStarter(launch, owner, asyncio.get_running_loop(), self.retry)
 
