@@ -105,6 +105,11 @@ def test_sqlite_has_no_temporary_files(without: RunningPool, disk: Disk, attempt
     assert "disk I/O error" in problem(answer, "promise_rejection", "guest")["detail"]
 
 
+def test_sqlite_works_in_memory(without: RunningPool) -> None:
+    code = "db.exec('PRAGMA temp_store = MEMORY; CREATE TEMP TABLE t (x)');" + FILL
+    assert without.eval(sql(code + "return db.prepare('SELECT count(*) AS n FROM t').get().n"), timeoutMs=20_000) == 20
+
+
 @pytest.mark.parametrize("attempt", ["TypeScript in data:", "JavaScript in data:", "a blob:", "a Worker in TypeScript"])
 def test_what_needs_no_file_works_without(without: RunningPool, attempt: str) -> None:
     assert without.post(WRITING[attempt], timeoutMs=20_000).status_code == 200
