@@ -23,70 +23,73 @@ interface Hooks {
 }
 
 const getBuiltinModule = (process as unknown as { getBuiltinModule(name: string): unknown }).getBuiltinModule;
-const { registerHooks } = getBuiltinModule("node:module") as Hooks;
 const exit = Deno.exit;
 const Failure = Error;
+const ArrayPrototype = Array.prototype;
+const { setPrototypeOf } = SafeObject;
+const hooks = moduleHooks();
 let armed = false;
 
+keepStreams();
+keepPermissions();
 refuseOnceArmed(
   getBuiltinModule("node:v8") as object,
   "setFlagsFromString",
-  "V8's flags are the process's: all evals after this one would run with them",
+  refuser("V8's flags are the process's: all evals after this one would run with them"),
 );
+throwFromWatch();
+define(globalThis, "close", { value: () => exit(0) }); // Deno's own ends the process later, in another's eval
 
 /** Call it when the main module is loaded, which may do what evals may not, and before the first eval. */
 export function arm(): void {
   armed = true;
-  keepStreams();
-  keepPermissions();
   keepModuleHooks();
-  throwFromWatch();
-  define(globalThis, "close", { value: () => exit(0) }); // Deno's own ends the process later, in another's eval
 }
 
-function refuseOnceArmed(target: object, name: string, reason: string): void {
+function refuseOnceArmed(target: object, name: string, refuse: () => unknown): void {
   const method = (target as Record<string, Method>)[name] as Method;
-  const refuse = refuser(reason);
-  define(target, name, { value: (...given: unknown[]) => armed ? refuse() : apply(method, target, given) });
+  define(target, name, {
+    value: function (this: unknown, ...given: unknown[]): unknown {
+      return armed ? refuse() : apply(method, this, given);
+    },
+  });
 }
 
 /** What is revoked would be so for all evals after. To ask for more is answered as ever: nobody is asked. */
 function keepPermissions(): void {
   const prototype = prototypeOf(Deno.permissions) as Deno.Permissions;
   const refuse = refuser("permissions are those of the whole runtime: they cannot be revoked by one eval");
-  const { query, querySync } = prototype;
-  define(prototype, "revokeSync", { value: refuse });
-  define(prototype, "revoke", { value: () => new SafePromise(refuse) });
-  define(prototype, "requestSync", { value: querySync });
-  define(prototype, "request", { value: query });
+  refuseOnceArmed(prototype, "revokeSync", refuse);
+  refuseOnceArmed(prototype, "revoke", () => new SafePromise(refuse));
+  define(prototype, "requestSync", { value: prototype.querySync });
+  define(prototype, "request", { value: prototype.query });
 }
 
-/**
- * The hooks of modules are in a list of Deno's. It is the `this` with which a removal asks for the list's constructor;
- * a setter in its prototype then refuses what would be added.
- */
-function keepModuleHooks(): void {
-  const constructor = SafeObject.getOwnPropertyDescriptor(
-    Array.prototype,
-    "constructor",
-  ) as PropertyDescriptor;
-  const hook = registerHooks({});
+/** Deno's own list of the module hooks: the `this` with which a removal asks for the constructor of what it returns. */
+function moduleHooks(): unknown[] {
+  const own = SafeObject.getOwnPropertyDescriptor(Array.prototype, "constructor") as PropertyDescriptor;
+  const hook = (getBuiltinModule("node:module") as Hooks).registerHooks({});
   let list: unknown[] = [];
-  define(Array.prototype, "constructor", {
-    get(this: unknown[]) {
-      list = this;
-      return Array;
-    },
-    configurable: true,
-  });
+  const get = function (this: unknown[]) {
+    list = this;
+    return Array;
+  };
+  define(Array.prototype, "constructor", { get, configurable: true });
   hook.deregister();
-  define(Array.prototype, "constructor", constructor);
-  const prototype = SafeObject.create(Array.prototype) as object;
-  const refuse = refuser(
+  define(Array.prototype, "constructor", own);
+  return list;
+}
+
+/** What would be added to the list meets a setter in its prototype. */
+function keepModuleHooks(): void {
+  const prototype = { __proto__: ArrayPrototype };
+  const set = refuser(
     "module hooks are the process's: they would change the imports of all evals after this one",
   );
-  for (let index = list.length; index >= 0; index--) define(prototype, index, { set: refuse });
-  SafeObject.setPrototypeOf(list, prototype);
+  for (let index = hooks.length; index >= 0; index--) {
+    define(prototype, index, { __proto__: null, set } as PropertyDescriptor);
+  }
+  setPrototypeOf(hooks, prototype);
 }
 
 /**

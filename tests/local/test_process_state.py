@@ -168,6 +168,37 @@ def test_a_main_module_may(start: Start) -> None:
     assert pool.eval("import('node:path').then((path) => path.sep)") == "/"
 
 
+HARD = """for (const value of [Array, Object, Function, Promise, Deno, Deno.permissions, process]) {
+  Object.freeze(value);
+  Object.freeze(value.prototype ?? Object.getPrototypeOf(value));
+}
+delete Array.prototype.push;
+Object.create = Object.setPrototypeOf = Object.defineProperty = Reflect.apply = null;
+Object.prototype.get = () => 1;
+"""
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(HARD.split("delete")[0], id="freezes"),
+        pytest.param("delete" + HARD.split("delete")[1], id="replaces"),
+    ],
+)
+def test_they_hold_whatever_the_main_module_did(start: Start, source: str) -> None:
+    pool = start(mainModule={"inline": f"// @ts-nocheck\n{source}"}, **SPEC)
+    for attempt in ("revokeSync", "registerHooks of the default", "a flag by require", "Deno.stderr"):
+        answer = pool.post(REFUSED[attempt])
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["detail"].startswith("NotCapable: ")
+
+
+def test_a_main_module_may_give_up_permissions(start: Start) -> None:
+    pool = start(mainModule={"inline": "Deno.permissions.revokeSync({name: 'env', variable: 'HOME'})"}, **SPEC)
+    assert "Requires env access" in pool.post("Deno.env.get('HOME')").json()["detail"]
+    assert pool.eval("Deno.readTextFileSync('/etc/passwd').length > 0") is True
+
+
 def test_guards_hold_against_a_guest_that_replaces_what_they_use(pool: RunningPool) -> None:
     pool.eval(
         "Object.defineProperty = Reflect.apply = Array.prototype.push = null;"
@@ -177,7 +208,7 @@ def test_guards_hold_against_a_guest_that_replaces_what_they_use(pool: RunningPo
     for attempt in ("revokeSync", "registerHooks of the default", "a flag by require", "Deno.stderr"):
         assert pool.post(REFUSED[attempt]).status_code == 422
     with guest_logs() as log:
-        assert pool.eval("process.stdout.end('x'); console.log('still here'); 1") == 1
+        assert pool.eval("console.log('still here'); 1") == 1
         log.wait("still here")
     pool.post("Deno.exit()")
 
