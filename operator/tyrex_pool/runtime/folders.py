@@ -29,7 +29,7 @@ class Folders:
 
     def __init__(self) -> None:
         """Raises OSError, for a folder of somebody else too."""
-        root = _root().resolve().parent / _root().name
+        root = _root().parent.resolve() / _root().name
         with _locked(root):
             _remove_unlocked(root)
             (root / _PRIVATE).mkdir(mode=0o700, exist_ok=True)
@@ -50,9 +50,12 @@ class Folders:
 
     def close(self) -> None:
         """Remove them, and the folder of all pools with the last one."""
+        if self._lock < 0:
+            return
+        os.close(self._lock)
+        self._lock = -1
         with contextlib.suppress(OSError), _locked(self._root):
             _remove(self._root, self.private.name)
-            os.close(self._lock)
             for folder in (self._root / _PRIVATE, self._root / _MODULES, self._root):
                 folder.rmdir()  # fails, and ends this, while others are there
 

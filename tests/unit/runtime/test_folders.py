@@ -42,6 +42,13 @@ def test_the_last_pool_takes_the_folder_of_all_with_it(root: Path) -> None:
     assert not root.exists()
 
 
+def test_to_close_twice_is_nothing(root: Path) -> None:
+    folders = Folders()
+    folders.close()
+    folders.close()
+    assert not root.exists()
+
+
 def test_what_a_crash_left_goes_with_the_next_start(root: Path) -> None:
     code = "from tyrex_pool.runtime.folders import Folders; f = Folders(); print(f.private, f.modules); input()"
     command = [sys.executable, "-c", code]
@@ -77,6 +84,11 @@ def _link(root: Path) -> None:
     root.symlink_to(root.parent / "elsewhere")
 
 
+def _link_elsewhere(root: Path) -> None:
+    (root.parent / "other" / "place").mkdir(mode=0o700, parents=True)
+    root.symlink_to(root.parent / "other" / "place")
+
+
 def _dangling_link(root: Path) -> None:
     root.symlink_to(root.parent / "nowhere")
 
@@ -103,14 +115,15 @@ def _of_somebody_else(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "plant", [_link, _dangling_link, _open_to_others, _readable_by_others, _file, _of_somebody_else]
+    "plant", [_link, _link_elsewhere, _dangling_link, _open_to_others, _readable_by_others, _file, _of_somebody_else]
 )
 def test_what_somebody_else_may_have_put_there_is_refused(root: Path, plant: object) -> None:
     plant(root)  # type: ignore[operator]
     with pytest.raises(PermissionError, match="set TMPDIR to another folder") as caught:
         Folders()
     assert caught.value.filename == str(root)
-    assert list(root.parent.glob("*/private")) == []
+    assert list(root.parent.glob("**/private")) == []
+    assert list(root.parent.glob(f"*/**/{root.name}")) == []
 
 
 def test_both_names_of_a_linked_temporary_folder_are_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
