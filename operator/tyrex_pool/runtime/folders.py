@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from errno import EACCES
+from errno import EACCES, ELOOP, ENOTDIR
 from pathlib import Path
 from typing import Final
 
@@ -89,8 +89,10 @@ def _open(root: Path) -> int:
     """Raises PermissionError for what another user can have put there, in a temporary folder that all may write to."""
     try:
         descriptor = os.open(root, _OPEN)
-    except NotADirectoryError:
-        raise _strange(root) from None
+    except OSError as error:
+        if error.errno in (ENOTDIR, ELOOP):  # a file, or a link, as Linux and macOS say it
+            raise _strange(root) from None
+        raise
     status = os.fstat(descriptor)
     if status.st_uid != os.geteuid() or status.st_mode & _OTHERS:
         os.close(descriptor)
