@@ -6,6 +6,7 @@ import { getHeapStatistics } from "node:v8";
 import { type Channel, closeBackDoors, openChannel } from "./channel.ts";
 import { captureConsole, leaveEval, openLog, withEval } from "./console.ts";
 import { start } from "./evals.ts";
+import { offering } from "./exports.ts";
 import { indexOf, now, SafePromise, slice } from "./primordials.ts";
 import { type Hello, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { failure } from "./result.ts";
@@ -32,7 +33,7 @@ export function boot(load: () => Promise<unknown>): Promise<void> {
   const greeted = new SafePromise<void>((resolve) => begin = resolve);
   channel = openChannel(Number(Deno.args[0]), received, startNext, () => exit(0));
   closeBackDoors();
-  return greeted.then(load).then(
+  return greeted.then(offering(load)).then(
     () => report("ready", `${now()}`),
     (error) => report("failed", failure("execution_error", error)),
   );
