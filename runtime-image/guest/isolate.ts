@@ -10,6 +10,7 @@ import { offering } from "./exports.ts";
 import { indexOf, now, SafePromise, slice } from "./primordials.ts";
 import { type Hello, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { failure } from "./result.ts";
+import { removeStorages } from "./storages.ts";
 import { captureUncaught } from "./uncaught.ts";
 
 const exit = Deno.exit;
@@ -33,6 +34,7 @@ export function boot(load: () => Promise<unknown>): Promise<void> {
   const greeted = new SafePromise<void>((resolve) => begin = resolve);
   channel = openChannel(Number(Deno.args[0]), received, startNext, () => exit(0));
   closeBackDoors();
+  removeStorages();
   return greeted.then(offering(load)).then(
     () => report("ready", `${now()}`),
     (error) => report("failed", failure("execution_error", error)),

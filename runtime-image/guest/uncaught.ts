@@ -6,6 +6,7 @@
  * others, and what a listener throws ends the process. So these events reach no listener of a guest.
  */
 import { type Callback, keepEval, type Print } from "./console.ts";
+import { explained } from "./explain.ts";
 import { apply, SafeObject } from "./primordials.ts";
 import { uncaughtText } from "./result.ts";
 
@@ -51,7 +52,7 @@ function captureEvents(report: Report, log: (text: string) => void): void {
     if (error === null) return apply(dispatchEvent, target, [event]);
     apply(preventDefault, event, []);
     if (error.thrown !== null && error.thrown !== undefined) report(error.thrown);
-    else log(error.message); // of a worker
+    else log(explained(error.message)); // of a worker
     return false;
   };
   define(globalThis, "dispatchEvent", { value: dispatch, writable: false, configurable: false });

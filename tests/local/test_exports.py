@@ -1,4 +1,4 @@
-"""What `/v1/call` may call: exports of the main module before globals; and what it says when there is no such function."""
+"""What `/v1/call` may call: exports of the main module before globals. What is not found says what there is."""
 
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ OFFERED = [
         id="a Proxy, which is not asked",
     ),
     pytest.param(
-        "const trap = new Proxy(() => 1, {getOwnPropertyDescriptor() { throw 1 }});\nexport {trap}; export let f = eval",
+        "export const trap = new Proxy(() => 1, {getOwnPropertyDescriptor() { throw 1 }}), f = eval",
         ["f"],
         id="a Proxy of a function",
     ),

@@ -34,6 +34,8 @@ _REMOVED_PREFIXES: Final = ("DENO_", "OTEL_")
 _REMOVED: Final = frozenset({"NODE_CHANNEL_FD", "NODE_OPTIONS", "NODE_UNIQUE_ID", "NODE_V8_COVERAGE", "SSLKEYLOGFILE"})
 
 
+_ALWAYS_GRANTED: Final[Mapping[str, tuple[str, ...]]] = {"env": ("NODE_ENV",)}
+"""What every pool grants that does not deny it, by kind: packages for Node read this variable when they load."""
 _NEVER_GRANTED: Final[Mapping[str, tuple[str, ...]]] = {"sys": ("inspector",)}
 """What no pool grants, by kind: an eval with an inspector of its own process could rewrite the answers of others."""
 
@@ -65,9 +67,10 @@ def deno_flags(
 
 
 def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The environment of an isolate's process: `inherited` without variables that undo the flags, and `ENVIRONMENT`."""
+    """The environment of an isolate's process: `inherited` without variables that undo the flags, and `ENVIRONMENT`.
+    `NODE_ENV` is `production` where nothing else is inherited."""
     kept = {name: value for name, value in inherited.items() if name in _KEPT or not _undoes_flags(name)}
-    return {**kept, **ENVIRONMENT}
+    return {"NODE_ENV": "production", **kept, **ENVIRONMENT}
 
 
 def _deny_first(permissions: Permissions, directory: str) -> Permissions:
@@ -75,6 +78,8 @@ def _deny_first(permissions: Permissions, directory: str) -> Permissions:
     allow, deny = {}, {}
     for kind, field in zip(KINDS, permissions.allow.__struct_fields__, strict=True):
         allowed, denied = permissions.allow.of(kind), every_loopback(kind, permissions.deny.of(kind))
+        if allowed != ALL:
+            allowed = tuple(dict.fromkeys((*allowed, *_ALWAYS_GRANTED.get(kind, ()))))
         if (allowed or permissions.default == "AllowAll") and denied != ALL:
             denied = tuple(dict.fromkeys((*denied, *_NEVER_GRANTED.get(kind, ()))))
         allow[field] = granted(kind, allowed, denied, directory)
