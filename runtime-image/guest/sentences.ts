@@ -1,5 +1,5 @@
 /** The sentences of Deno that `explain.ts` replaces, each with what to write or do instead. */
-import { isBuiltin } from "node:module";
+import { builtinModules } from "node:module";
 import { codeAt, indexOf, lastIndexOf, slice } from "./primordials.ts";
 
 /** `parts` in this order, with anything in between: the first gap is `a`, the second `b`. */
@@ -9,6 +9,7 @@ export interface Sentence {
   ends: "here" | "line" | "hint";
   say: (a: string, b: string) => string;
 }
+
 const KINDS = ["net", "read", "write", "env", "run", "ffi", "sys", "import"];
 const LONGEST_TARGET = 200;
 const BUNDLE = "bundle it with the program (docs/programs.md)";
@@ -17,6 +18,9 @@ const ONLY_CACHED = '", --cached-only is specified.';
 const ONLY_LOCAL = '", but --no-remote is specified.';
 const UNSTABLE = ["openKv", "cron", "listenDatagram", "bundle"];
 const OF_COMMON_JS = ["module", "exports", "__dirname", "__filename"];
+/** By name; a list, which a guest can change, is not searched. */
+const ofNode = { __proto__: null } as unknown as Record<string, true>;
+for (const name of builtinModules) ofNode[name] = true;
 const folderOf = (url: string): string => slice(url, "file://".length, lastIndexOf(url, "/"));
 /** Where entry file and main module are, if the manifest has its text; and what relative imports of evals lead to. */
 const WORKSPACE = folderOf(Deno.mainModule);
@@ -154,7 +158,7 @@ function notCached(what: string, host: string): string {
 }
 
 function bareImport(name: string, hint: string): string {
-  if (indexOf(hint, 'add a "node:" prefix') >= 0 || isBuiltin(name)) {
+  if (indexOf(hint, 'add a "node:" prefix') >= 0 || name in ofNode) {
     return `Modules of Node have a prefix here: write "node:${shortened(name)}"`;
   }
   return `"${

@@ -99,7 +99,10 @@ FIELDS = [
 
 
 @pytest.mark.parametrize(("code", "allow"), FIELDS)
-def test_what_the_message_says_helps(pool: RunningPool, start: Start, code: str, allow: dict[str, list[str]]) -> None:
+def test_what_the_message_says_helps(
+    pool: RunningPool, start: Start, monkeypatch: pytest.MonkeyPatch, code: str, allow: dict[str, list[str]]
+) -> None:
+    monkeypatch.delenv("TMPDIR", raising=False)
     ((kind, (entry,)),) = allow.items()
     assert grants(kind, f'"{entry}"') in said_first(pool.post(code).json()["detail"])
     assert start(size=1, permissions={"allow": allow}).post(code).status_code == 200
