@@ -6,17 +6,9 @@
  * others, and what a listener throws ends the process. So these events reach no listener of a guest.
  */
 import { type Callback, keepEval, type Print } from "./console.ts";
-import { apply, SafeObject } from "./primordials.ts";
+import { apply, core, SafeObject } from "./primordials.ts";
 import { uncaughtText } from "./result.ts";
 
-interface Core {
-  setReportExceptionCallback(callback: (error: unknown) => void): void;
-  setUnhandledPromiseRejectionHandler(handler: (promise: unknown, reason: unknown) => boolean): void;
-}
-
-const { core } = (Deno as unknown as Record<symbol, { core: Core }>)[
-  (Deno as unknown as { internal: symbol }).internal
-] as { core: Core };
 const define = SafeObject.defineProperty;
 const { dispatchEvent } = EventTarget.prototype;
 const { preventDefault } = Event.prototype;
