@@ -9,7 +9,7 @@ export DENO_NO_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ok check guest fix bench bench-before node node-load node-stop lock clean
+.PHONY: help run test ok check guest fix bench bench-before hostile node node-load node-stop lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile
@@ -50,6 +50,9 @@ bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (hal
 
 bench-before: $(VENV)/.bench ## compare the hot path with a commit before, rounds interleaved: make bench-before REV=main~1
 	$(BIN)/python -m tests.bench.before $(REV)
+
+hostile: $(VENV)/.dev ## the long form of the hostile tests: 200 forged replies, 20,000 mixed evals (some 15 minutes)
+	TYREX_ROUNDS=200 TYREX_EVALS=20000 $(BIN)/python -m pytest tests/local/test_forgery_worker.py tests/local/test_mixed.py
 
 node: ## start a Kubernetes node with the images of this checkout, and say how to use it (root on Linux)
 	@$(PYTHON) -m tests.cluster.node up

@@ -871,7 +871,8 @@ var taken = 0;
 var running = 0;
 var stopped = false;
 var measured = false;
-var began;
+var sayBegun;
+var saidBegun = 0;
 function boot(load) {
   const greeted = new SafePromise((resolve) => begin = resolve);
   channel = openChannel(Number(Deno.args[0]), received, startNext, () => exit(0));
@@ -899,7 +900,7 @@ function welcome(received2) {
   received2.logToken = "";
   hello = received2;
   const print = openLog(start2);
-  began = openStarted(start2);
+  sayBegun = openStarted(start2);
   captureConsole(print);
   captureUncaught(print);
   report("started", `${now()}`);
@@ -923,7 +924,7 @@ function startNext() {
     const order = first;
     first = order.next;
     if (first === null) last = null;
-    if (now() >= order.startBefore) {
+    if (order.startBefore > 0 && now() >= order.startBefore) {
       reply(order, "declined", `${now()}`);
       continue;
     }
@@ -933,13 +934,20 @@ function startNext() {
       return;
     }
     measured = true;
-    try {
-      began(order.number);
-    } catch {
-      return giveUp("descriptor 1 is closed");
-    }
+    if (order.number > saidBegun && !say(hello.concurrency === 1 ? taken : order.number)) return;
     running += 1;
     withEval(order.id, run2, order);
+  }
+  if (first !== null && first.number <= saidBegun) say(first.number - 1);
+}
+function say(number) {
+  saidBegun = number;
+  try {
+    sayBegun(number);
+    return true;
+  } catch {
+    giveUp("descriptor 1 is closed");
+    return false;
   }
 }
 function run2(order) {

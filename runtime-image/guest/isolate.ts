@@ -28,7 +28,8 @@ let taken = 0;
 let running = 0;
 let stopped = false;
 let measured = false;
-let began: (number: number) => void;
+let sayBegun: (number: number) => void;
+let saidBegun = 0;
 
 /**
  * Starts the isolate: waits for the supervisor's first line, loads the pool's main module, reports, serves.
@@ -67,7 +68,7 @@ function welcome(received: Hello): void {
   received.logToken = ""; // a guest can read every string that is kept
   hello = received;
   const print = openLog(start);
-  began = openStarted(start);
+  sayBegun = openStarted(start);
   captureConsole(print);
   captureUncaught(print);
   report("started", `${now()}`);
@@ -95,7 +96,7 @@ function startNext(): void {
     const order = first;
     first = order.next;
     if (first === null) last = null;
-    if (now() >= order.startBefore) {
+    if (order.startBefore > 0 && now() >= order.startBefore) {
       reply(order, "declined", `${now()}`);
       continue;
     }
@@ -105,13 +106,23 @@ function startNext(): void {
       return;
     }
     measured = true;
-    try {
-      began(order.number);
-    } catch {
-      return giveUp("descriptor 1 is closed");
-    }
+    // One at a time, those that are here begin right behind one another, with nothing between: they are said at once.
+    if (order.number > saidBegun && !say(hello.concurrency === 1 ? taken : order.number)) return;
     running += 1;
     withEval(order.id, run, order);
+  }
+  if (first !== null && first.number <= saidBegun) say(first.number - 1); // something comes between
+}
+
+/** Says that the orders up to `number` have begun, and no others; false if nobody can be told. */
+function say(number: number): boolean {
+  saidBegun = number;
+  try {
+    sayBegun(number);
+    return true;
+  } catch {
+    giveUp("descriptor 1 is closed");
+    return false;
   }
 }
 

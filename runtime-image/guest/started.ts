@@ -1,5 +1,5 @@
 /**
- * Says which order has begun: with a line on descriptor 1, which the supervisor reads only when it must know. An order
+ * Says which orders have begun: with a line on descriptor 1, which the supervisor reads only when it must know. An order
  * whose line is not there certainly has not started, whatever holds this process up.
  */
 import { Bytes, setBytes } from "./primordials.ts";
@@ -10,7 +10,7 @@ const NEWLINE = 10;
 const PLUS = 43;
 const writeSync = Deno.stdout.writeSync.bind(Deno.stdout);
 
-/** A function that says that order `number` begins; `start` begins a line of ours. It throws when nobody can be told. */
+/** A function that says that the orders up to `number` begin; `start` begins a line of ours. It throws when nobody can be told. */
 export function openStarted(start: Uint8Array): (number: number) => void {
   const line = new Bytes(start.length + 1 + DIGITS + 1);
   setBytes(line, start, 0);

@@ -1,7 +1,7 @@
 """The protocol of the pipe to an isolate: messages to lines of bytes; `runtime.replies` has the way back.
 
 To the isolate:    ["tag", 4 secrets, "log token", concurrency, result limit, buffer limit]           the first line
-                   [nonce, nonce, number, "id", "js" | "ts" | "call", start before (ms), "code", [args]]
+                   [nonce, nonce, number, "id", "js" | "ts" | "call", start before (ms, 0: none), "code", [args]]
 From the isolate:  tag status json              status: started, ready, failed (with the first line's tag),
                                                 result, error, declined, overfull, spoiled (with an eval's)
                    tag:status:length, json, mark    three lines instead, when the json is longer than one write
@@ -9,7 +9,7 @@ From the isolate:  tag status json              status: started, ready, failed (
 An eval's tag is its two nonces, each XOR its secret; its mark likewise, with two other secrets. The secrets arrive
 before any guest code runs, and tags only leave the isolate: so code that managed to read orders (a worker thread can
 open descriptors) could not forge a reply. Orders are numbered without gaps: the isolate notices a missing one, which
-other code must have read. docs/decisions/0008-forgery.md has the attacks that this stops.
+other code must have read. docs/decisions/0008-what-evals-leave-behind.md has the attacks that this stops.
 `tests/contract/channel.json` has examples that both sides are tested with.
 """
 
@@ -68,13 +68,12 @@ def hello(nonces: Nonces, log_token: str, limits: IsolateLimits) -> bytes:
 
 
 def order(nonces: bytes, number: int, eval_id: bytes, work: EvalRequest | CallRequest, start_before: float) -> bytes:
-    """The line that asks for an eval; `start_before` in ms of the isolate's clock."""
+    """The line that asks for an eval; `start_before` in ms of the isolate's clock, 0 for no bound."""
+    bound = b"%.3f" % start_before if start_before else b"0"
     if isinstance(work, CallRequest):
         rest = b"%b,%b" % (_encode(work.function), encode_json(work.args))
-        return b'[%b,%d,"%b","call",%.3f,%b]\n' % (nonces, number, eval_id, start_before, rest)
-    return b'[%b,%d,"%b",%b,%.3f,%b]\n' % (
-        nonces, number, eval_id, _KINDS[work.language], start_before, _encode(work.code),
-    )  # fmt: skip
+        return b'[%b,%d,"%b","call",%b,%b]\n' % (nonces, number, eval_id, bound, rest)
+    return b'[%b,%d,"%b",%b,%b,%b]\n' % (nonces, number, eval_id, _KINDS[work.language], bound, _encode(work.code))
 
 
 _KINDS = {"javascript": b'"js"', "typescript": b'"ts"'}

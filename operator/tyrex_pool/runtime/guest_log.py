@@ -61,7 +61,10 @@ class GuestLog:
 
     def _resume(self) -> None:
         self._pause = None
-        self._budget = RATE
+        self._budget = min(RATE, self._budget + RATE)
+        if self.full:
+            self._pause = self._loop.call_later(1.0, self._resume)
+            return
         self._reading = True
         self._loop.add_reader(self._descriptor, self._readable)
 
@@ -98,10 +101,9 @@ class GuestLog:
         return self._budget <= 0
 
     def add(self, line: bytes) -> None:
-        """Log one line of output that somebody else has read; when the isolate has printed too much, it is lost."""
-        if not self.full:
-            self._charge(len(line))
-            self._line(line)
+        """Log one line of output that somebody else has read."""
+        self._charge(len(line))
+        self._line(line)
 
     def _line(self, line: bytes) -> None:
         if line.startswith(self._token):

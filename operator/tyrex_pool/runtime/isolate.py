@@ -100,7 +100,7 @@ class Isolate(PipeWriter):
         token = secrets.token_hex(8)
         self._traces = Traces()
         self.log = GuestLog(loop, self.process.log, token, self._only_eval, self._traces.of)
-        self._output = StandardOutput(self.process.output, token, self.log.add, lambda: not self.log.full)
+        self._output = StandardOutput(self.process.output, token, self.log.add)
         self.memory = Memory(self.process.pid, launch.heap)
         self._budget: IdleBudget | None = None
         self._start_timer = loop.call_later(launch.startup, self._start_timed_out)
@@ -112,14 +112,14 @@ class Isolate(PipeWriter):
     # Sending
 
     def send(self, ticket: Ticket, lease_end: float) -> None:
-        """Send `ticket` with the next `flush`; it does not start after `lease_end` (`monotonic()` seconds).
+        """Send `ticket` with the next `flush`; `lease_end` (`monotonic()` seconds, 0 for none) bounds its start.
 
         Raises ValueError when its work cannot be encoded.
         """
         nonces, tag = self._nonces.take()
         number = self.sent + 1
         eval_id = b"%b%d" % (self.id_prefix, number)
-        bound = (lease_end - self._clock_offset) * 1000
+        bound = (lease_end - self._clock_offset) * 1000 if lease_end else 0.0
         self._out += order(nonces, number, eval_id, ticket.work, bound)  # first: nothing has changed if this raises
         self.sent = number
         self._tickets[tag] = ticket
@@ -225,7 +225,7 @@ class Isolate(PipeWriter):
                 self.end(cause, settle=True)
 
     def _usage(self) -> Usage:
-        begun = self._output.read(everything=False)
+        begun = self._output.begun if self.log.full else self._output.read()
         runs = self.runs
         return Usage(
             at=monotonic(),

@@ -49,8 +49,10 @@ class IsolateDriver:
                 continue
             ticket.epoch = slot.epoch
             runs = ticket.state is RUNNING
+            # Where others run beside it they may keep it from starting in time, and go on: it must not start later.
+            unbound = 0.0 if slot.capacity == 1 else ticket.deadline
             try:
-                isolate.send(ticket, ticket.deadline if runs else min(now + LEASE, ticket.deadline))
+                isolate.send(ticket, unbound if runs else min(now + LEASE, ticket.deadline))
             except ValueError as error:
                 self._refuse(ticket, error)
             else:
@@ -120,13 +122,16 @@ class IsolateDriver:
         elif isolate.began(ticket):
             late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
             self._end_eval(ticket, EvalTimeout(late), isolate, causes.DEADLINE)
-        elif now - ticket.lease < GRACE:
-            ticket.deadline = now + GRACE  # it may have been about to begin
+        elif ticket.lease and now - ticket.lease < GRACE:
+            ticket.deadline = now + GRACE  # it may have been about to begin, or the isolate declines it
             self._balancer.deadlines.add(ticket)
+        elif isolate.runs:
+            too_late(ticket, now)
         else:
-            too_late(ticket, now, "its isolate, which something held up")
-            if not isolate.runs:
-                isolate.end(causes.HELD, settle=True)
+            isolate.end(causes.HELD, settle=True)
+            if ticket.state is WAITING:  # now that the process is killed, it certainly has not begun
+                self._balancer.drop(ticket)
+                too_late(ticket, now, "its isolate, which something held up")
 
     def _end_eval(self, ticket: Ticket, error: TyrexError, isolate: Isolate, cause: causes.Cause) -> None:
         """Answer `ticket` with an error of its own, and end the isolate, which cannot be used any more."""

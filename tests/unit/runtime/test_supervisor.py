@@ -59,6 +59,8 @@ class FakeIsolate:
 
     def end(self, cause: Cause, settle: bool = False) -> None:
         self.ended = cause
+        if cause is causes.HELD:
+            self.owner._balancer.lose(self.owner.runtimes[0].slot, self.began)
 
 
 class Scene:
