@@ -2,18 +2,23 @@
  * The isolate's side of the pipe: takes evals in the order they come, at most `concurrency` at a time, and replies
  * to each exactly once. A supervisor in Python is on the other side.
  */
-import { getHeapStatistics } from "node:v8";
+import * as v8 from "node:v8";
 import { type Channel, closeBackDoors, openChannel } from "./channel.ts";
-import { captureConsole, leaveEval, openLog, withEval } from "./console.ts";
+import { captureConsole, leaveEval, lineStart, openLog, withEval } from "./console.ts";
 import { start } from "./evals.ts";
 import { offering } from "./exports.ts";
-import { indexOf, now, SafePromise, slice } from "./primordials.ts";
-import { type Hello, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
+import { byteLength, indexOf, now, SafePromise, slice } from "./primordials.ts";
+import { type Hello, markOf, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { failure } from "./result.ts";
+import { openStarted } from "./started.ts";
 import { removeStorages } from "./storages.ts";
 import { captureUncaught } from "./uncaught.ts";
 
-const exit = Deno.exit;
+/** Bytes: a line that is not longer goes into a socket as a whole or not at all, whoever else writes into it. */
+const ONE_WRITE = 32_768;
+const TAG_LENGTH = 64;
+const { exit } = Deno;
+const { getHeapStatistics } = v8;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 
 let channel: Channel;
@@ -24,6 +29,9 @@ let last: Order | null = null;
 let taken = 0;
 let running = 0;
 let stopped = false;
+let measured = false;
+let sayBegun: (number: number) => void;
+let saidBegun = 0;
 
 /**
  * Starts the isolate: waits for the supervisor's first line, loads the pool's main module, reports, serves.
@@ -47,6 +55,7 @@ function report(state: string, json: string): void {
 
 function received(lines: string): void {
   leaveEval();
+  measured = false;
   let from = 0;
   for (let end = indexOf(lines, "\n"); end >= 0; end = indexOf(lines, "\n", from)) {
     const line = slice(lines, from, end);
@@ -58,8 +67,11 @@ function received(lines: string): void {
 }
 
 function welcome(received: Hello): void {
+  const start = lineStart(received.logToken);
+  received.logToken = ""; // a guest can read every string that is kept
   hello = received;
-  const print = openLog(hello.logToken);
+  const print = openLog(start);
+  sayBegun = openStarted(start);
   captureConsole(print);
   captureUncaught(print);
   report("started", `${now()}`);
@@ -67,16 +79,18 @@ function welcome(received: Hello): void {
   begin = null;
 }
 
-function queue(order: Order): void {
+function queue(order: Order | null): void {
   taken += 1;
-  if (order.number !== taken) {
-    stopped = true; // somebody took an order: this line is no reply, and the supervisor replaces us for it
-    channel.send("an order is missing\n");
-    return;
-  }
+  if (order === null || order.number !== taken) return giveUp("an order is missing");
   if (last === null) first = order;
   else last.next = order;
   last = order;
+}
+
+/** Somebody reads our orders, or closed what we write to: this line is no reply, and the supervisor replaces us for it. */
+function giveUp(reason: string): void {
+  stopped = true;
+  channel.send(`${reason}\n`);
 }
 
 /** Starts what may start. A reply that is not out yet holds everything back: its caller must not wait for the next. */
@@ -89,8 +103,29 @@ function startNext(): void {
       reply(order, "declined", `${now()}`);
       continue;
     }
+    if (!measured && running === 0 && overfull()) {
+      stopped = true;
+      reply(order, "spoiled", "null"); // by what earlier evals left behind
+      return;
+    }
+    measured = true;
+    // One at a time, those that are here begin right behind one another, with nothing between: they are said at once.
+    if (order.number > saidBegun && !say(hello.concurrency === 1 ? taken : order.number)) return;
     running += 1;
     withEval(order.id, run, order);
+  }
+  if (first !== null && first.number <= saidBegun) say(first.number - 1); // something comes between
+}
+
+/** Says that the orders up to `number` have begun, and no others; false if nobody can be told. */
+function say(number: number): boolean {
+  saidBegun = number;
+  try {
+    sayBegun(number);
+    return true;
+  } catch {
+    giveUp("descriptor 1 is closed");
+    return false;
   }
 }
 
@@ -109,8 +144,19 @@ function finish(order: Order, status: "result" | "error", json: string, later: b
   if (later) startNext();
 }
 
+/** A reply of more than one write has its length before it and a mark behind it: nobody else can write that into it. */
 function reply(order: Order, status: string, json: string): void {
-  channel.send(`${tagOf(order, hello.secrets)} ${status} ${json}\n`);
+  const tag = tagOf(order, hello.secrets);
+  if (json.length * 3 + TAG_LENGTH > ONE_WRITE) {
+    const length = byteLength(json);
+    if (length + TAG_LENGTH > ONE_WRITE) {
+      return channel.sendMarked(
+        `${tag}:${status}:${length}\n${json}\n`,
+        () => `${markOf(order, hello.secrets)}\n`,
+      );
+    }
+  }
+  channel.send(`${tag} ${status} ${json}\n`);
 }
 
 /** ArrayBuffers live outside V8's heap, and untouched ones not even in resident memory: they are counted here. */

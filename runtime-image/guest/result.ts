@@ -5,8 +5,8 @@ import { encode, indexOf, isNativeError, lastIndexOf, slice, stringifyJson, toTe
 import { shown, wellFormedJson } from "./text.ts";
 
 /** Stacks end where our frames begin. */
-const OUR_FRAMES = slice(import.meta.url, 0, import.meta.url.length - "result.ts".length);
 const ENTRY_FRAME = `${Deno.mainModule}:`;
+const OUR_FRAMES = "tyrex:isolate:"; // `launch.py` gives the bundle this name
 /** As in "at f (eval at start (…/isolate.ts:1:2), <anonymous>:1:7)", a frame of evaluated code. */
 const EVALUATED = ", <anonymous>:";
 const FRAME = "    at ";

@@ -22,9 +22,8 @@ const OF_COMMON_JS = ["module", "exports", "__dirname", "__filename"];
 const ofNode = { __proto__: null } as unknown as Record<string, true>;
 for (const name of builtinModules) ofNode[name] = true;
 const folderOf = (url: string): string => slice(url, "file://".length, lastIndexOf(url, "/"));
-/** Where entry file and main module are, if the manifest has its text; and what relative imports of evals lead to. */
+/** Where entry file and main module are, if the manifest has its text. */
 const WORKSPACE = folderOf(Deno.mainModule);
-const OUR_FOLDER = folderOf(import.meta.url);
 
 /** The first that is found in a text counts, and of those at one place the first here. */
 export const SENTENCES: readonly Sentence[] = [
@@ -90,6 +89,11 @@ export const SENTENCES: readonly Sentence[] = [
   ),
   sentence(['Import "', '" not a dependency'], bareImport, "hint"),
   sentence(
+    ["invalid URL: relative URL with a cannot-be-a-base base"],
+    () =>
+      'Evals have no folder that "./" could mean: import the file in the main module, or write its file:/// URL',
+  ),
+  sentence(
     ['The import attribute type of "', '" is unsupported.', "\n  hint: run with --unstable-raw-imports"],
     (type) => `Imports with type "${type}" do not work in a pool: ${BUNDLE}, or write json or text`,
   ),
@@ -134,9 +138,6 @@ function access(kind: string, to: string): string {
   if (kind === "read" && isIn(target, WORKSPACE)) {
     return "The pool's own files cannot be read while it runs: import them statically in the main module, " +
       "or bundle the program into one file (docs/programs.md)";
-  }
-  if (kind === "read" && isIn(target, OUR_FOLDER)) {
-    return 'Evals have no folder that "./" could mean: import the file in the main module, or write its file:/// URL';
   }
   const grant = `spec.permissions.allow.${kind}: [${entryFor(target)}] would grant it, ` +
     `unless deny.${kind} covers it`;

@@ -1,5 +1,5 @@
 /** Code to JavaScript, and the errors of code that cannot be parsed: with the position in what was sent. */
-import { stripTypeScriptTypes } from "node:module";
+import * as nodeModule from "node:module";
 import {
   codeAt,
   evaluate,
@@ -11,6 +11,8 @@ import {
   toText,
 } from "./primordials.ts";
 import { frameIsOurs, refusal } from "./result.ts";
+
+const { stripTypeScriptTypes } = nodeModule;
 
 /** Before the position in the messages of Deno's parser. */
 const MARK = "file:///stripTypeScriptTypes.ts:";

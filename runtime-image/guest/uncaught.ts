@@ -7,17 +7,9 @@
  */
 import { type Callback, keepEval, type Print } from "./console.ts";
 import { explained } from "./explain.ts";
-import { apply, SafeObject } from "./primordials.ts";
+import { apply, core, SafeObject } from "./primordials.ts";
 import { uncaughtText } from "./result.ts";
 
-interface Core {
-  setReportExceptionCallback(callback: (error: unknown) => void): void;
-  setUnhandledPromiseRejectionHandler(handler: (promise: unknown, reason: unknown) => boolean): void;
-}
-
-const { core } = (Deno as unknown as Record<symbol, { core: Core }>)[
-  (Deno as unknown as { internal: symbol }).internal
-] as { core: Core };
 const define = SafeObject.defineProperty;
 const { dispatchEvent } = EventTarget.prototype;
 const { preventDefault } = Event.prototype;

@@ -14,14 +14,18 @@ from tyrex_pool.runtime.explain import explained
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`kind` is stable (metrics, conditions), `detail` is for people. `by_itself`: the guest ended the isolate."""
+    """`kind` is stable (metrics, conditions), `detail` is for people. `by_itself`: the guest ended the isolate;
+    `first_only`: of that only the first eval of an isolate can be accused, later ones may be its victims."""
 
     kind: str
     detail: str
     by_itself: bool = False
+    first_only: bool = False
 
-    def error(self, alone: bool) -> TyrexError:
-        """The error of an eval that ran in the isolate; `alone` if no other eval ran there."""
+    def error(self, alone: bool, first: bool = True) -> TyrexError:
+        """The error of an eval that ran in the isolate: `alone` if no other eval ran there then, `first` if none ran
+        before."""
+        alone = alone and (first or not self.first_only)
         if self.kind == "heap_limit":
             return HeapLimitError(self.detail) if alone else DeadRuntimeError(f"another eval: {self.detail}")
         return DeadRuntimeError(self.detail, fault="guest" if self.by_itself and alone else "platform")
@@ -32,12 +36,20 @@ STOPPED = Cause("stopped", "the pool was stopped")
 OVER_MEMORY = Cause("heap_limit", "the isolate held more memory than limits.heap allows")
 OVERFULL = Cause("heap_limit", "buffers outside the heap held more than limits.heap")
 
+LEFT_OVERFULL = Cause("heap_limit", "buffers that earlier evals left behind held more than limits.heap")
+IDLE_CPU = Cause("cpu", "code that earlier evals left behind used CPU time while no eval ran")
+IDLE_LOG = Cause("log", "code that earlier evals left behind printed too much while no eval ran")
+HELD = Cause("held", "code that earlier evals left behind kept the isolate from starting an eval")
+THREADS = Cause("threads", "the isolate had more than 64 threads beside its own", by_itself=True)
+
 _SHELL_SIGNAL = 128
 _OUT_OF_HEAP = ("JavaScript heap out of memory", "JavaScript out of memory", "Reached heap limit")
 
 
 def broken_protocol(detail: str) -> Cause:
-    return Cause("protocol", f"the isolate broke the protocol ({detail}) and was replaced", by_itself=True)
+    return Cause(
+        "protocol", f"the isolate broke the protocol ({detail}) and was replaced", by_itself=True, first_only=True
+    )
 
 
 def startup_timeout(seconds: float) -> Cause:

@@ -19,12 +19,15 @@ from typing import Protocol, TypeAlias
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.pool.view import SlotState
 from tyrex_pool.runtime import causes
-from tyrex_pool.runtime.channel import Nonces, ProtocolError, Replies, Reply, hello, order
+from tyrex_pool.runtime.channel import Nonces, hello, order
 from tyrex_pool.runtime.guest_log import GuestLog
+from tyrex_pool.runtime.idle_budget import IdleBudget, Usage
 from tyrex_pool.runtime.launch import Launch
 from tyrex_pool.runtime.memory import Memory
 from tyrex_pool.runtime.pipe_writer import PipeWriter
 from tyrex_pool.runtime.process import Process
+from tyrex_pool.runtime.replies import ProtocolError, Replies, Reply
+from tyrex_pool.runtime.standard_output import StandardOutput
 from tyrex_pool.runtime.traces import Traces
 
 LEASE = 0.02
@@ -92,12 +95,14 @@ class Isolate(PipeWriter):
         self._nonces = Nonces()
         self._hello = self._nonces.tag.encode()
         self._tickets: dict[bytes, Ticket] = {}
-        self._replies = Replies(launch.limits.result + 4 * _MEBI)
+        self._replies = Replies(launch.limits.result + 4 * _MEBI, self._nonces.mark)
         self._clock_offset = 0.0
         token = secrets.token_hex(8)
         self._traces = Traces()
         self.log = GuestLog(loop, self.process.log, token, self._only_eval, self._traces.of)
+        self._output = StandardOutput(self.process.output, token, self.log.add)
         self.memory = Memory(self.process.pid, launch.heap)
+        self._budget: IdleBudget | None = None
         self._start_timer = loop.call_later(launch.startup, self._start_timed_out)
         loop.add_reader(self.process.pipe, self.receive)
         self.process.when_ended(loop, self._process_ended)
@@ -170,6 +175,7 @@ class Isolate(PipeWriter):
             self._start_timer.cancel()
             self.phase = Phase.READY
             self.memory.main_module_loaded()
+            self._budget = IdleBudget(self._usage())
             self._owner.isolate_ready(self)
         elif status == b"failed" and self.phase is Phase.STARTING:
             self.end(causes.main_module_failed(payload))
@@ -193,11 +199,43 @@ class Isolate(PipeWriter):
 
     # Limits and the end
 
-    def check_memory(self) -> None:
-        """End the isolate if it holds more than its limit in resident memory."""
+    def began(self, ticket: Ticket) -> bool:
+        """Whether the isolate says that it has begun `ticket`, which was sent to it."""
+        return _number(ticket) <= self._output.begun or _number(ticket) <= self._output.read()
+
+    @property
+    def runs(self) -> bool:
+        """Whether an eval has begun and is not over, as of the last answer of `began`."""
+        return 0 < self._oldest <= self._output.begun
+
+    @property
+    def _oldest(self) -> int:
+        """The number of the first order that has no reply yet, 0 for none: they begin in their order."""
+        return _number(next(iter(self._tickets.values()))) if self._tickets else 0
+
+    def check_limits(self) -> None:
+        """End the isolate if it holds more than its limit in resident memory, or is over its budget between evals."""
         if self.phase in (Phase.STARTING, Phase.READY) and self.memory.over_limit:
             self.receive()  # the evals that it has answered are not to blame
             self.end(causes.OVER_MEMORY, settle=True)
+        elif self.phase is Phase.READY and self._budget is not None:
+            cause = self._budget.check(self._usage())
+            if cause is not None:
+                self.receive()
+                self.end(cause, settle=True)
+
+    def _usage(self) -> Usage:
+        begun = self._output.begun if self.log.full else self._output.read()
+        runs = self.runs
+        return Usage(
+            at=monotonic(),
+            cpu=self.process.cpu_seconds(),
+            log=self.log.bytes,
+            threads=self.process.threads(),
+            begun=begun,
+            waiting=0 if runs else self._oldest,
+            runs=runs,
+        )
 
     def _start_timed_out(self) -> None:
         self.end(causes.startup_timeout(self._launch.startup))
@@ -223,6 +261,7 @@ class Isolate(PipeWriter):
         if self.phase is not Phase.ENDED:
             self.receive()
         if self.phase is not Phase.ENDED:
+            self._output.close()
             self.log.close()
             self._close(causes.of_exit(status, list(self.log.tail), starting))
         self._owner.isolate_gone(self)
@@ -230,9 +269,15 @@ class Isolate(PipeWriter):
     def _close(self, cause: causes.Cause) -> None:
         self.phase = Phase.ENDED
         self._start_timer.cancel()
+        self._output.close()
         self.log.close()
         self._loop.remove_reader(self.process.pipe)
         self._loop.remove_writer(self.process.pipe)
         self.process.close()
         self.memory.close()
         self._owner.isolate_ended(self, cause)
+
+
+def _number(ticket: Ticket) -> int:
+    """The place of `ticket` in the orders of its isolate, from 1."""
+    return int(ticket.id[ticket.id.rindex(b".") + 1 :])
