@@ -34,6 +34,8 @@ FORMS = {
     "main.cjs": ["--format=cjs", "--platform=node", "--define:process.env.NODE_ENV='production'"],
     "script.js": ["--format=iife"],
 }
+LATE = {"late.cjs": ["--format=cjs", "--platform=node"]}
+"""What reads NODE_ENV when it loads."""
 BUNDLES = [
     pytest.param(program, name, id=f"{title} as {name}")
     for title, program in PROGRAMS.items()
@@ -45,7 +47,7 @@ BUNDLES = [
 def bundle(workshop: Reader, program: Program, name: str, *options: str) -> Path:
     """The file `name`, made of `program` as FORMS says."""
     file = workshop.folder / "dist" / "forms" / program.source / name
-    flags = ["--bundle", "--minify", "--jsx=automatic", *FORMS[name], *options]
+    flags = ["--bundle", "--minify", "--jsx=automatic", *(FORMS | LATE)[name], *options]
     said, status = workshop.run("deno", "x", "esbuild", program.source, *flags, f"--outfile={file}")
     assert status == 0, said
     return file
@@ -78,6 +80,18 @@ def test_a_script_is_code_of_an_eval(workshop: Reader, start: Start, program: Pr
 def test_a_vue_bundle_for_browsers_compiles_no_templates(workshop: Reader, start: Start) -> None:
     pool = start(size=1, mainModule={"path": str(bundle(workshop, PROGRAMS["vue"], "main.js"))})
     problem(pool.call("greeting", "Bo", 0), "promise_rejection", "guest")
+
+
+def test_but_it_renders_what_a_render_function_says(workshop: Reader, start: Start, tmp_path: Path) -> None:
+    (workshop.folder / "render.js").write_text(
+        "import { createSSRApp, h } from 'vue'; import { renderToString } from 'vue/server-renderer';\n"
+        "globalThis.greeting = (name) => renderToString(createSSRApp({ render: () => h('p', `Hello ${name}`) }))"
+    )
+    file = tmp_path / "render.js"
+    said, status = workshop.run("deno", "x", "esbuild", "render.js", "--bundle", "--minify", f"--outfile={file}")
+    assert status == 0, said
+    pool = start(size=1, mainModule={"path": str(file)})
+    assert pool.call("greeting", "<Bo>").json() == {"result": "<p>Hello &lt;Bo&gt;</p>"}
 
 
 @pytest.mark.parametrize("mode", ["production", "development"])
@@ -146,3 +160,18 @@ def test_but_not_that_of_an_eval(workshop: Reader, start: Start) -> None:
     stack = problem(pool.call("due", "tomorrow", 1), "execution_error", "guest")["stack"]
     assert "(<anonymous>:1:" in stack
     assert "formatISO" not in stack
+
+
+@pytest.mark.xfail(reason="process.env.NODE_ENV needs a permission", raises=AssertionError)
+@pytest.mark.parametrize("title", PROGRAMS)
+@pytest.mark.parametrize("mode", [None, "production", "development"])
+def test_a_bundle_may_read_node_env_when_it_loads(
+    workshop: Reader, start: Start, monkeypatch: pytest.MonkeyPatch, title: str, mode: str | None
+) -> None:
+    monkeypatch.delenv("NODE_ENV", raising=False)
+    if mode:
+        monkeypatch.setenv("NODE_ENV", mode)
+    file = bundle(workshop, PROGRAMS[title], "late.cjs")
+    pool = start(size=1, mainModule={"path": str(file)})
+    works(pool, PROGRAMS[title])
+    assert pool.eval("process.env.NODE_ENV") == (mode or "production")
