@@ -90,7 +90,7 @@ _PROGRAMS = {
 
 def _environment(folder: Path) -> dict[str, str]:
     """Of the tests' own: the commands beside this Python, those of the tests' node, and a cache for Deno."""
-    downloads = cache().parent / "deno"
+    downloads = cache() / "deno"
     node = (str(folder) for folder in (cache() / "programs").glob("*"))
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], *node])
     sources = os.pathsep.join(sys.path)
