@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GUEST := runtime-image/guest
 BUNDLE := runtime-image/bundle.py
+PROGRAMS := $(wildcard examples/programs/*.ts*)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 export DENO_NO_UPDATE_CHECK := 1
 
@@ -31,6 +32,7 @@ check: $(VENV)/.dev ## format, lint, types, import directions and circles, modul
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --check --permit-no-files .
+	$(BIN)/deno fmt --check --no-config --line-width=110 $(PROGRAMS)
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" lint --permit-no-files .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" check .
 	$(BIN)/python $(BUNDLE) --check
@@ -44,6 +46,7 @@ fix: $(VENV)/.dev ## format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --permit-no-files .
+	$(BIN)/deno fmt --no-config --line-width=110 $(PROGRAMS)
 
 bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (half an hour; with BENCH=--quick four minutes, and no page)
 	$(BIN)/python -m tests.bench $(BENCH)

@@ -1,5 +1,6 @@
 """The project's own files: pins, what the wheel carries, and no trace of the machine that wrote them."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -80,3 +81,16 @@ def test_the_wheel_carries_the_guest_and_the_crd(root: Path, tmp_path: Path) -> 
     package = root / "operator/tyrex_pool"
     assert {str(p.relative_to(package.parent)) for p in package.rglob("*.py")} <= names
     assert "tyrex_pool/py.typed" in names
+
+
+def test_the_packages_of_the_example_programs_are_pinned_with_hashes(root: Path) -> None:
+    programs = root / "examples" / "programs"
+    wanted = json.loads((programs / "package.json").read_text())["dependencies"]
+    lock = json.loads((programs / "deno.lock").read_text())
+    pins = {name.removeprefix("npm:"): version.partition("_")[0] for name, version in lock["specifiers"].items()}
+    assert pins == {f"{name}@{version}": version for name, version in wanted.items()}
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
+    packages = lock["npm"].values()
+    assert packages
+    assert [one for one in packages if not re.fullmatch(r"sha512-[\w+/]{86}==", one["integrity"])] == []
+    assert not re.search(r"https?:|tarball", (programs / "deno.lock").read_text())
