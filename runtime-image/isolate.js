@@ -283,6 +283,13 @@ var LEVELS = [
   "trace"
 ];
 var MESSAGE_LENGTH = 8192;
+var Context = class {
+  id;
+  over = false;
+  constructor(id) {
+    this.id = id;
+  }
+};
 var evals = new import_node_async_hooks.AsyncLocalStorage();
 var getStore = evals.getStore.bind(evals);
 var run = evals.run.bind(evals);
@@ -292,11 +299,12 @@ var enter = evals.enterWith.bind(evals);
 function leaveEval() {
   if (getStore() !== void 0) enter(void 0);
 }
+var leftBehind = () => getStore()?.over === true;
 function keepEval(body) {
-  const id = getStore();
-  if (id === void 0) return body;
+  const context = getStore();
+  if (context === void 0) return body;
   return function(...given) {
-    run(id, () => apply(body, this, given), void 0);
+    run(context, () => apply(body, this, given), void 0);
   };
 }
 var lineStart = (token) => encode(`
@@ -306,7 +314,7 @@ function openLog(start2) {
     const message = shown(text, MESSAGE_LENGTH);
     const fields = encode(`${stringifyJson({
       __proto__: null,
-      eval: getStore() ?? null,
+      eval: getStore()?.id ?? null,
       level,
       message
     })}
@@ -1059,7 +1067,7 @@ function parseOrder(line) {
     nonceHigh: fields[0],
     nonceLow: fields[1],
     number: fields[2],
-    id: fields[3],
+    context: new Context(fields[3]),
     kind,
     startBefore: fields[5],
     code: fields[6],
@@ -1073,6 +1081,45 @@ function disguise(order, secrets, first2) {
   const high = (order.nonceHigh ^ secrets[first2]) >>> 0;
   const low = (order.nonceLow ^ secrets[first2 + 1]) >>> 0;
   return `${high}-${low}`;
+}
+
+// leftovers.ts
+var import_node_process2 = __toESM(require("node:process"));
+var define2 = SafeObject.defineProperty;
+var Failure = Error;
+var node = import_node_process2.default;
+var ENDS = [
+  [
+    Deno,
+    "exit"
+  ],
+  [
+    node,
+    "exit"
+  ],
+  [
+    node,
+    "reallyExit"
+  ],
+  [
+    node,
+    "abort"
+  ]
+];
+function refuseExits(spoil2) {
+  for (const [target, name] of ENDS) {
+    const end = target[name];
+    const value = function(...given) {
+      if (!leftBehind()) return apply(end, this, given);
+      spoil2("exit");
+      throw new Failure(`${name}: the eval that this code comes from is over, and others may run here now`);
+    };
+    define2(target, name, {
+      value,
+      writable: true,
+      configurable: true
+    });
+  }
 }
 
 // started.ts
@@ -1110,13 +1157,13 @@ function removeStorages() {
 }
 
 // uncaught.ts
-var define2 = SafeObject.defineProperty;
+var define3 = SafeObject.defineProperty;
 var { dispatchEvent } = EventTarget.prototype;
 var { preventDefault } = Event.prototype;
 var typeOf = getterOf(Event.prototype, "type");
 var errorOf = getterOf(ErrorEvent.prototype, "error");
 var messageOf = getterOf(ErrorEvent.prototype, "message");
-function captureUncaught(print) {
+function captureUncaught(print, after) {
   const log = (text) => {
     try {
       print("error", text);
@@ -1130,7 +1177,7 @@ function captureUncaught(print) {
     return true;
   });
   captureEvents(report2, log);
-  guardTimers(report2);
+  guardTimers(report2, after);
 }
 function captureEvents(report2, log) {
   const dispatch = function(event) {
@@ -1144,12 +1191,12 @@ function captureEvents(report2, log) {
     else log(explained(error.message));
     return false;
   };
-  define2(globalThis, "dispatchEvent", {
+  define3(globalThis, "dispatchEvent", {
     value: dispatch,
     writable: false,
     configurable: false
   });
-  define2(globalThis, "reportError", {
+  define3(globalThis, "reportError", {
     value: report2,
     writable: true,
     configurable: true
@@ -1166,21 +1213,21 @@ function thrownIn(event) {
     return null;
   }
 }
-function guardTimers(report2) {
+function guardTimers(report2, after) {
   const timer = setTimeout(() => {
   });
   const immediate = setImmediate(() => {
   });
-  guardMember(timer, "_onTimeout", (callback) => guarded(callback, report2));
-  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report2)));
+  guardMember(timer, "_onTimeout", (callback) => guarded(callback, report2, after));
+  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report2, after)));
   clearTimeout(timer);
   clearImmediate(immediate);
 }
 function guardMember(timer, member, guard) {
-  define2(SafeObject.getPrototypeOf(timer), member, {
+  define3(SafeObject.getPrototypeOf(timer), member, {
     set(callback) {
       const value = typeof callback === "function" ? guard(callback) : callback;
-      define2(this, member, {
+      define3(this, member, {
         __proto__: null,
         value,
         writable: true,
@@ -1191,13 +1238,14 @@ function guardMember(timer, member, guard) {
     configurable: false
   });
 }
-function guarded(callback, report2) {
+function guarded(callback, report2, after) {
   return function(...given) {
     try {
       apply(callback, this, given);
     } catch (error) {
       report2(error);
     }
+    if (leftBehind()) after();
   };
 }
 function getterOf(prototype, name) {
@@ -1218,6 +1266,7 @@ var last = null;
 var taken = 0;
 var running = 0;
 var stopped = false;
+var spoiler = null;
 var measured = false;
 var sayBegun;
 var saidBegun = 0;
@@ -1251,7 +1300,8 @@ function welcome(received2) {
   const print = openLog(start2);
   sayBegun = openStarted(start2);
   captureConsole(print);
-  captureUncaught(print);
+  captureUncaught(print, () => overfull() && spoil("buffers"));
+  refuseExits(spoil);
   report("started", `${now()}`);
   begin?.();
   begin = null;
@@ -1277,15 +1327,11 @@ function startNext() {
       reply(order, "declined", `${now()}`);
       continue;
     }
-    if (!measured && running === 0 && overfull()) {
-      stopped = true;
-      reply(order, "spoiled", "null");
-      return;
-    }
+    if (!measured && running === 0 && overfull()) return spoil("buffers");
     measured = true;
     if (order.number > saidBegun && !say(hello.concurrency === 1 ? taken : order.number)) return;
     running += 1;
-    withEval(order.id, run2, order);
+    withEval(order.context, run2, order);
   }
   if (first !== null && first.number <= saidBegun) say(first.number - 1);
 }
@@ -1304,13 +1350,20 @@ function run2(order) {
 }
 function finish(order, status, json, later) {
   running -= 1;
-  if (overfull()) {
+  order.context.over = true;
+  if (spoiler === null && overfull()) {
     stopped = true;
     reply(order, "overfull", "null");
   } else {
     reply(order, status, json);
   }
+  if (spoiler !== null && running === 0) spoil(spoiler);
   if (later) startNext();
+}
+function spoil(by) {
+  stopped = true;
+  spoiler = by;
+  if (running === 0) report("spoiled", `"${by}"`);
 }
 function reply(order, status, json) {
   const tag = tagOf(order, hello.secrets);

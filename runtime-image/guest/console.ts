@@ -15,31 +15,44 @@ export type Callback = (...given: unknown[]) => void;
 /** Writes one line of the log. */
 export type Print = (level: typeof LEVELS[number], text: string) => void;
 
-const evals = new AsyncLocalStorage<string>();
+/** What all code of an eval has in common: its id, and whether it is over. Own fields, which no setter can take. */
+export class Context {
+  id: string;
+  over = false;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
+const evals = new AsyncLocalStorage<Context>();
 const getStore = evals.getStore.bind(evals);
 const run = evals.run.bind(evals) as (
-  id: string,
+  context: Context,
   body: (argument: unknown) => void,
   argument: unknown,
 ) => void;
 const writeSync = Deno.stderr.writeSync.bind(Deno.stderr);
 
-/** Runs `body(argument)`; what it prints, also later from a timer or a promise, is logged under `id`. */
+/** Runs `body(argument)`; what it prints, also later from a timer or a promise, is logged under the id in `context`. */
 export const withEval = run;
 
-const enter = evals.enterWith.bind(evals) as (id: string | undefined) => void;
+const enter = evals.enterWith.bind(evals) as (context: Context | undefined) => void;
 
 /** Leaves the context of an eval, which Deno keeps after some imports: what follows is no part of it. */
 export function leaveEval(): void {
   if (getStore() !== undefined) enter(undefined);
 }
 
+/** Whether the code that runs comes from an eval that is over. */
+export const leftBehind = (): boolean => getStore()?.over === true;
+
 /** `body`, which also runs later as a part of the eval that runs now. */
 export function keepEval(body: Callback): Callback {
-  const id = getStore();
-  if (id === undefined) return body;
+  const context = getStore();
+  if (context === undefined) return body;
   return function (this: unknown, ...given: unknown[]): void {
-    run(id, () => apply(body, this, given), undefined);
+    run(context, () => apply(body, this, given), undefined);
   };
 }
 
@@ -51,7 +64,7 @@ export function openLog(start: Uint8Array): Print {
     const message = shown(text, MESSAGE_LENGTH);
     // The newline before ends whatever unfinished line a guest wrote itself.
     const fields = encode(
-      `${stringifyJson({ __proto__: null, eval: getStore() ?? null, level, message })}\n`,
+      `${stringifyJson({ __proto__: null, eval: getStore()?.id ?? null, level, message })}\n`,
     );
     const line = new Bytes(start.length + fields.length);
     setBytes(line, start, 0);

@@ -10,6 +10,7 @@ import { offering } from "./exports.ts";
 import { byteLength, indexOf, now, SafePromise, slice } from "./primordials.ts";
 import { type Hello, markOf, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { failure } from "./result.ts";
+import { refuseExits, type Spoiler } from "./leftovers.ts";
 import { openStarted } from "./started.ts";
 import { removeStorages } from "./storages.ts";
 import { captureUncaught } from "./uncaught.ts";
@@ -29,6 +30,7 @@ let last: Order | null = null;
 let taken = 0;
 let running = 0;
 let stopped = false;
+let spoiler: Spoiler | null = null;
 let measured = false;
 let sayBegun: (number: number) => void;
 let saidBegun = 0;
@@ -73,7 +75,8 @@ function welcome(received: Hello): void {
   const print = openLog(start);
   sayBegun = openStarted(start);
   captureConsole(print);
-  captureUncaught(print);
+  captureUncaught(print, () => overfull() && spoil("buffers"));
+  refuseExits(spoil);
   report("started", `${now()}`);
   begin?.();
   begin = null;
@@ -103,16 +106,12 @@ function startNext(): void {
       reply(order, "declined", `${now()}`);
       continue;
     }
-    if (!measured && running === 0 && overfull()) {
-      stopped = true;
-      reply(order, "spoiled", "null"); // by what earlier evals left behind
-      return;
-    }
+    if (!measured && running === 0 && overfull()) return spoil("buffers");
     measured = true;
     // One at a time, those that are here begin right behind one another, with nothing between: they are said at once.
     if (order.number > saidBegun && !say(hello.concurrency === 1 ? taken : order.number)) return;
     running += 1;
-    withEval(order.id, run, order);
+    withEval(order.context, run, order);
   }
   if (first !== null && first.number <= saidBegun) say(first.number - 1); // something comes between
 }
@@ -135,13 +134,22 @@ function run(order: unknown): void {
 
 function finish(order: Order, status: "result" | "error", json: string, later: boolean): void {
   running -= 1;
-  if (overfull()) {
+  order.context.over = true;
+  if (spoiler === null && overfull()) {
     stopped = true; // the supervisor replaces this process: nothing more may start in it
     reply(order, "overfull", "null");
   } else {
     reply(order, status, json);
   }
+  if (spoiler !== null && running === 0) spoil(spoiler);
   if (later) startNext();
+}
+
+/** Has this process replaced, for what earlier evals left behind, when no eval runs in it. Nothing more starts. */
+function spoil(by: Spoiler): void {
+  stopped = true;
+  spoiler = by;
+  if (running === 0) report("spoiled", `"${by}"`);
 }
 
 /** A reply of more than one write has its length before it and a mark behind it: nobody else can write that into it. */

@@ -3,6 +3,7 @@
  * A guest can take a snapshot of the heap and read every string and number in it, but not the contents of buffers: so
  * the secrets are kept in one, and a tag exists only while its reply is sent.
  */
+import { Context } from "./console.ts";
 import { isArray, Numbers, parseJson } from "./primordials.ts";
 
 /** The first line from the supervisor. The secrets make tags and marks that only this side and the supervisor can make. */
@@ -43,7 +44,7 @@ export interface Order {
   readonly nonceHigh: number;
   readonly nonceLow: number;
   readonly number: number;
-  readonly id: string;
+  readonly context: Context;
   readonly kind: Kind;
   readonly startBefore: number;
   readonly code: string;
@@ -84,7 +85,7 @@ export function parseOrder(line: string): Order | null {
     nonceHigh: fields[0],
     nonceLow: fields[1],
     number: fields[2],
-    id: fields[3],
+    context: new Context(fields[3]),
     kind,
     startBefore: fields[5],
     code: fields[6],

@@ -5,7 +5,7 @@
  * Deno's own hooks are taken, and not the global events `error` and `unhandledrejection`: listeners can be hidden by
  * others, and what a listener throws ends the process. So these events reach no listener of a guest.
  */
-import { type Callback, keepEval, type Print } from "./console.ts";
+import { type Callback, keepEval, leftBehind, type Print } from "./console.ts";
 import { explained } from "./explain.ts";
 import { apply, core, SafeObject } from "./primordials.ts";
 import { uncaughtText } from "./result.ts";
@@ -19,8 +19,8 @@ const messageOf = getterOf(ErrorEvent.prototype, "message");
 
 type Report = (error: unknown) => void;
 
-/** Logs with `print` whatever nobody catches from now on. */
-export function captureUncaught(print: Print): void {
+/** Logs with `print` whatever nobody catches from now on; calls `after` when a timer of an eval that is over has run. */
+export function captureUncaught(print: Print, after: () => void): void {
   const log = (text: string): void => {
     try {
       print("error", text);
@@ -33,7 +33,7 @@ export function captureUncaught(print: Print): void {
     return true;
   });
   captureEvents(report, log);
-  guardTimers(report);
+  guardTimers(report, after);
 }
 
 /** Deno dispatches an event `error` for what a listener throws, by this name: guests must not replace it. */
@@ -65,11 +65,11 @@ function thrownIn(event: unknown): { thrown: unknown; message: string } | null {
  * Deno reports what a timer throws when its context is left: only inside it is known whose timer it is. All timers keep
  * their callbacks in such a member, those of `node:timers` too. Immediates have no context at all.
  */
-function guardTimers(report: Report): void {
+function guardTimers(report: Report, after: () => void): void {
   const timer = setTimeout(() => {});
   const immediate = setImmediate(() => {});
-  guardMember(timer as unknown as object, "_onTimeout", (callback) => guarded(callback, report));
-  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report)));
+  guardMember(timer as unknown as object, "_onTimeout", (callback) => guarded(callback, report, after));
+  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report, after)));
   clearTimeout(timer);
   clearImmediate(immediate);
 }
@@ -89,13 +89,14 @@ function guardMember(timer: object, member: string, guard: (callback: Callback) 
   });
 }
 
-function guarded(callback: Callback, report: Report): Callback {
+function guarded(callback: Callback, report: Report, after: () => void): Callback {
   return function (this: unknown, ...given: unknown[]): void {
     try {
       apply(callback, this, given);
     } catch (error) {
       report(error);
     }
+    if (leftBehind()) after();
   };
 }
 

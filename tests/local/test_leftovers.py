@@ -175,6 +175,48 @@ def test_threads(start: Start, code: str) -> None:
     check_others(pool)
 
 
+ENDS = [
+    pytest.param("Deno.exit(1)", id="exit"),
+    pytest.param("process.exit(1)", id="exit of node"),
+    pytest.param("process.reallyExit(1)", id="reallyExit"),
+    pytest.param("process.abort()", id="abort"),
+    pytest.param("(0, Deno.exit)(3)", id="exit without Deno"),
+    pytest.param("const {exit} = Deno; exit()", id="a constant"),
+]
+LATER = [
+    pytest.param("setTimeout(() => { %s }, 30); 1", id="in a timer"),
+    pytest.param("(async () => { await new Promise((ok) => setTimeout(ok, 30)); %s })(); 1", id="after an await"),
+    pytest.param("setTimeout(() => queueMicrotask(() => { %s }), 30); 1", id="in a microtask"),
+    pytest.param("setTimeout(() => setImmediate(() => { %s }), 30); 1", id="in an immediate"),
+]
+
+
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize("code", ENDS)
+def test_exits_that_come_while_another_eval_runs(pool: RunningPool, code: str, later: str) -> None:
+    """The other one gets its answer; then the isolate is replaced."""
+    epochs = pool.epochs()
+    pool.eval(later % code)
+    assert pool.eval("new Promise((ok) => setTimeout(ok, 120, 'whole'))") == "whole"
+    assert pool.eval("1 + 1") == 2
+    assert pool.epochs() != epochs
+
+
+@pytest.mark.parametrize("code", ENDS)
+def test_an_eval_may_end_its_own_isolate(pool: RunningPool, code: str) -> None:
+    problem(pool.post(code), "dead_runtime_error", "guest")
+    problem(pool.post(f"new Promise(() => setTimeout(() => {{ {code} }}, 5))"), "dead_runtime_error", "guest")
+    check_others(pool)
+
+
+def test_buffers_that_are_taken_while_another_eval_runs(pool: RunningPool) -> None:
+    epochs = pool.epochs()
+    pool.eval(f"setTimeout(() => {{ {BUFFERS} }}, 30); 1")
+    assert pool.eval("new Promise((ok) => setTimeout(ok, 120, 'whole'))") == "whole"
+    assert pool.eval("1 + 1") == 2
+    assert pool.epochs() != epochs
+
+
 def test_with_several_in_flight_nobody_is_named(start: Start) -> None:
     pool = start(size=1, concurrency=4)
     others = [pool.later("new Promise((ok) => setTimeout(ok, 20000))") for _ in range(2)]

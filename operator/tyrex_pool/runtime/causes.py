@@ -36,7 +36,11 @@ STOPPED = Cause("stopped", "the pool was stopped")
 OVER_MEMORY = Cause("heap_limit", "the isolate held more memory than limits.heap allows")
 OVERFULL = Cause("heap_limit", "buffers outside the heap held more than limits.heap")
 
-LEFT_OVERFULL = Cause("heap_limit", "buffers that earlier evals left behind held more than limits.heap")
+SPOILERS = {
+    b'"buffers"': Cause("heap_limit", "buffers that earlier evals left behind held more than limits.heap"),
+    b'"exit"': Cause("exit", "code that earlier evals left behind would have ended the isolate"),
+}
+"""What earlier evals left behind, by the word of the guest side for it."""
 IDLE_CPU = Cause("cpu", "code that earlier evals left behind used CPU time while no eval ran")
 IDLE_LOG = Cause("log", "code that earlier evals left behind printed too much while no eval ran")
 HELD = Cause("held", "code that earlier evals left behind kept the isolate from starting an eval")

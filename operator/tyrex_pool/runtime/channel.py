@@ -2,8 +2,8 @@
 
 To the isolate:    ["tag", 4 secrets, "log token", concurrency, result limit, buffer limit]           the first line
                    [nonce, nonce, number, "id", "js" | "ts" | "call", start before (ms, 0: none), "code", [args]]
-From the isolate:  tag status json              status: started, ready, failed (with the first line's tag),
-                                                result, error, declined, overfull, spoiled (with an eval's)
+From the isolate:  tag status json              status: started, ready, failed, spoiled (with the first line's tag),
+                                                result, error, declined, overfull (with an eval's)
                    tag:status:length, json, mark    three lines instead, when the json is longer than one write
 
 An eval's tag is its two nonces, each XOR its secret; its mark likewise, with two other secrets. The secrets arrive

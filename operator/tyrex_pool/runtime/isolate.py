@@ -179,6 +179,8 @@ class Isolate(PipeWriter):
             self._owner.isolate_ready(self)
         elif status == b"failed" and self.phase is Phase.STARTING:
             self.end(causes.main_module_failed(payload))
+        elif status == b"spoiled" and self.phase is Phase.READY and payload in causes.SPOILERS:
+            self.end(causes.SPOILERS[payload])
         else:
             raise ProtocolError("an unknown report")
 

@@ -94,8 +94,6 @@ class IsolateDriver:
             self._balancer.decline(ticket, now)
         elif ticket.state is not RUNNING:
             raise ProtocolError("a reply to an eval whose turn it was not")
-        elif status == b"spoiled":
-            isolate.end(causes.LEFT_OVERFULL)
         elif status == b"result":
             self._balancer.finish(ticket, now)
             answer(ticket, payload)
