@@ -34,6 +34,7 @@ from tyrex_pool.server.http.unread import Unread
 
 log = logging.getLogger("tyrex_pool")
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PIPELINED = 16
 HELD = 65_536
 """Requests of one connection that may wait, and bytes of their bodies, before its reading pauses."""
@@ -189,7 +190,9 @@ class Connection(asyncio.Protocol):
                 self._refusal = event
                 self._next()
             case ExpectsContinue():
-                self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._transport.write(CONTINUE)
+                if not self._writable:
+                    self._unread.wait(self, len(CONTINUE), monotonic())
             case EndOfRequests():
                 self.finish()
 
@@ -251,16 +254,13 @@ class Connection(asyncio.Protocol):
 
     def _write(self, start: bytes, body: bytes, shown: bytes, last: bool) -> None:
         close = b"Connection: close\r\n" if last else b""
-        if len(shown) < LARGE:
-            return self._send(b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), close, shown))
-        self._transport.writelines((b"%bContent-Length: %d\r\n%b\r\n" % (start, len(body), close), shown))
-        if not self._writable:
-            self._unread.wait(self, len(shown), monotonic())
-
-    def _send(self, data: bytes) -> None:
-        self._transport.write(data)
+        size = len(shown)
+        if size < LARGE:
+            self._transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), close, shown))
+        else:
+            self._transport.writelines((b"%bContent-Length: %d\r\n%b\r\n" % (start, len(body), close), shown))
         if not self._writable:  # not all of it could be sent
-            self._unread.wait(self, len(data), monotonic())
+            self._unread.wait(self, len(start) + size, monotonic())
 
     # The end
 

@@ -174,7 +174,7 @@ async def test_one_that_read_for_long_is_kept_for_its_next_request(server: Serve
     client = clients[0]
     await leave_unread(server, [client])
     connection: Any = next(iter(unread(server)._waits))
-    connection._since -= 2 * IDLE_SECONDS
+    connection._since = connection._parser.begun_at = monotonic() - 2 * IDLE_SECONDS
     connection.sweep(monotonic())
     head = await client.take(200)
     size = head.index(b"\r\n\r\n") + 4 + BIG
@@ -209,6 +209,9 @@ async def test_small_answers_count_as_soon_as_they_wait(server: Server, clients:
         sent += 1
         await asyncio.sleep(0)
     await until(lambda: unread(server).held > 0)
+    (connection,) = unread(server)._waits
+    waits: Any = connection
+    assert waits._transport.get_write_buffer_size() < 2000
     assert unread(server).held < 2000
 
 
