@@ -229,7 +229,7 @@ def test_a_client_that_reads_slowly_but_steadily_gets_its_whole_answer(server: S
     with connected(server) as slow, ThreadPoolExecutor(1) as threads:
         slow.sendall(asking(BIG))
         reading = threads.submit(read_all, slow, 32_768, note)
-        until(lambda: taken[0] > 100, 20)
+        until(lambda: taken[0] > 150, 20)
         cut = server.cut_off()
         with crowd(server, CROWD):
             assert server.cut_off() - cut >= CROWD - ROOM

@@ -15,6 +15,8 @@ from tyrex_pool.server.http.routes import Routes
 from tyrex_pool.server.http.unread import Unread
 
 _SWEEP = 5.0
+_LOOK = 0.5
+"""Seconds between two looks at those who have not read their answers: so soon it is known who reads."""
 _BACKLOG = 1024
 _MUCH = 16 << 20
 """Bytes of answers that waited, and were freed, after which the process gives memory back."""
@@ -39,6 +41,7 @@ class Listener:
         self._server: asyncio.Server
         self._socket_path: str | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._look_timer: asyncio.TimerHandle | None = None
         self._adopting: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None]
         self._stopped = False
@@ -62,6 +65,7 @@ class Listener:
             self._connection, host, port, backlog=_BACKLOG, reuse_port=reuse_port
         )
         self._sweep()
+        self._look()
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -78,6 +82,7 @@ class Listener:
         self = cls(routes, limit, streams, unread)
         self._server = await self._loop.create_unix_server(self._connection, path, backlog=_BACKLOG)
         self._sweep()
+        self._look()
         self._socket_path = path
         return self
 
@@ -99,11 +104,14 @@ class Listener:
         now = monotonic()
         for peer in list(self._peers):
             peer.sweep(now)
-        self.unread.sweep(now)
         if self.unread.released > _MUCH:
             self.unread.released = 0
             give_back()
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
+
+    def _look(self) -> None:
+        self.unread.sweep(monotonic())
+        self._look_timer = self._loop.call_later(_LOOK, self._look)
 
     def stop_accepting(self) -> None:
         """Accept no new connections; the present ones close after the answer in hand, or after a last call for one."""
@@ -138,8 +146,9 @@ class Listener:
 
     async def close(self) -> None:
         """Close everything now."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._look_timer):
+            if timer is not None:
+                timer.cancel()
         if not self._stopped:
             self._stop(accept_the_rest=False)
         await asyncio.gather(self._closing, *self._adopting, return_exceptions=True)

@@ -17,6 +17,8 @@ SETTLE: Final = 1.0
 the first look after them only finds how much is left."""
 LOOK: Final = 0.1
 """Seconds between two looks at every reader, while answers compete for room: each costs a system call per reader."""
+STEP: Final = 5.0
+"""Seconds in which a client that reads may seem to take nothing, since kernels make room in large steps."""
 LOG: Final = 60.0
 """Seconds between two lines of the log about readers that were cut off."""
 
@@ -55,6 +57,11 @@ class _Wait:
         self.left = left
         self.began = self.since = now
         self.settled = False
+
+    def slowness(self, now: float) -> float:
+        """Seconds without a byte taken; 0 for a client that reads, as was seen a moment ago."""
+        silent = now - self.since
+        return 0.0 if self.since > self.began and silent < STEP else silent
 
 
 class Unread:
@@ -107,7 +114,7 @@ class Unread:
             self._look(now)
         if self.held <= self.bound:
             return
-        for reader in sorted(self._waits, key=lambda reader: self._waits[reader].since):
+        for reader in sorted(self._waits, key=lambda reader: self._waits[reader].slowness(now), reverse=True):
             if self.held <= self.bound:
                 break
             self._cut(reader, "bound")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tyrex_pool.server.http.unread import BOUND, LOG, LOOK, SETTLE, STALLED, Unread, bound_of
+from tyrex_pool.server.http.unread import BOUND, LOG, LOOK, SETTLE, STALLED, STEP, Unread, bound_of
 
 MIB = 1 << 20
 
@@ -98,7 +98,7 @@ def test_of_two_that_read_the_one_that_took_something_longer_ago_is_cut_off() ->
     for client, now in ((other, 10.0), (one, 11.0)):
         client.take(5)
         unread.sweep(now)
-    send(unread, Client(), 10, 12.0)
+    send(unread, Client(), 10, 11.0 + STEP)
     assert gone([one, other]) == [1]
 
 
