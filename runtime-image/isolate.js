@@ -1163,7 +1163,7 @@ var { preventDefault } = Event.prototype;
 var typeOf = getterOf(Event.prototype, "type");
 var errorOf = getterOf(ErrorEvent.prototype, "error");
 var messageOf = getterOf(ErrorEvent.prototype, "message");
-function captureUncaught(print, after) {
+function captureUncaught(print, leftovers) {
   const log = (text) => {
     try {
       print("error", text);
@@ -1177,7 +1177,7 @@ function captureUncaught(print, after) {
     return true;
   });
   captureEvents(report2, log);
-  guardTimers(report2, after);
+  guardTimers(report2, leftovers);
 }
 function captureEvents(report2, log) {
   const dispatch = function(event) {
@@ -1213,13 +1213,13 @@ function thrownIn(event) {
     return null;
   }
 }
-function guardTimers(report2, after) {
+function guardTimers(report2, leftovers) {
   const timer = setTimeout(() => {
   });
   const immediate = setImmediate(() => {
   });
-  guardMember(timer, "_onTimeout", (callback) => guarded(callback, report2, after));
-  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report2, after)));
+  guardMember(timer, "_onTimeout", (callback) => guarded(callback, report2, leftovers));
+  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report2, leftovers)));
   clearTimeout(timer);
   clearImmediate(immediate);
 }
@@ -1238,14 +1238,16 @@ function guardMember(timer, member, guard) {
     configurable: false
   });
 }
-function guarded(callback, report2, after) {
+function guarded(callback, report2, leftovers) {
   return function(...given) {
+    const left = leftBehind();
+    if (left) leftovers.begin();
     try {
       apply(callback, this, given);
     } catch (error) {
       report2(error);
     }
-    if (leftBehind()) after();
+    if (left) leftovers.end();
   };
 }
 function getterOf(prototype, name) {
@@ -1255,6 +1257,7 @@ function getterOf(prototype, name) {
 // isolate.ts
 var ONE_WRITE = 32768;
 var TAG_LENGTH = 64;
+var LEFTOVER = 0;
 var { exit } = Deno;
 var { getHeapStatistics } = v8;
 var collectGarbage = globalThis.gc;
@@ -1270,6 +1273,7 @@ var spoiler = null;
 var measured = false;
 var sayBegun;
 var saidBegun = 0;
+var saidLast = 0;
 function boot(load) {
   const greeted = new SafePromise((resolve) => begin = resolve);
   channel = openChannel(Number(Deno.args[0]), received, startNext, () => exit(0));
@@ -1300,7 +1304,10 @@ function welcome(received2) {
   const print = openLog(start2);
   sayBegun = openStarted(start2);
   captureConsole(print);
-  captureUncaught(print, () => overfull() && spoil("buffers"));
+  captureUncaught(print, {
+    begin: leftoverBegins,
+    end: leftoverEnds
+  });
   refuseExits(spoil);
   report("started", `${now()}`);
   begin?.();
@@ -1336,7 +1343,8 @@ function startNext() {
   if (first !== null && first.number <= saidBegun) say(first.number - 1);
 }
 function say(number) {
-  saidBegun = number;
+  saidLast = number;
+  if (number !== LEFTOVER) saidBegun = number;
   try {
     sayBegun(number);
     return true;
@@ -1359,6 +1367,13 @@ function finish(order, status, json, later) {
   }
   if (spoiler !== null && running === 0) spoil(spoiler);
   if (later) startNext();
+}
+function leftoverBegins() {
+  if (running > 0) say(LEFTOVER);
+}
+function leftoverEnds() {
+  if (saidLast === LEFTOVER) say(saidBegun);
+  if (overfull()) spoil("buffers");
 }
 function spoil(by) {
   stopped = true;

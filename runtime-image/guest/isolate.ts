@@ -18,6 +18,8 @@ import { captureUncaught } from "./uncaught.ts";
 /** Bytes: a line that is not longer goes into a socket as a whole or not at all, whoever else writes into it. */
 const ONE_WRITE = 32_768;
 const TAG_LENGTH = 64;
+/** Said instead of an order's number. */
+const LEFTOVER = 0;
 const { exit } = Deno;
 const { getHeapStatistics } = v8;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
@@ -34,6 +36,7 @@ let spoiler: Spoiler | null = null;
 let measured = false;
 let sayBegun: (number: number) => void;
 let saidBegun = 0;
+let saidLast = 0;
 
 /**
  * Starts the isolate: waits for the supervisor's first line, loads the pool's main module, reports, serves.
@@ -75,7 +78,7 @@ function welcome(received: Hello): void {
   const print = openLog(start);
   sayBegun = openStarted(start);
   captureConsole(print);
-  captureUncaught(print, () => overfull() && spoil("buffers"));
+  captureUncaught(print, { begin: leftoverBegins, end: leftoverEnds });
   refuseExits(spoil);
   report("started", `${now()}`);
   begin?.();
@@ -116,9 +119,10 @@ function startNext(): void {
   if (first !== null && first.number <= saidBegun) say(first.number - 1); // something comes between
 }
 
-/** Says that the orders up to `number` have begun, and no others; false if nobody can be told. */
+/** Says that the orders up to `number` have begun, and no others, or LEFTOVER; false if nobody can be told. */
 function say(number: number): boolean {
-  saidBegun = number;
+  saidLast = number;
+  if (number !== LEFTOVER) saidBegun = number;
   try {
     sayBegun(number);
     return true;
@@ -143,6 +147,16 @@ function finish(order: Order, status: "result" | "error", json: string, later: b
   }
   if (spoiler !== null && running === 0) spoil(spoiler);
   if (later) startNext();
+}
+
+/** While code of an eval that is over runs beside others, it is said: what it does is not theirs. */
+function leftoverBegins(): void {
+  if (running > 0) say(LEFTOVER);
+}
+
+function leftoverEnds(): void {
+  if (saidLast === LEFTOVER) say(saidBegun);
+  if (overfull()) spoil("buffers");
 }
 
 /** Has this process replaced, for what earlier evals left behind, when no eval runs in it. Nothing more starts. */

@@ -19,8 +19,14 @@ const messageOf = getterOf(ErrorEvent.prototype, "message");
 
 type Report = (error: unknown) => void;
 
-/** Logs with `print` whatever nobody catches from now on; calls `after` when a timer of an eval that is over has run. */
-export function captureUncaught(print: Print, after: () => void): void {
+/** Is told when a timer of an eval that is over begins to run, and when it has run. */
+export interface Leftovers {
+  begin(): void;
+  end(): void;
+}
+
+/** Logs with `print` whatever nobody catches from now on. */
+export function captureUncaught(print: Print, leftovers: Leftovers): void {
   const log = (text: string): void => {
     try {
       print("error", text);
@@ -33,7 +39,7 @@ export function captureUncaught(print: Print, after: () => void): void {
     return true;
   });
   captureEvents(report, log);
-  guardTimers(report, after);
+  guardTimers(report, leftovers);
 }
 
 /** Deno dispatches an event `error` for what a listener throws, by this name: guests must not replace it. */
@@ -65,11 +71,11 @@ function thrownIn(event: unknown): { thrown: unknown; message: string } | null {
  * Deno reports what a timer throws when its context is left: only inside it is known whose timer it is. All timers keep
  * their callbacks in such a member, those of `node:timers` too. Immediates have no context at all.
  */
-function guardTimers(report: Report, after: () => void): void {
+function guardTimers(report: Report, leftovers: Leftovers): void {
   const timer = setTimeout(() => {});
   const immediate = setImmediate(() => {});
-  guardMember(timer as unknown as object, "_onTimeout", (callback) => guarded(callback, report, after));
-  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report, after)));
+  guardMember(timer as unknown as object, "_onTimeout", (callback) => guarded(callback, report, leftovers));
+  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report, leftovers)));
   clearTimeout(timer);
   clearImmediate(immediate);
 }
@@ -89,14 +95,16 @@ function guardMember(timer: object, member: string, guard: (callback: Callback) 
   });
 }
 
-function guarded(callback: Callback, report: Report, after: () => void): Callback {
+function guarded(callback: Callback, report: Report, leftovers: Leftovers): Callback {
   return function (this: unknown, ...given: unknown[]): void {
+    const left = leftBehind();
+    if (left) leftovers.begin();
     try {
       apply(callback, this, given);
     } catch (error) {
       report(error);
     }
-    if (leftBehind()) after();
+    if (left) leftovers.end();
   };
 }
 

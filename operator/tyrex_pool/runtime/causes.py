@@ -43,8 +43,9 @@ SPOILERS = {
 """What earlier evals left behind, by the word of the guest side for it."""
 IDLE_CPU = Cause("cpu", "code that earlier evals left behind used CPU time while no eval ran")
 IDLE_LOG = Cause("log", "code that earlier evals left behind printed too much while no eval ran")
-HELD = Cause("held", "code that earlier evals left behind kept the isolate from starting an eval")
-THREADS = Cause("threads", "the isolate had more than 64 threads beside its own", by_itself=True)
+HELD = Cause("held", "code that earlier evals left behind held the isolate up")
+IDLE_THREADS = Cause("threads", "evals left too many threads behind")
+TOO_MANY_THREADS = Cause("threads", "the isolate started too many threads", by_itself=True)
 
 _SHELL_SIGNAL = 128
 _OUT_OF_HEAP = ("JavaScript heap out of memory", "JavaScript out of memory", "Reached heap limit")

@@ -1,7 +1,7 @@
 """One isolate: a Deno process that runs guest code, seen from the supervisor.
 
-    STARTING ──ready──► READY
-        └───────┬─────────┘
+    STARTING ──ready──► READY ──► RETIRING (is sent no more evals, and ends when it has answered those it has)
+        └───────┬─────────┘──────────┘
                 ├──end (failed to start, replaced, stopped)──► ENDING ──► ENDED    ENDING: earlier replies are handled
                 └──process gone──────────────────────────────────────────► ENDED    it never comes back
 
@@ -39,10 +39,12 @@ _MEBI = 1 << 20
 class Phase(Enum):
     STARTING = "Starting"
     READY = "Ready"
+    RETIRING = "Retiring"
     ENDING = "Ending"
     ENDED = "Ended"
 
 
+_SERVING = (Phase.READY, Phase.RETIRING)
 LocalSlot: TypeAlias = "Slot[Ticket, LocalRuntime]"
 
 
@@ -103,6 +105,7 @@ class Isolate(PipeWriter):
         self._output = StandardOutput(self.process.output, token, self.log.add)
         self.memory = Memory(self.process.pid, launch.heap)
         self._budget: IdleBudget | None = None
+        self._retired_for = causes.STOPPED
         self._start_timer = loop.call_later(launch.startup, self._start_timed_out)
         loop.add_reader(self.process.pipe, self.receive)
         self.process.when_ended(loop, self._process_ended)
@@ -152,6 +155,8 @@ class Isolate(PipeWriter):
                 break
         if self.phase is Phase.READY:
             self._owner.isolate_waits(self)
+        elif self.phase is Phase.RETIRING and not self._tickets:
+            self.end(self._retired_for)
 
     def _handle(self, replies: list[Reply]) -> None:
         for tag, status, payload in replies:
@@ -179,7 +184,7 @@ class Isolate(PipeWriter):
             self._owner.isolate_ready(self)
         elif status == b"failed" and self.phase is Phase.STARTING:
             self.end(causes.main_module_failed(payload))
-        elif status == b"spoiled" and self.phase is Phase.READY and payload in causes.SPOILERS:
+        elif status == b"spoiled" and self.phase in _SERVING and payload in causes.SPOILERS:
             self.end(causes.SPOILERS[payload])
         else:
             raise ProtocolError("an unknown report")
@@ -206,6 +211,12 @@ class Isolate(PipeWriter):
         return _number(ticket) <= self._output.begun or _number(ticket) <= self._output.read()
 
     @property
+    def leftover_runs(self) -> bool:
+        """Whether code of an eval that is over runs now, while others run too."""
+        self._output.read()
+        return self._output.leftover
+
+    @property
     def runs(self) -> bool:
         """Whether an eval has begun and is not over, as of the last answer of `began`."""
         return 0 < self._oldest <= self._output.begun
@@ -217,14 +228,23 @@ class Isolate(PipeWriter):
 
     def check_limits(self) -> None:
         """End the isolate if it holds more than its limit in resident memory, or is over its budget between evals."""
-        if self.phase in (Phase.STARTING, Phase.READY) and self.memory.over_limit:
+        if self.phase in (Phase.STARTING, *_SERVING) and self.memory.over_limit:
             self.receive()  # the evals that it has answered are not to blame
             self.end(causes.OVER_MEMORY, settle=True)
-        elif self.phase is Phase.READY and self._budget is not None:
+        elif self.phase in _SERVING and self._budget is not None:
             cause = self._budget.check(self._usage())
             if cause is not None:
                 self.receive()
-                self.end(cause, settle=True)
+                self._replace(cause)
+
+    def _replace(self, cause: causes.Cause) -> None:
+        """End it, when nothing of what earlier evals left behind can cost an eval that runs."""
+        if self.runs and not cause.by_itself:
+            self.flush()
+            self.phase = Phase.RETIRING
+            self._retired_for = cause
+        else:
+            self.end(cause, settle=True)
 
     def _usage(self) -> Usage:
         begun = self._output.begun if self.log.full else self._output.read()
@@ -237,6 +257,7 @@ class Isolate(PipeWriter):
             begun=begun,
             waiting=0 if runs else self._oldest,
             runs=runs,
+            mean_run=self.slot.mean_run_seconds if self.slot is not None else 0.0,
         )
 
     def _start_timed_out(self) -> None:

@@ -9,7 +9,7 @@ from time import monotonic
 
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, WAITING, Ticket
-from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, InvalidRequest, TyrexError
+from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, HeapLimitError, InvalidRequest, TyrexError
 from tyrex_pool.model.pool_view import LastErrorView
 from tyrex_pool.pool.dispatcher import answer, too_late
 from tyrex_pool.runtime import causes
@@ -119,7 +119,10 @@ class IsolateDriver:
             too_late(ticket, now)
         elif isolate.began(ticket):
             late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
-            self._end_eval(ticket, EvalTimeout(late), isolate, causes.DEADLINE)
+            if isolate.leftover_runs:
+                self._end_eval(ticket, DeadRuntimeError(f"{late}: {causes.HELD.detail}"), isolate, causes.HELD)
+            else:
+                self._end_eval(ticket, EvalTimeout(late), isolate, causes.DEADLINE)
         elif ticket.lease and now - ticket.lease < GRACE:
             ticket.deadline = now + GRACE  # it may have been about to begin, or the isolate declines it
             self._balancer.deadlines.add(ticket)
@@ -136,7 +139,7 @@ class IsolateDriver:
         ticket.finished = monotonic()
         self._record_error(error.name, error.detail)
         answer(ticket, error)
-        isolate.end(cause, settle=cause is causes.DEADLINE)
+        isolate.end(cause, settle=cause is not causes.OVERFULL)
 
     def _record_error(self, name: str, detail: str) -> None:
         self.last_error = LastErrorView(name=name, detail=detail, at=datetime.now(UTC).isoformat(timespec="seconds"))

@@ -22,10 +22,13 @@ class StandardOutput:
         self.begun = 0
         """The number of the last order that has begun, or begins when those before it are answered; as of the last
         `read`, 0 for none."""
+        self.leftover = False
+        """Whether code of an eval that is over runs now, while others run too; as of the last `read`."""
         self._descriptor = descriptor
         self._sign = f"{token} +".encode()
         self._start = b"\n" + self._sign
-        self._length = len(self._start) + _DIGITS + 1
+        self._leftover = self._start + b"0" * _DIGITS + b"\n"
+        self._length = len(self._leftover)
         self._line = line
         self._held = b""
 
@@ -36,8 +39,9 @@ class StandardOutput:
         except OSError:  # nothing has come
             return self.begun
         count = data.count(self._start)
-        if count * self._length == len(data) and data[-self._length :].startswith(self._start):
-            self.begun = int(data[-_DIGITS - 1 :])  # all of it is ours, and whole
+        last = data[-self._length :]
+        if count * self._length == len(data) and last.startswith(self._start) and last != self._leftover:
+            self._say(last)  # all of it is ours, and whole
             self._held = b""
         else:
             self._lines(data)
@@ -51,9 +55,14 @@ class StandardOutput:
             self._held = b""
         for line in lines:
             if line.startswith(self._sign):
-                self.begun = int(line[len(self._sign) :])
+                self._say(line)
             elif line:
                 self._line(line)
+
+    def _say(self, line: bytes) -> None:
+        number = int(line.strip()[-_DIGITS:])
+        self.leftover = not number
+        self.begun = number or self.begun
 
     def close(self) -> None:
         """Read the rest."""

@@ -163,7 +163,7 @@ class Supervisor(IsolateDriver):
         begun = sum(map(isolate.began, lost))
         for ticket in lost:
             if isolate.began(ticket):
-                error = cause.error(alone=begun == 1, first=isolate.sent == 1)
+                error = cause.error(alone=begun == 1 and not isolate.leftover_runs, first=isolate.sent == 1)
             else:
                 error = NoRuntime(f"{ATTEMPTS} isolates in turn ended before the eval began; the last: {cause.detail}")
             if ticket.deliver is not None:

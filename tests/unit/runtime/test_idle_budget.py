@@ -13,6 +13,7 @@ from tyrex_pool.runtime.idle_budget import (
     LOG_BYTES,
     LOG_RATE,
     MORE_THREADS,
+    MOST_THREADS,
     IdleBudget,
     Usage,
 )  # fmt: skip
@@ -43,7 +44,7 @@ def run(ticks: int, **per_tick: float) -> causes.Cause | None:
         pytest.param({"cpu": TICK * CPU_SHARE * 0.9}, None, id="less CPU than the budget gets back"),
         pytest.param({"cpu": TICK * CPU_SHARE * 2}, causes.IDLE_CPU, id="twice as much CPU"),
         pytest.param({"cpu": TICK, "runs": True}, None, id="an eval burns"),
-        pytest.param({"cpu": TICK, "begun": 1}, None, id="short evals burn"),
+        pytest.param({"log": LOG_BYTES, "begun": 1}, None, id="short evals print much"),
         pytest.param({"log": LOG_BYTES}, causes.IDLE_LOG, id="prints much"),
         pytest.param({"log": int(TICK * LOG_RATE * 0.9)}, None, id="prints less than the budget gets back"),
         pytest.param({"log": LOG_BYTES, "runs": True}, None, id="an eval prints much"),
@@ -58,11 +59,43 @@ def test_the_budget_is_whole_at_first() -> None:
     assert run(2, cpu=CPU_SECONDS * 0.9) is causes.IDLE_CPU
 
 
-def test_threads_count_while_an_eval_runs() -> None:
+MORE = FIRST.threads + MORE_THREADS + 1
+MOST = FIRST.threads + MOST_THREADS + 1
+
+
+@pytest.mark.parametrize(
+    ("readings", "cause"),
+    [
+        pytest.param([{"threads": MORE - 1}], None, id="as many as may be"),
+        pytest.param([{"threads": MORE}], causes.IDLE_THREADS, id="left behind"),
+        pytest.param([{"threads": MOST}], causes.TOO_MANY_THREADS, id="far too many"),
+        pytest.param(
+            [{"threads": MORE, "runs": True, "begun": 1}], causes.TOO_MANY_THREADS, id="of the eval that runs"
+        ),
+        pytest.param([{"threads": MORE, "runs": True, "begun": 2}], causes.IDLE_THREADS, id="of one of two evals"),
+        pytest.param(
+            [{"threads": MORE - 9, "begun": 1}, {"threads": MORE, "begun": 2, "runs": True}],
+            causes.IDLE_THREADS,
+            id="most of them of the one before",
+        ),
+        pytest.param(
+            [{"threads": MORE - 60, "begun": 1}, {"threads": MORE, "begun": 2, "runs": True}],
+            causes.TOO_MANY_THREADS,
+            id="few of them of the one before",
+        ),
+    ],
+)
+def test_threads(readings: list[dict[str, Any]], cause: causes.Cause | None) -> None:
     budget = IdleBudget(FIRST)
-    most = replace(FIRST, threads=FIRST.threads + MORE_THREADS, runs=True)
-    assert budget.check(most) is None
-    assert budget.check(replace(most, threads=most.threads + 1)) is causes.THREADS
+    assert [budget.check(replace(FIRST, **reading)) for reading in readings][-1] is cause
+
+
+def test_short_evals_do_not_hide_what_others_use() -> None:
+    assert run(1000, begun=5, cpu=TICK * 0.9, mean_run=0.0) is causes.IDLE_CPU
+    budget, usage = IdleBudget(FIRST), FIRST
+    for _ in range(1000):
+        usage = replace(usage, at=usage.at + TICK, begun=usage.begun + 5, cpu=usage.cpu + TICK * 0.5, mean_run=0.01)
+        assert budget.check(usage) is None, "the evals themselves"
 
 
 def test_an_order_that_does_not_begin() -> None:

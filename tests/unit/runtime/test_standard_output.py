@@ -47,6 +47,13 @@ def test_the_last_one_counts(pipe: Pipe) -> None:
     assert pipe.lines == []
 
 
+def test_code_of_an_eval_that_is_over(pipe: Pipe) -> None:
+    assert (pipe.write(begun(1) + begun(2) + begun(0)), pipe.output.leftover) == (2, True)
+    assert (pipe.write(begun(2)), pipe.output.leftover) == (2, False)
+    assert (pipe.write(begun(0)), pipe.output.leftover) == (2, True)
+    assert (pipe.write(b"x" + begun(2)), pipe.output.leftover) == (2, False)
+
+
 def test_guests_print_between(pipe: Pipe) -> None:
     assert pipe.write(b"one\ntw" + begun(1) + b"three") == 1
     assert pipe.write(begun(2) + b"four") == 2

@@ -31,6 +31,7 @@ class FakeIsolate:
         self.sent: list[Ticket] = []
         self.ended: Cause | None = None
         self.not_begun: set[Ticket] = set()
+        self.leftover = False
         self.gone = asyncio.Event()
         self.gone.set()
 
@@ -40,6 +41,10 @@ class FakeIsolate:
 
     def flush(self) -> None:
         pass
+
+    @property
+    def leftover_runs(self) -> bool:
+        return self.leftover
 
     @property
     def runs(self) -> bool:
@@ -59,7 +64,7 @@ class FakeIsolate:
 
     def end(self, cause: Cause, settle: bool = False) -> None:
         self.ended = cause
-        if cause is causes.HELD:
+        if cause is causes.HELD and self.not_begun:
             self.owner._balancer.lose(self.owner.runtimes[0].slot, self.began)
 
 
@@ -107,6 +112,10 @@ def not_begun(scene: Scene) -> None:
     scene.isolate.not_begun = set(scene.tickets)
 
 
+def leftover(scene: Scene) -> None:
+    scene.isolate.leftover = True
+
+
 def all_declined(scene: Scene) -> None:
     scene.isolate.inbox = [
         (scene.tickets[0], b"result"),
@@ -119,6 +128,7 @@ def all_declined(scene: Scene) -> None:
     ("in_the_pipe", "overdue", "outcomes", "replaced"),
     [
         pytest.param(nothing, 0, {"0": EvalTimeout}, True, id="it runs"),
+        pytest.param(leftover, 0, {"0": DeadRuntimeError}, True, id="what an earlier one left runs instead"),
         pytest.param(not_begun, 0, {"0": QueueTimeout}, True, id="its turn has come, and it has not begun"),
         pytest.param(nothing, 2, {"2": QueueTimeout}, False, id="it is staged"),
         pytest.param(finished, 0, {"0": b"1"}, False, id="it has just been answered"),
