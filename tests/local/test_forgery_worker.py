@@ -68,23 +68,23 @@ def test_orders_that_others_read(fresh: RunningPool, code: str) -> None:
     check_others(fresh)
 
 
-def test_an_order_that_is_read_in_part(pool: RunningPool) -> None:
+def test_an_order_that_is_read_in_part(fresh: RunningPool) -> None:
     """A long order is read by two: what is left of it is no order."""
-    assert pool.eval(leave_reader()) > 0
+    assert fresh.eval(leave_reader()) > 0
     for _ in range(3):
-        answer = pool.post(f"/* {'x' * 600_000} */ 42", timeoutMs=5000)
+        answer = fresh.post(f"/* {'x' * 600_000} */ 42", timeoutMs=5000)
         if answer.status_code != 200:
             problem(answer, answer.json()["name"], "platform")
         else:
             assert answer.json() == {"result": 42}
-    check_others(pool)
+    check_others(fresh)
 
 
-def test_an_order_read_by_others_is_over_its_deadline(pool: RunningPool) -> None:
-    assert pool.eval(leave_reader()) > 0
-    answers = [pool.post("globalThis.ran = (globalThis.ran ?? 0) + 1", timeoutMs=150) for _ in range(4)]
+def test_an_order_read_by_others_is_over_its_deadline(fresh: RunningPool) -> None:
+    assert fresh.eval(leave_reader()) > 0
+    answers = [fresh.post("globalThis.ran = (globalThis.ran ?? 0) + 1", timeoutMs=150) for _ in range(4)]
     for answer in answers:
         if answer.status_code != 200:
             error = problem(answer, "queue_timeout", "platform")
             assert error["retryable"] is True
-    check_others(pool)
+    check_others(fresh)
