@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 GUEST := runtime-image/guest
+BUNDLE := runtime-image/bundle.py
+PROGRAMS := $(wildcard examples/programs/*.ts*)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 export DENO_NO_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ok check fix bench bench-before node node-load node-stop lock clean
+.PHONY: help run test ok check guest fix bench bench-before hostile node node-load node-stop lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile
@@ -17,6 +19,7 @@ run: $(VENV)/.run ## start the example pool and evaluate something in it
 	@$(BIN)/tyrex-pool serve examples/hello.yaml --try '`Deno $${Deno.version.deno} says $${6 * 7}`'
 
 test: $(VENV)/.dev ## all tests that this machine can run
+	$(BIN)/python $(BUNDLE)
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" test --quiet --permit-no-files --allow-read .
 	$(PYTHON) -m tests.cluster.node build
 	$(BIN)/python -m pytest
@@ -29,21 +32,30 @@ check: $(VENV)/.dev ## format, lint, types, import directions and circles, modul
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --check --permit-no-files .
+	$(BIN)/deno fmt --check --no-config --line-width=110 $(PROGRAMS)
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" lint --permit-no-files .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" check .
+	$(BIN)/python $(BUNDLE) --check
 	@git ls-files '*.py' '*.ts' | xargs wc -l | awk '$$1 > 400 && $$2 != "total" { print $$2 ": " $$1 " lines, at most 400"; bad = 1 } END { exit bad }'
 	@! command -v gofmt >/dev/null || ! gofmt -d tests/cluster/node/binaries | grep .
+
+guest: $(VENV)/.dev ## bundle the guest side anew, after a change of runtime-image/guest
+	$(BIN)/python $(BUNDLE)
 
 fix: $(VENV)/.dev ## format and mend what can be mended by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cd $(GUEST) && "$(CURDIR)/$(BIN)/deno" fmt --permit-no-files .
+	$(BIN)/deno fmt --no-config --line-width=110 $(PROGRAMS)
 
 bench: $(VENV)/.bench ## measure beside peers and write docs/performance.md (half an hour; with BENCH=--quick four minutes, and no page)
 	$(BIN)/python -m tests.bench $(BENCH)
 
 bench-before: $(VENV)/.bench ## compare the hot path with a commit before, rounds interleaved: make bench-before REV=main~1
 	$(BIN)/python -m tests.bench.before $(REV)
+
+hostile: $(VENV)/.dev ## the long form of the hostile tests: 200 forged replies, 20,000 mixed evals (some 15 minutes)
+	TYREX_ROUNDS=200 TYREX_EVALS=20000 $(BIN)/python -m pytest tests/local/test_forgery_worker.py tests/local/test_mixed.py
 
 node: ## start a Kubernetes node with the images of this checkout, and say how to use it (root on Linux)
 	@$(PYTHON) -m tests.cluster.node up

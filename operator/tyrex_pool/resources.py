@@ -28,9 +28,14 @@ def crd() -> str:
     return _find(_PACKAGE / "_crds", _CHECKOUT / "crds", "tyrexpool.yaml").read_text("utf-8")
 
 
+def guest_bundle() -> str:
+    """The isolate's side of the pipe, as one JavaScript file. Raises FileNotFoundError."""
+    return (guest_directory() / "isolate.js").read_text("utf-8")
+
+
 def guest_directory() -> Path:
-    """Where the isolate's side of the pipe (TypeScript) lies; absolute. Raises FileNotFoundError."""
-    return _find(_PACKAGE / "_guest", _CHECKOUT / "runtime-image" / "guest", "isolate.ts").parent
+    """Where that file lies; absolute. Raises FileNotFoundError."""
+    return _find(_PACKAGE / "_guest", _CHECKOUT / "runtime-image", "isolate.js").parent
 
 
 def _find(packaged: Path, checkout: Path, name: str) -> Path:

@@ -3,6 +3,7 @@
  * `toJSON`) and may throw: a member that cannot be read, is no JSON or has no room is left out.
  */
 import { hasOwn, isArray, isNativeError, keysOf, stringifyJson } from "./primordials.ts";
+import { explained } from "./explain.ts";
 import { shown } from "./text.ts";
 
 const DEPTH = 8;
@@ -87,5 +88,5 @@ function textOf(error: Error, name: "name" | "message"): string {
   try {
     text = error[name];
   } catch { /* a getter that throws */ }
-  return stringifyJson(typeof text === "string" ? shown(text, TEXT_LENGTH) : "") as string;
+  return stringifyJson(typeof text === "string" ? explained(shown(text, TEXT_LENGTH)) : "") as string;
 }

@@ -26,15 +26,32 @@ interface Binding {
   kLastWriteWasAsync: number;
 }
 
-const binding = (process as unknown as { binding(name: string): Binding }).binding;
+const thisProcess = process as unknown as {
+  binding?(name: string): Binding;
+  _linkedBinding?: unknown;
+  argv: string[];
+};
+const binding = thisProcess.binding as (name: string) => Binding;
 const { Pipe, constants } = binding("pipe_wrap");
 const { WriteWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = binding("stream_wrap");
 const define = SafeObject.defineProperty;
 
+/** A text that waits for the end of a marked one. */
+interface Waiting {
+  readonly text: string;
+  readonly mark: (() => string) | null;
+  next: Waiting | null;
+}
+
 export interface Channel {
   /** Writes a line; `line` must end with a newline. */
   send(line: string): void;
-  /** True while a line is not out yet: then no eval may start. */
+  /**
+   * Writes `lines`, which are longer than one write may be, and when all of it is out the line that `mark` makes: so
+   * nobody who reads this thread's heap meanwhile finds the mark. What is sent before that waits.
+   */
+  sendMarked(lines: string, mark: () => string): void;
+  /** True while something is not out yet: then no eval may start. */
   blocked(): boolean;
 }
 
@@ -54,6 +71,9 @@ export function openChannel(
   let pending = new Bytes(0);
   let held = 0;
   let writing = 0;
+  let mark: (() => string) | null = null;
+  let next: Waiting | null = null;
+  let last: Waiting | null = null;
 
   function onread(buffer: ArrayBuffer): void {
     const size = streamBaseState[kReadBytesOrError] as number;
@@ -85,7 +105,44 @@ export function openChannel(
 
   function written(): void {
     writing -= 1;
+    if (writing > 0) return;
+    finishMarked();
     if (writing === 0) drained();
+  }
+
+  /** When all of a marked text is out: its mark, and what waited for it. */
+  function finishMarked(): void {
+    while (mark !== null && writing === 0) {
+      const makeMark = mark;
+      mark = null;
+      put(makeMark());
+      while (next !== null && mark === null) {
+        const { text, mark: itsMark } = next;
+        next = next.next;
+        put(text);
+        mark = itsMark;
+      }
+    }
+  }
+
+  function send(text: string, itsMark: (() => string) | null): void {
+    if (mark === null) {
+      put(text);
+      mark = itsMark;
+      return;
+    }
+    const waiting: Waiting = { __proto__: null, text, mark: itsMark, next: null } as Waiting;
+    if (next === null) next = waiting;
+    else (last as Waiting).next = waiting;
+    last = waiting;
+  }
+
+  function put(text: string): void {
+    write(request, text);
+    if (streamBaseState[kLastWriteWasAsync]) {
+      writing += 1;
+      request = newRequest();
+    }
   }
 
   /** A request can be used again when its write was done at once; making one costs as much as a small write. */
@@ -101,12 +158,10 @@ export function openChannel(
   let request = newRequest();
   handle.readStart();
   return {
-    send(line: string): void {
-      write(request, line);
-      if (streamBaseState[kLastWriteWasAsync]) {
-        writing += 1;
-        request = newRequest();
-      }
+    send: (line) => send(line, null),
+    sendMarked(lines: string, makeMark: () => string): void {
+      send(lines, makeMark);
+      finishMarked();
     },
     blocked: () => writing > 0,
   };
@@ -128,10 +183,10 @@ export function closeBackDoors(): void {
   const deno = Deno as unknown as Record<PropertyKey, unknown>;
   delete deno[deno.internal as symbol];
   delete deno.internal;
-  delete (process as unknown as Record<string, unknown>).binding;
-  delete (process as unknown as Record<string, unknown>)._linkedBinding;
+  delete thisProcess.binding;
+  delete thisProcess._linkedBinding;
   define(Deno, "args", { value: [], configurable: true });
-  process.argv.length = 2;
+  thisProcess.argv.length = 2;
 }
 
 /**

@@ -3,11 +3,12 @@
  * line starts with a token that guests do not know, so their own writes on descriptors 1 and 2 cannot pass for it.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { format } from "node:util";
-import { apply, encode, stringifyJson } from "./primordials.ts";
+import * as util from "node:util";
+import { apply, Bytes, encode, setBytes, stringifyJson } from "./primordials.ts";
 import { writeErrors } from "./stdio.ts";
 import { shown } from "./text.ts";
 
+const { format } = util;
 const LEVELS = ["debug", "log", "info", "warn", "error", "trace"] as const;
 const MESSAGE_LENGTH = 8_192;
 
@@ -15,39 +16,60 @@ export type Callback = (...given: unknown[]) => void;
 /** Writes one line of the log. */
 export type Print = (level: typeof LEVELS[number], text: string) => void;
 
-const evals = new AsyncLocalStorage<string>();
+/** What all code of an eval has in common: its id, and whether it is over. Own fields, which no setter can take. */
+export class Context {
+  id: string;
+  over = false;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
+const evals = new AsyncLocalStorage<Context>();
 const getStore = evals.getStore.bind(evals);
 const run = evals.run.bind(evals) as (
-  id: string,
+  context: Context,
   body: (argument: unknown) => void,
   argument: unknown,
 ) => void;
 
-/** Runs `body(argument)`; what it prints, also later from a timer or a promise, is logged under `id`. */
+/** Runs `body(argument)`; what it prints, also later from a timer or a promise, is logged under the id in `context`. */
 export const withEval = run;
 
-const enter = evals.enterWith.bind(evals) as (id: string | undefined) => void;
+const enter = evals.enterWith.bind(evals) as (context: Context | undefined) => void;
 
 /** Leaves the context of an eval, which Deno keeps after some imports: what follows is no part of it. */
 export function leaveEval(): void {
   if (getStore() !== undefined) enter(undefined);
 }
 
+/** Whether the code that runs comes from an eval that is over. */
+export const leftBehind = (): boolean => getStore()?.over === true;
+
 /** `body`, which also runs later as a part of the eval that runs now. */
 export function keepEval(body: Callback): Callback {
-  const id = getStore();
-  if (id === undefined) return body;
+  const context = getStore();
+  if (context === undefined) return body;
   return function (this: unknown, ...given: unknown[]): void {
-    run(id, () => apply(body, this, given), undefined);
+    run(context, () => apply(body, this, given), undefined);
   };
 }
 
-export function openLog(token: string): Print {
+/** What begins a line of ours, as bytes: no guest can read a buffer in a snapshot of the heap, but any string. */
+export const lineStart = (token: string): Uint8Array => encode(`\n${token} `);
+
+export function openLog(start: Uint8Array): Print {
   return (level, text) => {
     const message = shown(text, MESSAGE_LENGTH);
     // The newline before ends whatever unfinished line a guest wrote itself.
-    const fields = stringifyJson({ __proto__: null, eval: getStore() ?? null, level, message });
-    writeErrors(encode(`\n${token} ${fields}\n`));
+    const fields = encode(
+      `${stringifyJson({ __proto__: null, eval: getStore()?.id ?? null, level, message })}\n`,
+    );
+    const line = new Bytes(start.length + fields.length);
+    setBytes(line, start, 0);
+    setBytes(line, fields, start.length);
+    writeErrors(line);
   };
 }
 

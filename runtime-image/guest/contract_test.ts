@@ -1,12 +1,13 @@
 /** The vectors of tests/contract/channel.json, from the guest's side of the pipe. */
 import { deepEqual, equal } from "node:assert/strict";
 import { decode, encode, evaluate, parseJson } from "./primordials.ts";
-import { parseHello, parseOrder, tagOf } from "./protocol.ts";
+import { markOf, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { type ErrorName, failure, toJson } from "./result.ts";
 
 interface Vectors {
   hello: { line: string; secrets: number[] } & Record<string, unknown>;
-  tags: { nonces: number[]; secrets: [number, number]; tag: string }[];
+  tags: { nonces: number[]; secrets: number[]; tag: string; mark: string }[];
+  tornOrders: string[];
   orders: { id: string; line: string; fields: unknown[] }[];
   results: { id: string; code: string; payload: string; value: unknown }[];
   errors: { id: string; throws: string; as: ErrorName; payload: string }[];
@@ -27,10 +28,16 @@ for (const { id, line, fields } of vectors.orders) {
   });
 }
 
-for (const { nonces, secrets, tag } of vectors.tags) {
+for (const { nonces, secrets, tag, mark } of vectors.tags) {
   Deno.test(`tag: ${tag}`, () => {
-    equal(tagOf(parseOrder(`[${nonces},1,"id","js",0,"1"]`), Uint32Array.from(secrets)), tag);
+    const order = parseOrder(`[${nonces},1,"id","js",0,"1"]`) as Order;
+    equal(tagOf(order, Uint32Array.from(secrets)), tag);
+    equal(markOf(order, Uint32Array.from(secrets)), mark);
   });
+}
+
+for (const line of vectors.tornOrders) {
+  Deno.test(`a torn order: ${line}`, () => equal(parseOrder(line), null));
 }
 
 for (const { id, code, payload, value } of vectors.results) {

@@ -4,6 +4,7 @@
  * names of a module of Deno's are fixed when it is first imported, and this module changes some of them before.
  */
 import process from "node:process";
+import { exit } from "./leftovers.ts";
 import {
   apply,
   define,
@@ -23,7 +24,6 @@ interface Hooks {
 }
 
 const getBuiltinModule = (process as unknown as { getBuiltinModule(name: string): unknown }).getBuiltinModule;
-const exit = Deno.exit;
 const Failure = Error;
 const ArrayPrototype = Array.prototype;
 const { setPrototypeOf } = SafeObject;

@@ -6,6 +6,17 @@
  */
 import { types } from "node:util";
 
+interface Core {
+  byteLength(text: string): number;
+  setReportExceptionCallback(callback: (error: unknown) => void): void;
+  setUnhandledPromiseRejectionHandler(handler: (promise: unknown, reason: unknown) => boolean): void;
+}
+
+/** Deno's own operations, which guests cannot reach after `closeBackDoors`. */
+export const { core } = (Deno as unknown as Record<symbol, { core: Core }>)[
+  (Deno as unknown as { internal: symbol }).internal
+] as { core: Core };
+
 export const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <
   This,
   Args extends unknown[],
@@ -63,6 +74,9 @@ export function whenSettled(
 const decoder = new TextDecoder();
 const decodeWith = uncurry(TextDecoder.prototype.decode);
 export const decode = (bytes: Uint8Array<ArrayBuffer>): string => decodeWith(decoder, bytes);
+
+/** The number of bytes of a text in UTF-8. */
+export const byteLength: (text: string) => number = core.byteLength;
 
 const encoder = new TextEncoder();
 const encodeWith = uncurry(TextEncoder.prototype.encode);

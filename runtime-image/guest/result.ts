@@ -1,11 +1,12 @@
 /** What an eval came to, as JSON for the reply: a result, or an error with its detail, value and stack. */
 import { carriedBy } from "./carried.ts";
+import { explained } from "./explain.ts";
 import { encode, indexOf, isNativeError, lastIndexOf, slice, stringifyJson, toText } from "./primordials.ts";
 import { shown, wellFormedJson } from "./text.ts";
 
 /** Stacks end where our frames begin. */
-const OUR_FRAMES = slice(import.meta.url, 0, import.meta.url.length - "result.ts".length);
 const ENTRY_FRAME = `${Deno.mainModule}:`;
+const OUR_FRAMES = "tyrex:isolate:"; // `launch.py` gives the bundle this name
 /** As in "at f (eval at start (…/isolate.ts:1:2), <anonymous>:1:7)", a frame of evaluated code. */
 const EVALUATED = ", <anonymous>:";
 const FRAME = "    at ";
@@ -52,7 +53,7 @@ export function failure(name: ErrorName, thrown: unknown): string {
 export function uncaughtText(thrown: unknown): string {
   const value = jsonValue(thrown);
   const stack = stackOf(thrown);
-  if (stack === undefined) return describe(thrown, value);
+  if (stack === undefined) return explained(describe(thrown, value));
   return value === undefined ? stack : `${stack} ${value}`;
 }
 
@@ -61,8 +62,8 @@ export function refusal(name: ErrorName, detail: string, stack?: string): string
   const fields = {
     __proto__: null,
     name,
-    detail: shown(detail, DETAIL_LENGTH),
-    stack: stack === undefined ? undefined : shown(stack, STACK_LENGTH),
+    detail: explained(shown(detail, DETAIL_LENGTH)),
+    stack: stack === undefined ? undefined : explained(shown(stack, STACK_LENGTH)),
   };
   return stringifyJson(fields) as string;
 }
@@ -99,7 +100,7 @@ function jsonValue(thrown: unknown): string | undefined {
 function stackOf(thrown: unknown): string | undefined {
   try {
     if (!isNativeError(thrown) || typeof thrown.stack !== "string") return undefined;
-    return shown(withoutOurFrames(thrown.stack), STACK_LENGTH);
+    return explained(shown(withoutOurFrames(thrown.stack), STACK_LENGTH));
   } catch {
     return undefined;
   }

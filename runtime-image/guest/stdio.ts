@@ -26,7 +26,8 @@ interface NodeStream {
   emit(...given: unknown[]): boolean;
 }
 
-const binding = (process as unknown as { binding(name: string): Binding }).binding;
+const node = process as unknown as { binding(name: string): Binding };
+const { binding } = node;
 const { Pipe, constants } = binding("pipe_wrap");
 const { WriteWrap } = binding("stream_wrap");
 const open = uncurry(Pipe.prototype.open as (this: Handle, fd: number) => number);
@@ -46,7 +47,9 @@ function writer(output: Output, fd: number): Write {
     let rest = bytes;
     try {
       while (handle === null && rest.length > 0) {
-        rest = apply(subarray, rest, [writeSync(rest)]) as Uint8Array;
+        const written = writeSync(rest);
+        if (written === rest.length) return;
+        rest = apply(subarray, rest, [written]) as Uint8Array;
       }
     } catch {
       handle = new Pipe(constants.SOCKET);
@@ -85,12 +88,12 @@ function keepOutput(prototype: object, write: Write): void {
 
 /** Deno makes these streams when they are first used. As in Node.js, to end or destroy them closes nothing. */
 function keepNodeStream(name: "stdout" | "stderr"): void {
-  const get = getterOf(process, name);
+  const get = getterOf(node, name);
   let kept: NodeStream | null = null;
-  define(process, name, {
+  define(node, name, {
     get: () => {
       if (kept === null) {
-        kept = apply(get, process, []) as NodeStream;
+        kept = apply(get, node, []) as NodeStream;
         keepOpen(kept);
       }
       return kept;

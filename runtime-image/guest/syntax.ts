@@ -1,5 +1,5 @@
 /** Code to JavaScript, and the errors of code that cannot be parsed: with the position in what was sent. */
-import { stripTypeScriptTypes } from "node:module";
+import * as nodeModule from "node:module";
 import {
   codeAt,
   evaluate,
@@ -12,11 +12,12 @@ import {
 } from "./primordials.ts";
 import { frameIsOurs, refusal } from "./result.ts";
 
+const { stripTypeScriptTypes } = nodeModule;
+
 /** Before the position in the messages of Deno's parser. */
 const MARK = "file:///stripTypeScriptTypes.ts:";
 const PREFIX = "SyntaxError: ";
-const UNEXPECTED_COLON = "SyntaxError: Unexpected token ':'";
-const UNEXPECTED_COMMA = "SyntaxError: Unexpected token ','";
+const OBJECT_HINT = " (to write an object, put it in parentheses: ({…}))";
 const UNEXPECTED = "SyntaxError: Invalid or unexpected token";
 const NATIVE_FRAME = "\n    at eval (<anonymous>)\n";
 /** Deno's parser counts a tab as two columns, and a surrogate pair as one. */
@@ -60,7 +61,7 @@ function parserFailure(code: string, message: string): string {
   const line = indexOf(text, "\n");
   return refusal(
     "execution_error",
-    `${line < 0 ? text : slice(text, 0, line)} (${at})`,
+    `${line < 0 ? text : slice(text, 0, line)} (${at})${isObject(code) ? OBJECT_HINT : ""}`,
     `${text}\n    at <anonymous>:${at}`,
   );
 }
@@ -73,9 +74,7 @@ function engineFailure(code: string, text: string, found: string | null): string
 }
 
 function hintFor(code: string, text: string, parsed: boolean): string {
-  if ((text === UNEXPECTED_COLON || text === UNEXPECTED_COMMA) && isObject(code)) {
-    return " (to write an object, put it in parentheses: ({…}))";
-  }
+  if (isObject(code)) return OBJECT_HINT;
   // The parser takes decorators, and the engine does not know them.
   if (text === UNEXPECTED && parsed && indexOf(code, "@") >= 0) {
     return " (decorators work in a main module only)";
@@ -105,13 +104,12 @@ function parserMessage(code: string): string | null {
   return null;
 }
 
-/** `{a: 1, b: 2}` is a block with labels. */
+/** Whether `code`, which cannot be parsed, is an object in parentheses: `{a: 1, b: 2}` alone is a block with labels. */
 function isObject(code: string): boolean {
   let end = code.length;
   while (end > 0 && isSpace(codeAt(code, end - 1))) end -= 1;
   if (codeAt(code, end - 1) === 0x3b) end -= 1;
-  let from = 0;
-  while (from < end && isSpace(codeAt(code, from))) from += 1;
+  const from = startOf(code, end);
   if (codeAt(code, from) !== 0x7b) return false;
   try {
     stripTypeScriptTypes(`(${slice(code, from, end)}\n)`, { mode: "transform" });
@@ -119,6 +117,24 @@ function isObject(code: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Behind spaces and comments. */
+function startOf(code: string, end: number): number {
+  let from = 0;
+  while (from < end) {
+    const two = slice(code, from, from + 2);
+    if (isSpace(codeAt(code, from))) from += 1;
+    else if (two === "//") from = endOf(code, "\n", from);
+    else if (two === "/*") from = endOf(code, "*/", from + 2);
+    else break;
+  }
+  return from;
+}
+
+function endOf(code: string, mark: string, from: number): number {
+  const at = indexOf(code, mark, from);
+  return at < 0 ? code.length : at + mark.length;
 }
 
 const isSpace = (character: number): boolean => character === 0x20 || (character >= 9 && character <= 13);

@@ -5,18 +5,11 @@
  * Deno's own hooks are taken, and not the global events `error` and `unhandledrejection`: listeners can be hidden by
  * others, and what a listener throws ends the process. So these events reach no listener of a guest.
  */
-import { type Callback, keepEval, type Print } from "./console.ts";
-import { apply, SafeObject } from "./primordials.ts";
+import { type Callback, keepEval, leftBehind, type Print } from "./console.ts";
+import { explained } from "./explain.ts";
+import { apply, core, SafeObject } from "./primordials.ts";
 import { uncaughtText } from "./result.ts";
 
-interface Core {
-  setReportExceptionCallback(callback: (error: unknown) => void): void;
-  setUnhandledPromiseRejectionHandler(handler: (promise: unknown, reason: unknown) => boolean): void;
-}
-
-const { core } = (Deno as unknown as Record<symbol, { core: Core }>)[
-  (Deno as unknown as { internal: symbol }).internal
-] as { core: Core };
 const define = SafeObject.defineProperty;
 const { dispatchEvent } = EventTarget.prototype;
 const { preventDefault } = Event.prototype;
@@ -26,8 +19,14 @@ const messageOf = getterOf(ErrorEvent.prototype, "message");
 
 type Report = (error: unknown) => void;
 
+/** Is told when a timer of an eval that is over begins to run, and when it has run. */
+export interface Leftovers {
+  begin(): void;
+  end(): void;
+}
+
 /** Logs with `print` whatever nobody catches from now on. */
-export function captureUncaught(print: Print): void {
+export function captureUncaught(print: Print, leftovers: Leftovers): void {
   const log = (text: string): void => {
     try {
       print("error", text);
@@ -40,7 +39,7 @@ export function captureUncaught(print: Print): void {
     return true;
   });
   captureEvents(report, log);
-  guardTimers(report);
+  guardTimers(report, leftovers);
 }
 
 /** Deno dispatches an event `error` for what a listener throws, by this name: guests must not replace it. */
@@ -51,7 +50,7 @@ function captureEvents(report: Report, log: (text: string) => void): void {
     if (error === null) return apply(dispatchEvent, target, [event]);
     apply(preventDefault, event, []);
     if (error.thrown !== null && error.thrown !== undefined) report(error.thrown);
-    else log(error.message); // of a worker
+    else log(explained(error.message)); // of a worker
     return false;
   };
   define(globalThis, "dispatchEvent", { value: dispatch, writable: false, configurable: false });
@@ -72,11 +71,11 @@ function thrownIn(event: unknown): { thrown: unknown; message: string } | null {
  * Deno reports what a timer throws when its context is left: only inside it is known whose timer it is. All timers keep
  * their callbacks in such a member, those of `node:timers` too. Immediates have no context at all.
  */
-function guardTimers(report: Report): void {
+function guardTimers(report: Report, leftovers: Leftovers): void {
   const timer = setTimeout(() => {});
   const immediate = setImmediate(() => {});
-  guardMember(timer as unknown as object, "_onTimeout", (callback) => guarded(callback, report));
-  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report)));
+  guardMember(timer as unknown as object, "_onTimeout", (callback) => guarded(callback, report, leftovers));
+  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report, leftovers)));
   clearTimeout(timer);
   clearImmediate(immediate);
 }
@@ -96,13 +95,16 @@ function guardMember(timer: object, member: string, guard: (callback: Callback) 
   });
 }
 
-function guarded(callback: Callback, report: Report): Callback {
+function guarded(callback: Callback, report: Report, leftovers: Leftovers): Callback {
   return function (this: unknown, ...given: unknown[]): void {
+    const left = leftBehind();
+    if (left) leftovers.begin();
     try {
       apply(callback, this, given);
     } catch (error) {
       report(error);
     }
+    if (left) leftovers.end();
   };
 }
 

@@ -17,6 +17,7 @@ from tyrex_pool.controller.metrics import OperatorMetrics
 from tyrex_pool.controller.store import Store
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model.wire import EvalRequest
+from tyrex_pool.server.http.unread import Unread
 from tyrex_pool.server.telemetry.metrics import IsolateMetrics, Metrics, UpstreamMetrics
 from tyrex_pool.server.telemetry.server_info import ServerInfo
 from tyrex_pool.server.telemetry.spans import Spans
@@ -54,6 +55,7 @@ def asked(expression: str) -> Asked:
 def shown() -> Labels:
     """The labels of every metric that a proxy, an agent or the operator shows, by its name."""
     served = Metrics(pool, IsolateMetrics(Counts()), UpstreamMetrics(Counts()))
+    served.unread = Unread()
     scene = ServerInfo("serve", "pool", lambda: "Hash")
     served.show(Tracer(Spans(scene, _Nowhere(), Resource({}), ALWAYS_ON), scene))
     served.ended("ok", Ticket(EvalRequest("1"), None, 1.0, 2.0, None))

@@ -87,6 +87,16 @@ def result(response: httpx.Response) -> Any:
     return body["result"]
 
 
+def replacements(pool: RunningPool) -> dict[str, int]:
+    """How many isolates were replaced, by cause."""
+    found = {}
+    for line in pool.admin.get("/metrics").text.splitlines():
+        if line.startswith("tyrex_isolate_replacements_total{"):
+            labels, value = line.rsplit(" ", 1)
+            found[labels.split('cause="')[1].split('"')[0]] = int(float(value))
+    return found
+
+
 @contextmanager
 def running(
     spec: Mapping[str, Any], config_maps: ConfigMaps | None = None, directory: Path | None = None

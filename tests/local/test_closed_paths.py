@@ -149,7 +149,7 @@ def test_the_files_that_pools_start_from_cannot_be_read(world: World) -> None:
         for code in READS:
             refused(world, code, file)
     for code in READS[:6]:
-        refused(world, code, guest_directory() / "isolate.ts")
+        refused(world, code, guest_directory() / "isolate.js")
     for caches in world.own.glob("deno-*"):
         refused(world, "[...Deno.readDirSync('FILE')].length", caches)
 
@@ -160,9 +160,9 @@ def test_nor_written_and_the_modules_neither(world: World) -> None:
     for file in (world.own / "entry.js", world.other / "entry.js", *modules):
         for code in WRITES:
             refused(world, code, file)
-    before = (guest_directory() / "isolate.ts").read_bytes()
-    refused(world, WRITES[1], guest_directory() / "isolate.ts")
-    assert (guest_directory() / "isolate.ts").read_bytes() == before
+    before = (guest_directory() / "isolate.js").read_bytes()
+    refused(world, WRITES[1], guest_directory() / "isolate.js")
+    assert (guest_directory() / "isolate.js").read_bytes() == before
 
 
 def test_the_main_module_loads_all_the_same(world: World) -> None:

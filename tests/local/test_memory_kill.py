@@ -42,7 +42,7 @@ async def test_an_answer_in_the_pipe_is_given_and_what_began_behind_it_does_not_
         # From here on the loop does nothing else: the first answer is in the pipe, and the second eval runs.
         until(lambda: answers(isolate) == 1 and ran.read_text())
         isolate.memory.limit = 1
-        isolate.check_memory()
+        isolate.check_limits()
         assert await innocent == "innocent"
         with pytest.raises(HeapLimitError):
             await guilty
@@ -60,8 +60,10 @@ async def test_what_had_not_begun_runs_in_the_next_isolate() -> None:
         waiting = [asyncio.ensure_future(pool.eval(f"{number}")) for number in range(3)]
         while isolate.sent < 54:
             await asyncio.sleep(0)
+        isolate.flush()
+        until(lambda: isolate._output.read() >= 51)
         isolate.memory.limit = 1
-        isolate.check_memory()
+        isolate.check_limits()
         with pytest.raises(HeapLimitError):
             await guilty
         assert await asyncio.gather(*waiting) == [0, 1, 2]

@@ -128,7 +128,23 @@ OBJECTS = [
     pytest.param("  {ok: 1,\n n: 2};\n", True, id="spaces and a semicolon"),
     pytest.param("{a: {b: 1}, 'c': 2}", True, id="nested"),
     pytest.param("{'a': 1}", True, id="a key in quotes"),
+    pytest.param("{a: 1, ...{b: 1}}", True, id="a spread"),
+    pytest.param("{...Math}", True, id="a spread alone"),
+    pytest.param("{a: 1, b() {}}", True, id="a method"),
+    pytest.param("{get a() { return 1 }}", True, id="a getter"),
+    pytest.param("{async f() {}, g: 1}", True, id="an async method"),
+    pytest.param("{a: 1,}", True, id="a comma at the end"),
+    pytest.param("{['a' + 1]: 1}", True, id="a computed key"),
+    pytest.param("{1: 2, 3: 4}", True, id="numbers"),
+    pytest.param("{a, b: 1}", True, id="a short member"),
+    pytest.param("/* c */ {a: 1, b: 2}", True, id="behind a comment"),
+    pytest.param("// {\n// c\n{a: 1, b: 2} // d", True, id="behind lines of comments"),
+    pytest.param("{a: 1, b: 2}.a", True, id="a member of one"),
     pytest.param("x: y: z:: 1", False, id="labels"),
+    pytest.param("function () {}", False, id="a function without a name"),
+    pytest.param("/* {a: 1, b: 2}", False, id="in a comment without an end"),
+    pytest.param("{a: 1, b c}", False, id="a broken object"),
+    pytest.param("[1, 2", False, id="a list"),
     pytest.param("{a: 1, b: 2", False, id="no end"),
     pytest.param("a ? b", False, id="another error"),
     pytest.param("if (1) {a: 1, b: 2}", False, id="a block"),
@@ -138,6 +154,21 @@ OBJECTS = [
 @pytest.mark.parametrize(("code", "hinted"), OBJECTS)
 def test_an_object_without_parentheses(pool: RunningPool, code: str, hinted: bool) -> None:
     detail = problem(pool.post(code), "execution_error")["detail"]
+    assert ("(to write an object, put it in parentheses: ({…}))" in detail) == hinted
+
+
+@pytest.mark.parametrize(
+    ("code", "hinted"),
+    [
+        pytest.param("{ok: 1, n: 2}", True, id="an object"),
+        pytest.param("{a: 1, b: 2} as const", True, id="as const"),
+        pytest.param("{a: 1, b: 2 as number};", True, id="with a type"),
+        pytest.param("{a: 1, b c}", False, id="a broken object"),
+        pytest.param("const a: number = ;", False, id="another error"),
+    ],
+)
+def test_an_object_without_parentheses_in_typescript(pool: RunningPool, code: str, hinted: bool) -> None:
+    detail = problem(pool.post(code, language="typescript"), "execution_error")["detail"]
     assert ("(to write an object, put it in parentheses: ({…}))" in detail) == hinted
 
 

@@ -100,14 +100,15 @@ def left(pool: RunningPool, log: Log, code: str) -> tuple[logging.LogRecord, str
     """Run `code` and others beside and after it: the one record about it, and its eval's id."""
     epochs = pool.epochs()
     pool.eval("globalThis.kept = 1")
-    beside = pool.later("new Promise((ok) => setTimeout(ok, 80, 'innocent'))")
+    beside = pool.later("new Promise((ok) => { globalThis.release = ok })")
     pool.wait_busy()
     answer = pool.post(code)
     assert result(answer) == 1
     after = [pool.post("'after'") for _ in range(3)]
     assert [result(other) for other in after] == ["after"] * 3
-    assert result(beside.result()) == "innocent"
     record = log.wait("left")
+    pool.eval("release('innocent'); 1")
+    assert result(beside.result()) == "innocent"
     assert pool.eval("typeof kept") == "number"
     assert pool.epochs() == epochs
     assert pool.status()["lastError"] is None

@@ -1,5 +1,6 @@
 """The project's own files: pins, what the wheel carries, and no trace of the machine that wrote them."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -75,11 +76,21 @@ def test_the_wheel_carries_the_guest_and_the_crd(root: Path, tmp_path: Path) -> 
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         crd = archive.read("tyrex_pool/_crds/tyrexpool.yaml")
-    guest = {path.name for path in (root / "runtime-image/guest").glob("*.ts")}
-    assert {Path(name).name for name in names if name.startswith("tyrex_pool/_guest/")} == {
-        name for name in guest if not name.endswith("_test.ts")
-    }
+    assert [name for name in names if name.startswith("tyrex_pool/_guest/")] == ["tyrex_pool/_guest/isolate.js"]
     assert crd == (root / "crds/tyrexpool.yaml").read_bytes()
     package = root / "operator/tyrex_pool"
     assert {str(p.relative_to(package.parent)) for p in package.rglob("*.py")} <= names
     assert "tyrex_pool/py.typed" in names
+
+
+def test_the_packages_of_the_example_programs_are_pinned_with_hashes(root: Path) -> None:
+    programs = root / "examples" / "programs"
+    wanted = json.loads((programs / "package.json").read_text())["dependencies"]
+    lock = json.loads((programs / "deno.lock").read_text())
+    pins = {name.removeprefix("npm:"): version.partition("_")[0] for name, version in lock["specifiers"].items()}
+    assert pins == {f"{name}@{version}": version for name, version in wanted.items()}
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in wanted.values())
+    packages = lock["npm"].values()
+    assert packages
+    assert [one for one in packages if not re.fullmatch(r"sha512-[\w+/]{86}==", one["integrity"])] == []
+    assert not re.search(r"https?:|tarball", (programs / "deno.lock").read_text())

@@ -149,18 +149,21 @@ class Balancer(Generic[T, Owner]):
                 self._leave(ticket)
         return tickets
 
-    def lose(self, slot: Slot[T, Owner]) -> list[T]:
-        """`slot`'s isolate is gone. Returns the tickets that ran in it; staged ones never started and wait again."""
-        lost = list(slot.running)
+    def lose(self, slot: Slot[T, Owner], began: Callable[[T], bool] = lambda _: True) -> list[T]:
+        """`slot`'s isolate is gone. Returns the tickets that ran in it; those that never started wait again: staged
+        ones, and running ones that had not `began` yet."""
+        lost = [ticket for ticket in slot.running if began(ticket)]
         for ticket in lost:
             self._leave(ticket)
         back = list(slot.returned)
-        for ticket in slot.staged:
+        for ticket in [*slot.running, *slot.staged]:
             if ticket.deliver is None:
                 self._forget(ticket)
             else:
                 ticket.state = WAITING
+                ticket.started = 0.0
                 back.append(ticket)
+        slot.running.clear()
         slot.staged.clear()
         slot.returned = OrderedDict.fromkeys(sorted(back, key=lambda ticket: ticket.arrived))
         slot.mean_run_seconds = 0.0

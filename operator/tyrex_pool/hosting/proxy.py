@@ -123,7 +123,7 @@ async def _serve_api(frontend: Frontend, pool: RemotePool, api: Api, stop: async
     service = await frontend.open(api, Admin(pool, api.metrics))
 
     def on_change() -> None:
-        service.limit_requests(int(pool.spec.limits.request))
+        service.use_limits(pool.spec.limits)
         api.metrics.note_strategy()
 
     pool.changed = on_change

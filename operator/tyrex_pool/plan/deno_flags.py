@@ -37,6 +37,8 @@ _REMOVED: Final = frozenset({"NODE_CHANNEL_FD", "NODE_OPTIONS", "NODE_UNIQUE_ID"
 Closed: TypeAlias = Mapping[str, tuple[str, ...]]
 """Entries of permissions that no guest gets, whatever is granted, by kind."""
 _NOTHING: Final[Closed] = {}
+_ALWAYS_GRANTED: Final[Mapping[str, tuple[str, ...]]] = {"env": ("NODE_ENV",)}
+"""What every pool grants that does not deny it, by kind: packages for Node read this variable when they load."""
 _NEVER_GRANTED: Final[Closed] = {
     "sys": ("inspector", "setPriority", "umask", "setuid", "seteuid", "setgid", "setegid"),
 }
@@ -84,9 +86,10 @@ def deno_flags(
 
 
 def child_environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """The environment of an isolate's process: `inherited` without variables that undo the flags, and `ENVIRONMENT`."""
+    """The environment of an isolate's process: `inherited` without variables that undo the flags, and `ENVIRONMENT`.
+    `NODE_ENV` is `production` where nothing else is inherited."""
     kept = {name: value for name, value in inherited.items() if name in _KEPT or not _undoes_flags(name)}
-    return {**kept, **ENVIRONMENT}
+    return {"NODE_ENV": "production", **kept, **ENVIRONMENT}
 
 
 def loads_modules(permissions: Permissions, modules: ModuleNeeds = NO_NEEDS) -> bool:
@@ -112,6 +115,8 @@ def _deny_first(permissions: Permissions, directory: str, closed: Closed) -> Per
     allow, deny = {}, {}
     for kind, field in zip(KINDS, permissions.allow.__struct_fields__, strict=True):
         allowed, denied = permissions.allow.of(kind), every_loopback(kind, permissions.deny.of(kind))
+        if allowed != ALL:
+            allowed = tuple(dict.fromkeys((*allowed, *_ALWAYS_GRANTED.get(kind, ()))))
         if allowed and denied != ALL:
             denied = tuple(dict.fromkeys((*denied, *_NEVER_GRANTED.get(kind, ()), *closed.get(kind, ()))))
         if kind == "write" and allowed == ALL:

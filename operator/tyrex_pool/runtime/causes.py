@@ -9,18 +9,23 @@ import msgspec
 
 from tyrex_pool.model.errors import ABSENT, ERRORS, DeadRuntimeError, HeapLimitError, TyrexError
 from tyrex_pool.model.wire import decode_json, encode_json, without_value
+from tyrex_pool.runtime.explain import explained
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """`kind` is stable (metrics, conditions), `detail` is for people. `by_itself`: the guest ended the isolate."""
+    """`kind` is stable (metrics, conditions), `detail` is for people. `by_itself`: the guest ended the isolate;
+    `first_only`: of that only the first eval of an isolate can be accused, later ones may be its victims."""
 
     kind: str
     detail: str
     by_itself: bool = False
+    first_only: bool = False
 
-    def error(self, alone: bool) -> TyrexError:
-        """The error of an eval that ran in the isolate; `alone` if no other eval ran there."""
+    def error(self, alone: bool, first: bool = True) -> TyrexError:
+        """The error of an eval that ran in the isolate: `alone` if no other eval ran there then, `first` if none ran
+        before."""
+        alone = alone and (first or not self.first_only)
         if self.kind == "heap_limit":
             return HeapLimitError(self.detail) if alone else DeadRuntimeError(f"another eval: {self.detail}")
         return DeadRuntimeError(self.detail, fault="guest" if self.by_itself and alone else "platform")
@@ -31,12 +36,25 @@ STOPPED = Cause("stopped", "the pool was stopped")
 OVER_MEMORY = Cause("heap_limit", "the isolate held more memory than limits.heap allows")
 OVERFULL = Cause("heap_limit", "buffers outside the heap held more than limits.heap")
 
+SPOILERS = {
+    b'"buffers"': Cause("heap_limit", "buffers that earlier evals left behind held more than limits.heap"),
+    b'"exit"': Cause("exit", "code that earlier evals left behind would have ended the isolate"),
+}
+"""What earlier evals left behind, by the word of the guest side for it."""
+IDLE_CPU = Cause("cpu", "code that earlier evals left behind used CPU time while no eval ran")
+IDLE_LOG = Cause("log", "code that earlier evals left behind printed too much while no eval ran")
+HELD = Cause("held", "code that earlier evals left behind held the isolate up")
+IDLE_THREADS = Cause("threads", "evals left too many threads behind")
+TOO_MANY_THREADS = Cause("threads", "the isolate started too many threads", by_itself=True)
+
 _SHELL_SIGNAL = 128
 _OUT_OF_HEAP = ("JavaScript heap out of memory", "JavaScript out of memory", "Reached heap limit")
 
 
 def broken_protocol(detail: str) -> Cause:
-    return Cause("protocol", f"the isolate broke the protocol ({detail}) and was replaced", by_itself=True)
+    return Cause(
+        "protocol", f"the isolate broke the protocol ({detail}) and was replaced", by_itself=True, first_only=True
+    )
 
 
 def startup_timeout(seconds: float) -> Cause:
@@ -70,11 +88,12 @@ def of_exit(status: int, output: list[str], starting: bool) -> Cause:
     aborted = status < 0 or status > _SHELL_SIGNAL
     if aborted and any(sign in line for line in output for sign in _OUT_OF_HEAP):
         return Cause("heap_limit", "the heap reached limits.heap, and the isolate was replaced")
+    lines = explained(output)
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
-    error_line = next((line for line in output if line.startswith("error:")), "")
+    error_line = next((line for line in lines if line.startswith("error:")), "")
     detail = f"the isolate {how}" + (f" ({error_line})" if error_line else "")
     if starting:
-        return Cause("startup", "\n".join([f"{detail} before it was ready", *output[-5:]]))
+        return Cause("startup", "\n".join([f"{detail} before it was ready", *lines[-5:]]))
     return Cause("exit", detail, by_itself=True)
 
 

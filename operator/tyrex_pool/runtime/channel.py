@@ -1,13 +1,15 @@
-"""The protocol of the pipe to an isolate, without I/O: messages to lines of bytes and back.
+"""The protocol of the pipe to an isolate: messages to lines of bytes; `runtime.replies` has the way back.
 
-To the isolate:    ["tag", secret, secret, "log token", concurrency, result limit, buffer limit]     the first line
+To the isolate:    ["tag", 4 secrets, "log token", concurrency, result limit, buffer limit]           the first line
                    [nonce, nonce, number, "id", "js" | "ts" | "call", start before (ms, 0: none), "code", [args]]
-From the isolate:  tag status json            status: started, ready, failed (with the first line's tag),
-                                              result, error, declined, overfull (with an eval's)
+From the isolate:  tag status json              status: started, ready, failed, spoiled (with the first line's tag),
+                                                result, error, declined, overfull (with an eval's)
+                   tag:status:length, json, mark    three lines instead, when the json is longer than one write
 
-An eval's tag is its two nonces, each XOR its secret. The secrets arrive before any guest code runs, and tags only
-leave the isolate: so code that managed to read orders (a worker thread can open descriptors) could not forge a reply.
-Orders are numbered without gaps: the isolate notices a missing one, which other code must have read.
+An eval's tag is its two nonces, each XOR its secret; its mark likewise, with two other secrets. The secrets arrive
+before any guest code runs, and tags only leave the isolate: so code that managed to read orders (a worker thread can
+open descriptors) could not forge a reply. Orders are numbered without gaps: the isolate notices a missing one, which
+other code must have read. docs/decisions/0008-what-evals-leave-behind.md has the attacks that this stops.
 `tests/contract/channel.json` has examples that both sides are tested with.
 """
 
@@ -24,25 +26,32 @@ _encode = msgspec.json.encode
 
 
 class Nonces:
-    """Random pairs of 32 bits, and the tags of their replies; generated many at a time."""
+    """Random pairs of 32 bits, and the tags and marks of their replies; generated many at a time."""
 
     def __init__(self) -> None:
         self.tag = os.urandom(8).hex()
-        self.secrets = struct.unpack("<2I", os.urandom(8))
+        self.secrets: tuple[int, int, int, int] = _SECRETS.unpack(os.urandom(_SECRETS.size))
         self._ready: list[tuple[bytes, bytes]] = []
 
     def take(self) -> tuple[bytes, bytes]:
         """The next nonces, and the tag of their reply."""
         if not self._ready:
-            secret_high, secret_low = self.secrets
+            secret_high, secret_low, _, _ = self.secrets
             self._ready = [
                 (b"%d,%d" % (high, low), b"%d-%d" % (high ^ secret_high, low ^ secret_low))
                 for high, low in _PAIR.iter_unpack(os.urandom(_PAIR.size * _PAIRS_PER_FILL))
             ]
         return self._ready.pop()
 
+    def mark(self, tag: bytes) -> bytes:
+        """What ends a long reply with `tag`. Raises ValueError for what is not the tag of an eval."""
+        high, low = map(int, tag.split(b"-"))
+        tag_high, tag_low, mark_high, mark_low = self.secrets
+        return b"%d-%d" % (high ^ tag_high ^ mark_high, low ^ tag_low ^ mark_low)
+
 
 _PAIR = struct.Struct("<2I")
+_SECRETS = struct.Struct("<4I")
 
 
 class IsolateLimits(NamedTuple):
@@ -68,41 +77,3 @@ def order(nonces: bytes, number: int, eval_id: bytes, work: EvalRequest | CallRe
 
 
 _KINDS = {"javascript": b'"js"', "typescript": b'"ts"'}
-
-
-Reply = list[bytes]
-"""A tag, a status and a payload."""
-
-
-class ProtocolError(Exception):
-    """The isolate sent something else than this protocol: it cannot be trusted any more."""
-
-
-class Replies:
-    """Parses the bytes from an isolate into replies; a line may have up to `longest` bytes.
-
-    `feed` raises ProtocolError for a line without the three parts or longer than that.
-    """
-
-    def __init__(self, longest: int) -> None:
-        self._longest = longest
-        self._held = bytearray()
-
-    def feed(self, data: bytes) -> list[Reply]:
-        if self._held or not data.endswith(b"\n"):
-            self._held += data
-            if len(self._held) > self._longest and b"\n" not in data:
-                raise ProtocolError("a reply is longer than limits.result allows")
-            end = data.rfind(b"\n") + 1
-            if not end:
-                return []
-            end += len(self._held) - len(data)
-            data = bytes(self._held[:end])
-            del self._held[:end]
-        lines = data.split(b"\n")
-        lines.pop()
-        replies = [line.split(b" ", 2) for line in lines]
-        for reply in replies:
-            if len(reply) != 3:
-                raise ProtocolError("a line is not a reply")
-        return replies

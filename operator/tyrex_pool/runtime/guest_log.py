@@ -14,9 +14,10 @@ from collections import deque
 from collections.abc import Callable
 
 from tyrex_pool.model.trace_context import span_id, trace_id
+from tyrex_pool.model.wire import encode_json
 
 RATE = 1 << 20
-"""Bytes of one isolate's output that are read in a second; each line counts as `_RECORD` bytes more."""
+"""Bytes that one isolate may add to the log in a second, as the log writes them; each line counts `_RECORD` more."""
 _RECORD = 512
 _READ = 4_096
 LONGEST_LINE = 65_536
@@ -44,6 +45,8 @@ class GuestLog:
     ) -> None:
         self.runtime = ""
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self.bytes = 0
+        """Bytes of output so far."""
         self._loop = loop
         self._descriptor = descriptor
         self._token = token.encode() + b" "
@@ -53,11 +56,15 @@ class GuestLog:
         self._budget = RATE
         self._reading = False
         self._pause: asyncio.TimerHandle | None = None
+        self._closed = False
         self._resume()
 
     def _resume(self) -> None:
         self._pause = None
-        self._budget = RATE
+        self._budget = min(RATE, self._budget + RATE)
+        if self.full:
+            self._pause = self._loop.call_later(1.0, self._resume)
+            return
         self._reading = True
         self._loop.add_reader(self._descriptor, self._readable)
 
@@ -67,12 +74,8 @@ class GuestLog:
             self._loop.remove_reader(self._descriptor)
 
     def _readable(self) -> None:
-        data = self._read()
-        if not data:
-            return self._stop()
-        if self._budget <= 0:
+        if not self._read():
             self._stop()
-            self._pause = self._loop.call_later(1.0, self._resume)
 
     def _read(self) -> bytes:
         try:
@@ -83,7 +86,8 @@ class GuestLog:
             return b""
         lines = (self._held + data).split(b"\n")
         self._held = lines.pop()
-        self._budget -= len(data) + len(lines) * _RECORD
+        self.bytes += len(data)
+        self._charge(len(data))
         if len(self._held) > LONGEST_LINE:
             lines.append(self._held)
             self._held = b""
@@ -91,6 +95,17 @@ class GuestLog:
             if line:
                 self._line(line)
         return data
+
+    @property
+    def full(self) -> bool:
+        """Whether the isolate has printed what it may in this second."""
+        return self._budget <= 0
+
+    def add(self, line: bytes) -> None:
+        """Log one line of output that somebody else has read."""
+        self.bytes += len(line)
+        self._charge(len(line))
+        self._line(line)
 
     def _line(self, line: bytes) -> None:
         if line.startswith(self._token):
@@ -101,7 +116,14 @@ class GuestLog:
         self.tail.append(text)
         self._record(logging.INFO, text, self._current())
 
+    def _charge(self, size: int) -> None:
+        self._budget -= size
+        if self.full and self._pause is None and not self._closed:
+            self._stop()
+            self._pause = self._loop.call_later(1.0, self._resume)
+
     def _record(self, level: int, message: str, eval_id: str | None) -> None:
+        self._charge(_RECORD + len(encode_json(message)) - len(message))  # escapes make a message longer
         if logger.isEnabledFor(level):
             extra = {"runtime": self.runtime, "eval": eval_id}
             if eval_id is not None and (trace := self._trace_of(eval_id)):
@@ -110,12 +132,15 @@ class GuestLog:
 
     def close(self) -> None:
         """Read the rest, at most RATE bytes, and stop: the last lines of a process say why it ended."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop()
+        if self._pause is not None:
+            self._pause.cancel()
         self._budget = RATE
         while self._budget > 0 and len(self._read()) > 1:
             pass
         if self._held:
             self._line(self._held)
             self._held = b""
-        self._stop()
-        if self._pause is not None:
-            self._pause.cancel()

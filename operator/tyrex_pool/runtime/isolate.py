@@ -1,7 +1,7 @@
 """One isolate: a Deno process that runs guest code, seen from the supervisor.
 
-    STARTING ──ready──► READY
-        └───────┬─────────┘
+    STARTING ──ready──► READY ──► RETIRING (is sent no more evals, and ends when it has answered those it has)
+        └───────┬─────────┘──────────┘
                 ├──end (failed to start, replaced, stopped)──► ENDING ──► ENDED    ENDING: earlier replies are handled
                 └──process gone──────────────────────────────────────────► ENDED    it never comes back
 
@@ -19,12 +19,15 @@ from typing import Protocol, TypeAlias
 from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.pool.view import SlotState
 from tyrex_pool.runtime import causes
-from tyrex_pool.runtime.channel import Nonces, ProtocolError, Replies, Reply, hello, order
+from tyrex_pool.runtime.channel import Nonces, hello, order
 from tyrex_pool.runtime.guest_log import GuestLog
+from tyrex_pool.runtime.idle_budget import IdleBudget, Usage
 from tyrex_pool.runtime.isolate_process import IsolateProcess
 from tyrex_pool.runtime.launch import Launch
 from tyrex_pool.runtime.memory import Memory
 from tyrex_pool.runtime.pipe_writer import PipeWriter
+from tyrex_pool.runtime.replies import ProtocolError, Replies, Reply
+from tyrex_pool.runtime.standard_output import StandardOutput
 from tyrex_pool.runtime.traces import Traces
 
 LEASE = 0.02
@@ -36,10 +39,12 @@ _MEBI = 1 << 20
 class Phase(Enum):
     STARTING = "Starting"
     READY = "Ready"
+    RETIRING = "Retiring"
     ENDING = "Ending"
     ENDED = "Ended"
 
 
+_SERVING = (Phase.READY, Phase.RETIRING)
 LocalSlot: TypeAlias = "Slot[Ticket, LocalRuntime]"
 
 
@@ -92,12 +97,15 @@ class Isolate(PipeWriter):
         self._nonces = Nonces()
         self._hello = self._nonces.tag.encode()
         self._tickets: dict[bytes, Ticket] = {}
-        self._replies = Replies(launch.limits.result + 4 * _MEBI)
+        self._replies = Replies(launch.limits.result + 4 * _MEBI, self._nonces.mark)
         self._clock_offset = 0.0
         token = secrets.token_hex(8)
         self._traces = Traces()
         self.log = GuestLog(loop, self.process.log, token, self._only_eval, self._traces.of)
+        self._output = StandardOutput(self.process.output, token, self.log.add)
         self.memory = Memory(self.process.pid, launch.heap)
+        self._budget: IdleBudget | None = None
+        self._retired_for = causes.STOPPED
         self._start_timer = loop.call_later(launch.startup, self._start_timed_out)
         loop.add_reader(self.process.pipe, self.receive)
         self.process.when_ended(loop, self._process_ended)
@@ -147,6 +155,8 @@ class Isolate(PipeWriter):
                 break
         if self.phase is Phase.READY:
             self._owner.isolate_waits(self)
+        elif self.phase is Phase.RETIRING and not self._tickets:
+            self.end(self._retired_for)
 
     def _handle(self, replies: list[Reply]) -> None:
         for tag, status, payload in replies:
@@ -171,9 +181,12 @@ class Isolate(PipeWriter):
             self.phase = Phase.READY
             self.memory.main_module_loaded()
             self.process.main_module_loaded()
+            self._budget = IdleBudget(self._usage())
             self._owner.isolate_ready(self)
         elif status == b"failed" and self.phase is Phase.STARTING:
             self.end(causes.main_module_failed(payload))
+        elif status == b"spoiled" and self.phase in _SERVING and payload in causes.SPOILERS:
+            self.end(causes.SPOILERS[payload])
         else:
             raise ProtocolError("an unknown report")
 
@@ -194,11 +207,59 @@ class Isolate(PipeWriter):
 
     # Limits and the end
 
-    def check_memory(self) -> None:
-        """End the isolate if it holds more than its limit in resident memory."""
-        if self.phase in (Phase.STARTING, Phase.READY) and self.memory.over_limit:
+    def began(self, ticket: Ticket) -> bool:
+        """Whether the isolate says that it has begun `ticket`, which was sent to it."""
+        return _number(ticket) <= self._output.begun or _number(ticket) <= self._output.read()
+
+    @property
+    def leftover_runs(self) -> bool:
+        """Whether code of an eval that is over runs now, while others run too."""
+        self._output.read()
+        return self._output.leftover
+
+    @property
+    def runs(self) -> bool:
+        """Whether an eval has begun and is not over, as of the last answer of `began`."""
+        return 0 < self._oldest <= self._output.begun
+
+    @property
+    def _oldest(self) -> int:
+        """The number of the first order that has no reply yet, 0 for none: they begin in their order."""
+        return _number(next(iter(self._tickets.values()))) if self._tickets else 0
+
+    def check_limits(self) -> None:
+        """End the isolate if it holds more than its limit in resident memory, or is over its budget between evals."""
+        if self.phase in (Phase.STARTING, *_SERVING) and self.memory.over_limit:
             self.receive()  # the evals that it has answered are not to blame
             self.end(causes.OVER_MEMORY, settle=True)
+        elif self.phase in _SERVING and self._budget is not None:
+            cause = self._budget.check(self._usage())
+            if cause is not None:
+                self.receive()
+                self._replace(cause)
+
+    def _replace(self, cause: causes.Cause) -> None:
+        """End it, when nothing of what earlier evals left behind can cost an eval that runs."""
+        if self.runs and not cause.by_itself:
+            self.flush()
+            self.phase = Phase.RETIRING
+            self._retired_for = cause
+        else:
+            self.end(cause, settle=True)
+
+    def _usage(self) -> Usage:
+        begun = self._output.begun if self.log.full else self._output.read()
+        runs = self.runs
+        return Usage(
+            at=monotonic(),
+            cpu=self.process.cpu_seconds(),
+            log=self.log.bytes,
+            threads=self.process.threads(),
+            begun=begun,
+            waiting=0 if runs else self._oldest,
+            runs=runs,
+            mean_run=self.slot.mean_run_seconds if self.slot is not None else 0.0,
+        )
 
     def _start_timed_out(self) -> None:
         self.end(causes.startup_timeout(self._launch.startup))
@@ -224,6 +285,7 @@ class Isolate(PipeWriter):
         if self.phase is not Phase.ENDED:
             self.receive()
         if self.phase is not Phase.ENDED:
+            self._output.close()
             self.log.close()
             self._close(causes.of_exit(status, list(self.log.tail), starting))
         self._owner.isolate_gone(self)
@@ -231,9 +293,15 @@ class Isolate(PipeWriter):
     def _close(self, cause: causes.Cause) -> None:
         self.phase = Phase.ENDED
         self._start_timer.cancel()
+        self._output.close()
         self.log.close()
         self._loop.remove_reader(self.process.pipe)
         self._loop.remove_writer(self.process.pipe)
         self.process.close()
         self.memory.close()
         self._owner.isolate_ended(self, cause)
+
+
+def _number(ticket: Ticket) -> int:
+    """The place of `ticket` in the orders of its isolate, from 1."""
+    return int(ticket.id[ticket.id.rindex(b".") + 1 :])

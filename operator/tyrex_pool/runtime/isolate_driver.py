@@ -9,15 +9,15 @@ from time import monotonic
 
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, WAITING, Ticket
-from tyrex_pool.model.errors import EvalTimeout, HeapLimitError, InvalidRequest, TyrexError
+from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, HeapLimitError, InvalidRequest, TyrexError
 from tyrex_pool.model.pool_view import LastErrorView
 from tyrex_pool.pool.dispatcher import answer, too_late
 from tyrex_pool.runtime import causes
-from tyrex_pool.runtime.channel import ProtocolError
 from tyrex_pool.runtime.isolate import LEASE, Isolate, LocalRuntime, LocalSlot, Phase
+from tyrex_pool.runtime.replies import ProtocolError
 
 GRACE = 0.02
-"""Seconds in which an isolate reports that it declined an eval whose lease has ended."""
+"""Seconds in which an isolate reports that it begins, or declines, an eval whose lease has ended."""
 
 
 class IsolateDriver:
@@ -49,8 +49,10 @@ class IsolateDriver:
                 continue
             ticket.epoch = slot.epoch
             runs = ticket.state is RUNNING
+            # Where others run beside it they may keep it from starting in time, and go on: it must not start later.
+            unbound = 0.0 if slot.capacity == 1 else ticket.deadline
             try:
-                isolate.send(ticket, 0.0 if runs else min(now + LEASE, ticket.deadline))
+                isolate.send(ticket, unbound if runs else min(now + LEASE, ticket.deadline))
             except ValueError as error:
                 self._refuse(ticket, error)
             else:
@@ -113,21 +115,31 @@ class IsolateDriver:
             return
         if ticket.state is WAITING:
             self._balancer.drop(ticket)
-        if ticket.state is RUNNING and ticket.lease and now - ticket.started < GRACE:
-            ticket.deadline = now + GRACE  # the isolate either declines this one now, or it had started it in time
-            self._balancer.deadlines.add(ticket)
-        elif ticket.state is RUNNING:
-            late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
-            self._end_eval(ticket, EvalTimeout(late), isolate, causes.DEADLINE)
-        else:
+        if ticket.state is not RUNNING:
             too_late(ticket, now)
+        elif isolate.began(ticket):
+            late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
+            if isolate.leftover_runs:
+                self._end_eval(ticket, DeadRuntimeError(f"{late}: {causes.HELD.detail}"), isolate, causes.HELD)
+            else:
+                self._end_eval(ticket, EvalTimeout(late), isolate, causes.DEADLINE)
+        elif ticket.lease and now - ticket.lease < GRACE:
+            ticket.deadline = now + GRACE  # it may have been about to begin, or the isolate declines it
+            self._balancer.deadlines.add(ticket)
+        elif isolate.runs:
+            too_late(ticket, now)
+        else:
+            isolate.end(causes.HELD, settle=True)
+            if ticket.state is WAITING:  # now that the process is killed, it certainly has not begun
+                self._balancer.drop(ticket)
+                too_late(ticket, now, "its isolate, which something held up")
 
     def _end_eval(self, ticket: Ticket, error: TyrexError, isolate: Isolate, cause: causes.Cause) -> None:
         """Answer `ticket` with an error of its own, and end the isolate, which cannot be used any more."""
         ticket.finished = monotonic()
         self._record_error(error.name, error.detail)
         answer(ticket, error)
-        isolate.end(cause, settle=cause is causes.DEADLINE)
+        isolate.end(cause, settle=cause is not causes.OVERFULL)
 
     def _record_error(self, name: str, detail: str) -> None:
         self.last_error = LastErrorView(name=name, detail=detail, at=datetime.now(UTC).isoformat(timespec="seconds"))

@@ -74,9 +74,9 @@ class IsolateStarter:
         else:
             self._failures = 0
 
-    def check_memory(self) -> None:
+    def check_limits(self) -> None:
         for isolate in [*self._starting, *self._spares]:
-            isolate.check_memory()
+            isolate.check_limits()
 
     def close(self) -> None:
         """End all isolates without a slot; start no more."""

@@ -12,7 +12,7 @@ from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.spec import ConfigMapModule, PoolSpec
 from tyrex_pool.plan.deno_flags import NO_NEEDS, child_environment, deno_flags, loads_modules, writes_files
 from tyrex_pool.plan.module_files import module_files
-from tyrex_pool.resources import guest_directory
+from tyrex_pool.resources import guest_bundle, guest_directory
 from tyrex_pool.runtime.channel import IsolateLimits
 from tyrex_pool.runtime.deno_caches import DenoCaches
 from tyrex_pool.runtime.folders import Folders
@@ -97,10 +97,23 @@ def _escaped(*paths: str) -> tuple[str, ...]:
 
 
 def _entry(main: Path | None) -> str:
-    """The entry module's text: a literal import is part of its own graph, and loads without a permission."""
-    boot = json.dumps((guest_directory() / "isolate.ts").resolve().as_uri())
+    """The entry module's text: a literal import is part of its own graph, and loads without a permission.
+
+    The guest side is evaluated under a name that is no address: no code can import it, or find its file in a stack.
+    """
+    bundle = json.dumps(f"(function (require, module) {{\n{guest_bundle()}\n}})")
     load = f"import({json.dumps(main.resolve().as_uri())})" if main else "Promise.resolve()"
-    return f"import {{ boot }} from {boot};\nawait boot(() => {load});\n"
+    return _ENTRY % (bundle, load)
+
+
+_ENTRY = """\
+import process from "node:process";
+const module = { exports: {} };
+const [run, failure] = Deno[Deno.internal].core.evalContext(%s, "tyrex:isolate");
+if (failure) throw failure.thrown;
+run(process.getBuiltinModule, module);
+await module.exports.boot(() => %s);
+"""
 
 
 def _main_module(spec: PoolSpec, sources: Sources, folder: Path) -> Path | None:

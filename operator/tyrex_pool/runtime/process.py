@@ -14,7 +14,9 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 NICE = 5
@@ -39,19 +41,21 @@ def _in_child(parent: int) -> Callable[[], None]:
 
 
 class Process:
-    """A running Deno. `pipe` (our end of the socket pair) and `log` (its output) are non-blocking."""
+    """A running Deno. `pipe` (our end of the socket pair), `output` and `log` (its standard output and its standard
+    error) do not block."""
 
     def __init__(self, command: Sequence[str], directory: str, environment: Mapping[str, str]) -> None:
         """`command` gets the number of its end of the pair as a last argument. Raises OSError."""
         self.pipe, theirs = socket.socketpair()
         self.log, log_end = os.pipe()
+        self.output, output_end = os.pipe()
         try:
             self._child = subprocess.Popen(
                 [*command, str(theirs.fileno())],
                 cwd=directory,
                 env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=log_end,
+                stdout=output_end,
                 stderr=log_end,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
@@ -63,9 +67,13 @@ class Process:
         finally:
             theirs.close()
             os.close(log_end)
+            os.close(output_end)
         self.pipe.setblocking(False)
         os.set_blocking(self.log, False)
+        os.set_blocking(self.output, False)
         self.pid = self._child.pid
+        self._tasks = Path(f"/proc/{self.pid}/task")
+        self._cpu_clock = ~self.pid << 3 | 2 if sys.platform == "linux" else None  # clock_getcpuclockid(3)
         try:
             self._pidfd = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else -1
         except OSError:
@@ -96,6 +104,22 @@ class Process:
 
             threading.Thread(target=wait, daemon=True).start()
 
+    def cpu_seconds(self) -> float:
+        """CPU time of all its threads so far; 0 where the system does not say."""
+        if self._cpu_clock is None:
+            return 0.0
+        try:
+            return time.clock_gettime(self._cpu_clock)
+        except OSError:  # it is gone
+            return 0.0
+
+    def threads(self) -> int:
+        """How many threads it has; 0 where the system does not say."""
+        try:
+            return self._tasks.stat().st_nlink - 2
+        except OSError:
+            return 0
+
     def kill(self) -> None:
         """SIGKILL the process and the processes that it started, also stopped ones."""
         if self._child.returncode is None:
@@ -106,8 +130,9 @@ class Process:
             os.killpg(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
-        """Close our ends of the pipe and the log, by which a process that still runs ends."""
+        """Close our ends of the pipe and the outputs, by which a process that still runs ends."""
         self.pipe.close()
-        with contextlib.suppress(OSError):
-            os.close(self.log)
-        self.log = -1
+        for descriptor in (self.log, self.output):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self.log = self.output = -1

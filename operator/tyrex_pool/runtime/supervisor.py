@@ -5,6 +5,7 @@ because a replacement takes milliseconds, until a start fails.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from time import monotonic
@@ -20,12 +21,16 @@ from tyrex_pool.runtime.isolate_driver import IsolateDriver
 from tyrex_pool.runtime.isolate_starter import IsolateStarter
 from tyrex_pool.runtime.launch import Launch
 
+logger = logging.getLogger("tyrex_pool")
+
 STAGE_LIMIT = 16
 """Evals that may be in an isolate's pipe behind the running ones."""
+ATTEMPTS = 3
+"""Isolates that may end before an eval begins; then it is answered."""
 _POLL = 0.01
-_MEMORY_CHECK_BUSY = 0.02
-_MEMORY_CHECK_IDLE = 0.1
-"""Seconds between two checks of the isolates' memory."""
+_CHECK_BUSY = 0.02
+_CHECK_IDLE = 0.1
+"""Seconds between two checks of the isolates' limits."""
 
 
 class Supervisor(IsolateDriver):
@@ -48,12 +53,12 @@ class Supervisor(IsolateDriver):
         self._by_isolate: dict[Isolate, LocalRuntime] = {}
         self._starter = IsolateStarter(launch, self, loop, self._start_missing)
         self._dying: set[Isolate] = set()
-        self._memory_timer: asyncio.TimerHandle | None = None
+        self._limits_timer: asyncio.TimerHandle | None = None
         self._stopping = False
 
     def start(self) -> None:
         self._start_missing()
-        self._check_memory()
+        self._check_limits()
 
     async def stop(self, drain: float) -> None:
         """Let running and waiting evals end, for at most `drain` seconds, then end every isolate."""
@@ -67,8 +72,8 @@ class Supervisor(IsolateDriver):
 
     def _end_all(self) -> None:
         self._stopping = True
-        if self._memory_timer is not None:
-            self._memory_timer.cancel()
+        if self._limits_timer is not None:
+            self._limits_timer.cancel()
         self._starter.close()
         for isolate in list(self._by_isolate):
             isolate.end(causes.STOPPED)
@@ -139,17 +144,28 @@ class Supervisor(IsolateDriver):
         self._starter.count_end(isolate, cause)
         runtime.isolate = None
         runtime.state = SlotState.REPLACING
-        self._fail_running(runtime, cause)
+        if cause is not causes.STOPPED:
+            logger.warning("the isolate is replaced: %s", cause.detail, extra={"runtime": runtime.slot.name})
+        self._fail_running(runtime, isolate, cause)
         if not self._stopping:
             self.spares["hit" if self._starter.has_spare else "miss"] += 1
             self._assign_spares()
             self._start_missing()
 
-    def _fail_running(self, runtime: LocalRuntime, cause: causes.Cause) -> None:
-        """Answer the evals that ran in the isolate that has ended."""
-        lost = self._balancer.lose(runtime.slot)
+    def _fail_running(self, runtime: LocalRuntime, isolate: Isolate, cause: causes.Cause) -> None:
+        """Answer the evals that ran in the isolate that has ended; what it had not begun waits for the next one."""
+
+        def given_up(ticket: Ticket) -> bool:
+            ticket.attempts += 1
+            return isolate.began(ticket) or ticket.attempts >= ATTEMPTS
+
+        lost = self._balancer.lose(runtime.slot, given_up)
+        begun = sum(map(isolate.began, lost))
         for ticket in lost:
-            error = cause.error(alone=len(lost) == 1)
+            if isolate.began(ticket):
+                error = cause.error(alone=begun == 1 and not isolate.leftover_runs, first=isolate.sent == 1)
+            else:
+                error = NoRuntime(f"{ATTEMPTS} isolates in turn ended before the eval began; the last: {cause.detail}")
             if ticket.deliver is not None:
                 self._record_error(error.name, error.detail)
             ticket.finished = monotonic()
@@ -158,11 +174,11 @@ class Supervisor(IsolateDriver):
     def isolate_gone(self, isolate: Isolate) -> None:
         self._dying.discard(isolate)
 
-    def _check_memory(self) -> None:
+    def _check_limits(self) -> None:
         busy = False
         for isolate, runtime in list(self._by_isolate.items()):
             busy = busy or bool(runtime.slot.running)
-            isolate.check_memory()
-        self._starter.check_memory()
-        pause = _MEMORY_CHECK_BUSY if busy else _MEMORY_CHECK_IDLE
-        self._memory_timer = self._loop.call_later(pause, self._check_memory)
+            isolate.check_limits()
+        self._starter.check_limits()
+        pause = _CHECK_BUSY if busy else _CHECK_IDLE
+        self._limits_timer = self._loop.call_later(pause, self._check_limits)

@@ -4,11 +4,13 @@ import asyncio
 import errno
 from dataclasses import dataclass
 
+from tyrex_pool.model.spec import Limits
 from tyrex_pool.server.admin import BODY_LIMIT, Admin
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.http.listener import Listener
 from tyrex_pool.server.http.peer import MakeStream
 from tyrex_pool.server.http.routes import Routes
+from tyrex_pool.server.http.unread import Unread, bound_of
 
 _POLL = 0.01
 
@@ -18,7 +20,7 @@ class Address:
     """Where to listen: `port` 0 takes any free one; `flexible` takes a free one when `port` is in use.
 
     With `socket` (a path) the public side listens there, and not on TCP. With `shared`, other processes of ours listen
-    on `port` too. Without `admin_port` there is no admin side.
+    on `port` too, `processes` with this one. Without `admin_port` there is no admin side.
     """
 
     host: str
@@ -28,35 +30,40 @@ class Address:
     admin_flexible: bool = False
     socket: str | None = None
     shared: bool = False
+    processes: int = 1
 
 
 class Service:
     """Made with `await Service.open(...)`, which raises OSError when it cannot listen on an address."""
 
-    def __init__(self, public: Listener, private: Listener | None, admin: Admin) -> None:
+    def __init__(self, public: Listener, private: Listener | None, admin: Admin, processes: int) -> None:
         self.public = public
         self._private = private
         self._admin = admin
+        self._processes = processes
 
     @classmethod
     async def open(cls, api: Api, admin: Admin, address: Address, streams: MakeStream | None = None) -> "Service":
         """`streams` makes the stream to which a proxy changes; None on servers that take no streams."""
-        limit = int(api.pool.spec.limits.request)
+        limits = api.pool.spec.limits
+        limit = int(limits.request)
+        unread = Unread(bound_of(int(limits.result), address.processes))
         if address.socket is not None:
-            public = await Listener.open_unix(api.routes, limit, address.socket, streams)
+            public = await Listener.open_unix(api.routes, limit, address.socket, streams, unread)
         else:
             host, port, flexible = address.host, address.port, address.flexible
-            public = await listen(api.routes, limit, host, port, flexible, streams, address.shared)
+            public = await listen(api.routes, limit, host, port, flexible, streams, address.shared, unread)
         private = None
         try:
             if address.admin_port is not None:
                 host, port, flexible = address.host, address.admin_port, address.admin_flexible
-                private = await listen(admin.routes, BODY_LIMIT, host, port, flexible)
+                private = await listen(admin.routes, BODY_LIMIT, host, port, flexible, unread=unread)
         except BaseException:
             await public.close()
             raise
         api.metrics.connections = public.__len__
-        return cls(public, private, admin)
+        api.metrics.unread = unread
+        return cls(public, private, admin, address.processes)
 
     @property
     def private(self) -> Listener:
@@ -64,9 +71,10 @@ class Service:
         assert self._private is not None
         return self._private
 
-    def limit_requests(self, limit: int) -> None:
-        """Set the limit of a request's body in bytes, also on open connections."""
-        self.public.limit_bodies(limit)
+    def use_limits(self, limits: Limits) -> None:
+        """From now on these limits hold, on open connections too."""
+        self.public.limit_bodies(int(limits.request))
+        self.public.unread.bound = bound_of(int(limits.result), self._processes)
 
     async def drain(self, seconds: float) -> None:
         """Accept no more requests, and wait until all are answered, for at most `seconds`."""
@@ -91,16 +99,17 @@ async def listen(
     flexible: bool = False,
     streams: MakeStream | None = None,
     shared: bool = False,
+    unread: Unread | None = None,
 ) -> Listener:
     """Listen on TCP. Raises OSError, with what to do about a port that is in use."""
     try:
-        return await Listener.open(routes, limit, host, port, streams, shared)
+        return await Listener.open(routes, limit, host, port, streams, shared, unread)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         if not flexible:
             raise in_use(host, port) from error
-        return await Listener.open(routes, limit, host, 0, streams)
+        return await Listener.open(routes, limit, host, 0, streams, unread=unread)
 
 
 def in_use(host: str, port: int) -> OSError:

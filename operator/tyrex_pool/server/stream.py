@@ -9,10 +9,11 @@ from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Frames, Order, RemoteAnswer, decode_order, encode
 from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
 from tyrex_pool.server.api import Api
-from tyrex_pool.server.http.connection import STALLED
 from tyrex_pool.server.http.frame_writer import FrameWriter, prepare
 from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake, too_large
 from tyrex_pool.server.http.peer import Peer
+from tyrex_pool.server.http.sockets import reset, unsent
+from tyrex_pool.server.http.unread import Unread
 from tyrex_pool.server.requests import read_work
 from tyrex_pool.server.telemetry.eval_record import OK
 from tyrex_pool.server.ticket import ServerTicket
@@ -35,16 +36,17 @@ class StreamTicket(ServerTicket):
 class Stream(asyncio.Protocol):
     """Takes over `transport` from an HTTP connection, and registers itself in `peers` while it is open."""
 
-    def __init__(self, api: Api, transport: asyncio.Transport, limit: int, peers: set[Peer]) -> None:
+    def __init__(self, api: Api, transport: asyncio.Transport, limit: int, peers: set[Peer], unread: Unread) -> None:
         self._api = api
         self._transport = transport
         self._limit = limit
         self._peers = peers
+        self._unread = unread
         self._frames = Frames(limit + _FRAME_MORE)
         self._tickets: dict[int, StreamTicket] = {}
         self._heads: dict[tuple[bytes, bytes, int | None], Head] = {}
         self._bound_deliver = self._deliver
-        self._stalled: float | None = None
+        self._writable = True
         self._out = FrameWriter(transport, asyncio.get_running_loop())
         peers.add(self)
         prepare(transport)
@@ -63,17 +65,20 @@ class Stream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._peers.discard(self)
+        self._unread.done(self)
         tickets, self._tickets = self._tickets, {}
         for ticket in tickets.values():
             self._api.abandon(ticket)
 
     def pause_writing(self) -> None:
         """The proxy does not read answers: read no more orders until it does."""
-        self._stalled = monotonic()
+        self._writable = False
         self._transport.pause_reading()
+        self._unread.wait(self, self._transport.get_write_buffer_size(), monotonic())
 
     def resume_writing(self) -> None:
-        self._stalled = None
+        self._writable = True
+        self._unread.done(self)
         self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
@@ -145,7 +150,7 @@ class Stream(asyncio.Protocol):
         number = ticket.reply_to
         self._tickets.pop(number, None)
         answer = RemoteAnswer(name, ticket.epoch, slot.own, start, more, body)
-        self._out.add(number, encode(answer), at_once=not self._tickets)
+        self._send(number, encode(answer), at_once=not self._tickets)
         self._api.metrics.ended(name, ticket)
         if self._api.observers:
             self._api.notify(ticket, outcome)
@@ -155,7 +160,14 @@ class Stream(asyncio.Protocol):
         self._tickets.pop(number, None)
         self._api.metrics.refused(error.name)
         start, body = error_answer(error)
-        self._out.add(number, encode(RemoteAnswer(error.name, 0, 0, start, b"", body)))
+        self._send(number, encode(RemoteAnswer(error.name, 0, 0, start, b"", body)))
+
+    def _send(self, number: int, content: bytes, at_once: bool = False) -> None:
+        if self._writable:
+            self._out.add(number, content, at_once)
+        elif not self._transport.is_closing():  # evals that had started before end now
+            self._out.add(number, content, at_once=True)
+            self._unread.wait(self, len(content), monotonic())
 
     # The end
 
@@ -165,12 +177,18 @@ class Stream(asyncio.Protocol):
             self._out.add(GOODBYE)
 
     def sweep(self, now: float) -> None:
-        """Abort a stream whose answers are not read. One that is only silent stays open."""
-        if self._stalled is not None and now - self._stalled > STALLED:
-            self._transport.abort()
+        """A stream that is only silent stays open; `Unread` finds those whose answers are not read."""
+
+    def left(self) -> int:
+        return unsent(self._transport)
+
+    def cut(self) -> None:
+        reset(self._transport)
 
     def close(self) -> None:
         self._out.flush()
+        if self._writable and (size := self._transport.get_write_buffer_size()):
+            self._unread.wait(self, size, monotonic())  # or it would wait for ever for a proxy that reads no more
         self._transport.close()
 
     def abort(self) -> None:

@@ -36,10 +36,10 @@ def not_importing(*hosts: str) -> Permissions:
 
 
 def own_flags(permissions: Permissions, modules: ModuleNeeds = NO_NEEDS) -> list[str]:
-    """Those that depend on the pool."""
+    """Those that depend on the pool, without the one that only lets NODE_ENV be read."""
     flags = list(deno_flags(permissions, HEAP, modules))
     assert flags[: len(ALWAYS)] == ALWAYS
-    return flags[len(ALWAYS) :]
+    return [flag for flag in flags[len(ALWAYS) :] if flag != "--allow-env=NODE_ENV"]
 
 
 def allow_each(*but: str) -> list[str]:
@@ -104,6 +104,35 @@ def allow_each(*but: str) -> list[str]:
 )
 def test_permissions(permissions: Permissions, flags: list[str]) -> None:
     assert own_flags(permissions) == flags
+
+
+@pytest.mark.parametrize(
+    ("permissions", "flags"),
+    [
+        pytest.param(NOTHING, ["--allow-env=NODE_ENV"], id="nothing"),
+        pytest.param(Permissions(allow=Rules(net=ALL)), ["--allow-env=NODE_ENV"], id="another-kind"),
+        pytest.param(Permissions(allow=Rules(env=("A",))), ["--allow-env=A,NODE_ENV"], id="another-variable"),
+        pytest.param(Permissions(allow=Rules(env=("NODE_ENV",))), ["--allow-env=NODE_ENV"], id="granted-anyway"),
+        pytest.param(Permissions(allow=Rules(env=ALL)), ["--allow-env"], id="all"),
+        pytest.param(ANYTHING, ["--allow-env"], id="anything"),
+        pytest.param(
+            Permissions(deny=Rules(env=("SECRET",))), ["--allow-env=NODE_ENV", "--deny-env=SECRET"], id="another-denied"
+        ),
+        pytest.param(Permissions(deny=Rules(env=("NODE_ENV",))), ["--deny-env=NODE_ENV"], id="denied"),
+        pytest.param(Permissions(deny=Rules(env=("NODE_*",))), ["--deny-env=NODE_*"], id="denied-by-its-beginning"),
+        pytest.param(Permissions(deny=Rules(env=ALL)), ["--deny-env"], id="all-denied"),
+        pytest.param(
+            Permissions(allow=Rules(env=("A",)), deny=Rules(env=ALL)), ["--deny-env"], id="all-denied-beside-allow"
+        ),
+    ],
+)
+def test_node_env_is_granted_unless_it_is_denied(permissions: Permissions, flags: list[str]) -> None:
+    assert [flag for flag in deno_flags(permissions, HEAP) if "-env" in flag] == flags
+
+
+@pytest.mark.parametrize(("inherited", "value"), [({}, "production"), ({"NODE_ENV": "test"}, "test")])
+def test_node_env_is_production_unless_the_environment_says_otherwise(inherited: dict[str, str], value: str) -> None:
+    assert child_environment(inherited)["NODE_ENV"] == value
 
 
 @pytest.mark.parametrize(
@@ -204,7 +233,8 @@ NO_READ, NO_WRITE = "--deny-read=/pools/private,/proc", "--deny-write=/pools,/pr
     ],
 )  # fmt: skip
 def test_what_is_closed_is_denied_whatever_is_granted(permissions: Permissions, flags: list[str]) -> None:
-    assert list(deno_flags(permissions, HEAP, NO_NEEDS, "/pools/a", SHUT))[len(ALWAYS) :] == flags
+    made = list(deno_flags(permissions, HEAP, NO_NEEDS, "/pools/a", SHUT))[len(ALWAYS) :]
+    assert [flag for flag in made if flag != "--allow-env=NODE_ENV"] == flags
 
 
 @pytest.mark.parametrize(
@@ -280,7 +310,7 @@ def test_the_environment_loses_what_undoes_the_flags() -> None:
     inherited = {
         "PATH": "/bin",
         "HOME": "/home/me",
-        "NODE_ENV": "production",
+        "NODE_ENV": "test",
         "DENO_DIR": "/cache",
         "DENO_CERT": "/ca.pem",
         "NO_COLOR": "",
@@ -299,7 +329,7 @@ def test_the_environment_loses_what_undoes_the_flags() -> None:
     assert child_environment(inherited) == {
         "PATH": "/bin",
         "HOME": "/home/me",
-        "NODE_ENV": "production",
+        "NODE_ENV": "test",
         "DENO_DIR": "/cache",
         "DENO_CERT": "/ca.pem",
         **ENVIRONMENT,

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from tests.unit.runtime.vectors import CHANNEL, rows
 from tyrex_pool.model.wire import decode_call, decode_eval, decode_json
-from tyrex_pool.runtime.channel import IsolateLimits, Nonces, ProtocolError, Replies, hello, order
+from tyrex_pool.runtime.channel import IsolateLimits, Nonces, hello, order
+from tyrex_pool.runtime.replies import ProtocolError, Replies
+
+
+def _replies(longest: int) -> Replies:
+    return Replies(longest, lambda tag: b"mark of " + tag)
 
 
 def test_hello() -> None:
@@ -32,7 +37,7 @@ def test_orders(row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("row", rows("results"))
 def test_results(row: dict[str, Any]) -> None:
-    (reply,) = Replies(1000).feed(f"n result {row['payload']}\n".encode())
+    (reply,) = _replies(1000).feed(f"n result {row['payload']}\n".encode())
     assert reply == [b"n", b"result", row["payload"].encode()]
     assert decode_json(reply[2]) == row["value"]
 
@@ -40,11 +45,11 @@ def test_results(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize("row", rows("noReplies"))
 def test_no_reply(row: dict[str, Any]) -> None:
     with pytest.raises(ProtocolError):
-        Replies(1000).feed(row["line"].encode())
+        _replies(1000).feed(row["line"].encode())
 
 
 STREAM = b"".join(f"n{row['id'][0]} result {row['payload']}\n".encode() for row in CHANNEL["results"])
-WHOLE = Replies(1000).feed(STREAM)
+WHOLE = _replies(1000).feed(STREAM)
 
 
 def test_whole() -> None:
@@ -52,13 +57,13 @@ def test_whole() -> None:
 
 
 def test_byte_by_byte() -> None:
-    replies = Replies(1000)
+    replies = _replies(1000)
     assert [reply for byte in STREAM for reply in replies.feed(bytes([byte]))] == WHOLE
 
 
 @pytest.mark.parametrize("tail", [pytest.param(b"n", id="nonce"), pytest.param(b'n result "a', id="payload")])
 def test_a_tail_waits_for_its_end(tail: bytes) -> None:
-    replies = Replies(1000)
+    replies = _replies(1000)
     assert replies.feed(STREAM + tail) == WHOLE
     assert replies.feed(b"") == []
     (rest,) = replies.feed(b'" s 1\n')
@@ -67,7 +72,7 @@ def test_a_tail_waits_for_its_end(tail: bytes) -> None:
 
 @given(st.lists(st.integers(0, len(STREAM)), max_size=8).map(sorted))
 def test_cut_anywhere(cuts: list[int]) -> None:
-    replies = Replies(1000)
+    replies = _replies(1000)
     ends = [*cuts, len(STREAM)]
     pieces = [STREAM[start:end] for start, end in zip([0, *ends], ends, strict=False)]
     assert [reply for piece in pieces for reply in replies.feed(piece)] == WHOLE
@@ -75,7 +80,7 @@ def test_cut_anywhere(cuts: list[int]) -> None:
 
 @pytest.mark.parametrize("step", [pytest.param(1, id="byte by byte"), pytest.param(64, id="in pieces")])
 def test_a_line_without_end_is_refused(step: int) -> None:
-    replies = Replies(longest=128)
+    replies = _replies(longest=128)
     for _ in range(0, 128, step):
         assert replies.feed(b"x" * step) == []
     with pytest.raises(ProtocolError, match="longer"):
@@ -83,7 +88,7 @@ def test_a_line_without_end_is_refused(step: int) -> None:
 
 
 def test_a_line_that_is_just_not_too_long() -> None:
-    replies = Replies(longest=100)
+    replies = _replies(longest=100)
     line = b"n result " + b"1" * 91
     assert replies.feed(line) == []
     assert replies.feed(b"\n") == [line.split(b" ")]
@@ -93,7 +98,7 @@ def test_a_line_that_is_just_not_too_long() -> None:
 def test_a_large_reply_in_pieces(piece: int) -> None:
     payload = b'"' + b"x" * (16 << 20) + b'"'
     stream = b"a result 1\nb result " + payload + b"\nc result 2\nd resu"
-    replies = Replies(longest=17 << 20)
+    replies = _replies(longest=17 << 20)
     got = [reply for start in range(0, len(stream), piece) for reply in replies.feed(stream[start : start + piece])]
     assert [reply[0] for reply in got] == [b"a", b"b", b"c"]
     assert got[1][2] == payload, "in one piece again"
@@ -114,3 +119,10 @@ def test_tags(row: dict[str, Any]) -> None:
     high, low = map(int, sent.split(b","))
     assert tag == b"%d-%d" % (high ^ row["secrets"][0], low ^ row["secrets"][1])
     assert row["tag"] == f"{row['nonces'][0] ^ row['secrets'][0]}-{row['nonces'][1] ^ row['secrets'][1]}"
+    assert nonces.mark(row["tag"].encode()) == row["mark"].encode()
+
+
+@pytest.mark.parametrize("tag", [b"", b"1", b"a-b", b"1-2-3"])
+def test_no_mark_for_what_is_no_tag(tag: bytes) -> None:
+    with pytest.raises(ValueError):
+        Nonces().mark(tag)

@@ -13,10 +13,11 @@ from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, NoRuntime, QueueTimeout, TyrexError
 from tyrex_pool.model.wire import EvalRequest
 from tyrex_pool.pool.view import SlotState
+from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.causes import Cause
 from tyrex_pool.runtime.isolate import Isolate, LocalRuntime, LocalSlot, Phase
 from tyrex_pool.runtime.launch import Launch
-from tyrex_pool.runtime.supervisor import Supervisor
+from tyrex_pool.runtime.supervisor import ATTEMPTS, Supervisor
 
 
 class FakeIsolate:
@@ -29,6 +30,8 @@ class FakeIsolate:
         self.inbox: list[tuple[Ticket, bytes]] = []
         self.sent: list[Ticket] = []
         self.ended: Cause | None = None
+        self.not_begun: set[Ticket] = set()
+        self.leftover = False
         self.gone = asyncio.Event()
         self.gone.set()
 
@@ -38,6 +41,17 @@ class FakeIsolate:
 
     def flush(self) -> None:
         pass
+
+    @property
+    def leftover_runs(self) -> bool:
+        return self.leftover
+
+    @property
+    def runs(self) -> bool:
+        return not self.not_begun
+
+    def began(self, ticket: Ticket) -> bool:
+        return ticket not in self.not_begun
 
     def learn_clock(self, clock_ms: bytes) -> None:
         pass
@@ -50,6 +64,8 @@ class FakeIsolate:
 
     def end(self, cause: Cause, settle: bool = False) -> None:
         self.ended = cause
+        if cause is causes.HELD and self.not_begun:
+            self.owner._balancer.lose(self.owner.runtimes[0].slot, self.began)
 
 
 class Scene:
@@ -71,7 +87,7 @@ class Scene:
         for ticket in self.tickets:
             self.balancer.submit(ticket)
         while (sent := self.balancer.take(self.slot, now - 1)) is not None:
-            sent.lease = now - 0.9 if sent.state is State.STAGED else 0.0
+            sent.lease = now - 0.9 if sent.state is State.STAGED else sent.deadline
 
     def deliver(self, ticket: Ticket, outcome: Any) -> None:
         assert ticket.key is not None
@@ -92,6 +108,14 @@ def finished(scene: Scene) -> None:
     scene.isolate.inbox = [(scene.tickets[0], b"result")]
 
 
+def not_begun(scene: Scene) -> None:
+    scene.isolate.not_begun = set(scene.tickets)
+
+
+def leftover(scene: Scene) -> None:
+    scene.isolate.leftover = True
+
+
 def all_declined(scene: Scene) -> None:
     scene.isolate.inbox = [
         (scene.tickets[0], b"result"),
@@ -104,6 +128,8 @@ def all_declined(scene: Scene) -> None:
     ("in_the_pipe", "overdue", "outcomes", "replaced"),
     [
         pytest.param(nothing, 0, {"0": EvalTimeout}, True, id="it runs"),
+        pytest.param(leftover, 0, {"0": DeadRuntimeError}, True, id="what an earlier one left runs instead"),
+        pytest.param(not_begun, 0, {"0": QueueTimeout}, True, id="its turn has come, and it has not begun"),
         pytest.param(nothing, 2, {"2": QueueTimeout}, False, id="it is staged"),
         pytest.param(finished, 0, {"0": b"1"}, False, id="it has just been answered"),
         pytest.param(
@@ -131,3 +157,21 @@ async def test_the_last_isolate_ends_while_starts_fail() -> None:
     assert scene.outcomes == {"0": DeadRuntimeError, "1": NoRuntime, "2": NoRuntime}
     assert (runtime.state, runtime.reason) == (SlotState.FAILED, "not today")
     await supervisor.stop(0)
+
+
+async def test_an_isolate_ends_before_it_began_what_it_had() -> None:
+    """The eval waits for the next isolate; after three of them it is answered that it never ran."""
+    scene = Scene(1)
+    supervisor, runtime = scene.supervisor, scene.supervisor.runtimes[0]
+    not_begun(scene)
+    for ends in range(1, ATTEMPTS + 1):
+        supervisor._by_isolate[cast("Isolate", scene.isolate)] = runtime
+        supervisor._starter._start_failed("not today")
+        supervisor._starter._pause = None
+        supervisor._stopping = True  # starts nothing
+        supervisor.isolate_ended(cast("Isolate", scene.isolate), causes.HELD)
+        if ends < ATTEMPTS:
+            assert scene.outcomes == {}
+            assert scene.balancer.take(scene.slot, monotonic()) is scene.tickets[0]
+    assert scene.outcomes == {"0": NoRuntime}
+    assert supervisor.replacements == {"held": ATTEMPTS}

@@ -1,6 +1,7 @@
 """A real loopback server with a route table of its own, and a client that speaks bytes."""
 
 import asyncio
+from collections.abc import Iterable
 
 from tyrex_pool.model.errors import InvalidRequest, NoRuntime
 from tyrex_pool.server.http.listener import Listener
@@ -98,6 +99,12 @@ class Wire:
 
     def write(self, data: bytes) -> None:
         self.written += data
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        self.write(b"".join(pieces))
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        pass  # it takes all
 
     def close(self) -> None:
         self.closed = True

@@ -12,7 +12,6 @@ from tests.unit.server.streaming import EVAL, LIMIT, Driven, Proxy, connected, d
 from tyrex_pool.model.errors import EvalTimeout, NoRuntime, Overloaded
 from tyrex_pool.model.frames import GOODBYE, RemoteAnswer, encode, frame
 from tyrex_pool.model.wire import CallRequest, EvalRequest, problem
-from tyrex_pool.server.http.connection import STALLED
 from tyrex_pool.server.http.listener import Listener
 
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -314,25 +313,6 @@ async def test_a_proxy_that_does_not_read_sends_no_more(driven: Driven, listener
         deliver(third)
         assert (await proxy.answered())[0] == 3
         assert driven.cancelled == [second]
-
-
-@pytest.mark.parametrize(("after", "closed"), [(STALLED - 5, False), (STALLED + 5, True)])
-async def test_a_proxy_that_does_not_read_for_long_is_cut_off(
-    driven: Driven, listener: Listener, after: float, closed: bool
-) -> None:
-    async with connected(listener) as proxy:
-        await proxy.begin()
-        (stream,) = listener._peers
-        transport = stream._transport  # type: ignore[attr-defined]
-        for number in (1, 2):
-            proxy.order(number)
-        first, second = await driven.tickets(2)
-        deliver(first, b'"%b"' % (b"x" * 16_000_000))
-        await until(lambda: not transport.is_reading())
-        stream.sweep(monotonic() + after)
-        assert transport.is_closing() == closed
-        if closed:
-            await until(lambda: driven.cancelled == [second])
 
 
 async def test_a_silent_stream_stays(proxy: Proxy, driven: Driven, listener: Listener) -> None:

@@ -113,7 +113,8 @@ async def supervise(options: ProxyOptions, stop: asyncio.Event) -> int:
 
 def _orders(options: ProxyOptions, port: int) -> list[Orders]:
     """Orders for each worker: `options` on the shared `port`, without an admin port."""
-    shared = replace(options.server.listen, port=port, admin_port=None, shared=True)
+    listen = options.server.listen
+    shared = replace(listen, port=port, admin_port=None, shared=True, processes=options.workers)
     own = replace(options, server=replace(options.server, listen=shared))
     return [Orders(own, number) for number in range(options.workers)]
 

@@ -3,8 +3,8 @@
     IDLE ──a request──► BUSY ──respond──► IDLE        from both: ──close, or the client leaves──► CLOSING
 
 The hot path has no task, no stream and no dictionary of headers, and a head that came before is not parsed again. A
-connection handles one request at a time; pipelined ones wait for their turn, and reading pauses when too many wait or
-when the client reads too slowly.
+connection handles one request at a time, and none while its client has not taken the answer before: so no more than
+one answer waits to be read. Pipelined requests wait for their turn, and reading pauses when too many do.
 """
 
 import asyncio
@@ -29,16 +29,22 @@ from tyrex_pool.server.http.parser import (
 )
 from tyrex_pool.server.http.peer import MakeStream, Peer
 from tyrex_pool.server.http.routes import Pending, Routes, no_route
+from tyrex_pool.server.http.sockets import reset, unsent
+from tyrex_pool.server.http.unread import Unread
 
 log = logging.getLogger("tyrex_pool")
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PIPELINED = 16
 HELD = 65_536
 """Requests of one connection that may wait, and bytes of their bodies, before its reading pauses."""
+LARGE = 65_536
+"""Bytes of a body that is not joined with its head: while large bodies wait to be read, such copies of others leave
+holes between them, and the memory of the process grows to twice what waits."""
 IDLE_SECONDS = 75.0
 """Seconds after which a silent connection is closed."""
-STALLED = 30.0
-"""Seconds that a client may take for one request, or for reading one answer."""
+SLOWEST = 30.0
+"""Seconds that a client may take to send one request."""
 LINGER = 1.0
 """Seconds in which the rest of a refused body is read, so that the client reads the answer instead of a reset."""
 LAST_CALL = 1.0
@@ -64,7 +70,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_finishing", "_head", "_heads", "_held", "_loop", "_parser", "_peers", "_pending", "_reading_paused",
-        "_refusal", "_routes", "_since", "_state", "_streams", "_transport", "_waiting", "_writable",
+        "_refusal", "_routes", "_since", "_state", "_streams", "_transport", "_unread", "_waiting", "_writable",
     )  # fmt: skip
 
     def __init__(
@@ -73,12 +79,14 @@ class Connection(asyncio.Protocol):
         heads: HeadCache,
         limit: int,
         peers: set[Peer],
+        unread: Unread,
         loop: asyncio.AbstractEventLoop,
         streams: MakeStream | None = None,
     ) -> None:
         self._routes = routes
         self._heads = heads
         self._peers = peers
+        self._unread = unread
         self._streams = streams
         self._loop = loop
         self._parser = RequestParser(limit)
@@ -106,10 +114,12 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(0)  # `pause_writing` as soon as anything waits to be read
         self._peers.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._peers.discard(self)
+        self._unread.done(self)
         self._state = CLOSING
         self._waiting.clear()
         self._parser.close()
@@ -119,10 +129,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._writable = False
-        self._since = monotonic()
 
     def resume_writing(self) -> None:
         self._writable = True
+        self._since = monotonic()
+        self._unread.done(self)
         self._next()
 
     def data_received(self, data: bytes) -> None:
@@ -160,7 +171,7 @@ class Connection(asyncio.Protocol):
         """Let a stream take over the transport."""
         self._state = CLOSING
         self._peers.discard(self)
-        stream = streams(self._transport, self.limit, self._peers)
+        stream = streams(self._transport, self.limit, self._peers, self._unread)
         self._parser.close()
         if self._finishing:
             stream.finish(LAST_CALL)
@@ -179,7 +190,9 @@ class Connection(asyncio.Protocol):
                 self._refusal = event
                 self._next()
             case ExpectsContinue():
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._transport.write(CONTINUE)
+                if not self._writable:
+                    self._unread.wait(self, len(CONTINUE), monotonic())
             case EndOfRequests():
                 self.finish()
 
@@ -241,7 +254,13 @@ class Connection(asyncio.Protocol):
 
     def _write(self, start: bytes, body: bytes, shown: bytes, last: bool) -> None:
         close = b"Connection: close\r\n" if last else b""
-        self._transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), close, shown))
+        size = len(shown)
+        if size < LARGE:
+            self._transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), close, shown))
+        else:
+            self._transport.writelines((b"%bContent-Length: %d\r\n%b\r\n" % (start, len(body), close), shown))
+        if not self._writable:  # not all of it could be sent
+            self._unread.wait(self, len(start) + size, monotonic())
 
     # The end
 
@@ -255,6 +274,13 @@ class Connection(asyncio.Protocol):
         self._state = CLOSING
         self._transport.abort()
 
+    def left(self) -> int:
+        return unsent(self._transport)
+
+    def cut(self) -> None:
+        self._state = CLOSING
+        reset(self._transport)
+
     def finish(self, last_call: float = 0.0) -> None:
         """Close when all requests are answered that have come, and one that still comes within `last_call` seconds."""
         self._finishing = True
@@ -264,11 +290,8 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def sweep(self, now: float) -> None:
-        """Close it if the client has been silent, or slow, for too long."""
-        if self._state is CLOSING or not self._writable:
-            if now - self._since > STALLED:
-                self.abort()
-        elif self._state is IDLE:
-            longest = STALLED if self._parser.reading else IDLE_SECONDS
+        """Close it if the client has been silent, or slow to send, for too long. `Unread` finds those slow to read."""
+        if self._state is IDLE and self._writable:
+            longest = SLOWEST if self._parser.reading else IDLE_SECONDS
             if now - max(self._since, self._parser.begun_at) > longest:
                 self.close()

@@ -9,28 +9,39 @@ from time import monotonic
 
 from tyrex_pool.server.http.connection import LAST_CALL, Connection
 from tyrex_pool.server.http.head_cache import HeadCache
+from tyrex_pool.server.http.heap import give_back
 from tyrex_pool.server.http.peer import MakeStream, Peer
 from tyrex_pool.server.http.routes import Routes
+from tyrex_pool.server.http.unread import Unread
 
 _SWEEP = 5.0
+_LOOK = 0.5
+"""Seconds between two looks at those who have not read their answers: so soon it is known who reads."""
 _BACKLOG = 1024
+_MUCH = 16 << 20
+"""Bytes of answers that waited, and were freed, after which the process gives memory back."""
 _TURNS = 3
 """Turns of the event loop after which a socket that it accepted is a connection of ours, and a closed one is gone."""
 
 
 class Listener:
-    """Made with `await Listener.open(...)`; `port` is the real one when 0 was asked for. `streams`: see Connection."""
+    """Made with `await Listener.open(...)`; `port` is the real one when 0 was asked for. `streams`: see Connection.
 
-    def __init__(self, routes: Routes, limit: int, streams: MakeStream | None = None) -> None:
+    `unread` bounds what waits to be read, here and on other listeners that share it.
+    """
+
+    def __init__(self, routes: Routes, limit: int, streams: MakeStream | None, unread: Unread | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._peers: set[Peer] = set()
         self._routes = routes
         self._streams = streams
         self._heads = HeadCache()
+        self.unread = Unread() if unread is None else unread
         self._limit = limit
         self._server: asyncio.Server
         self._socket_path: str | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._look_timer: asyncio.TimerHandle | None = None
         self._adopting: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None]
         self._stopped = False
@@ -45,23 +56,33 @@ class Listener:
         port: int,
         streams: MakeStream | None = None,
         shared: bool = False,
+        unread: Unread | None = None,
     ) -> "Listener":
         """Listen on TCP; `shared`: beside others that do so too. Raises OSError."""
-        self = cls(routes, limit, streams)
+        self = cls(routes, limit, streams, unread)
         reuse_port = shared or None
         self._server = await self._loop.create_server(
             self._connection, host, port, backlog=_BACKLOG, reuse_port=reuse_port
         )
         self._sweep()
+        self._look()
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     @classmethod
-    async def open_unix(cls, routes: Routes, limit: int, path: str, streams: MakeStream | None = None) -> "Listener":
+    async def open_unix(
+        cls,
+        routes: Routes,
+        limit: int,
+        path: str,
+        streams: MakeStream | None = None,
+        unread: Unread | None = None,
+    ) -> "Listener":
         """Listen on a Unix socket, which `close` removes. Raises OSError."""
-        self = cls(routes, limit, streams)
+        self = cls(routes, limit, streams, unread)
         self._server = await self._loop.create_unix_server(self._connection, path, backlog=_BACKLOG)
         self._sweep()
+        self._look()
         self._socket_path = path
         return self
 
@@ -72,7 +93,9 @@ class Listener:
             peer.limit = limit
 
     def _connection(self) -> Connection:
-        connection = Connection(self._routes, self._heads, self._limit, self._peers, self._loop, self._streams)
+        connection = Connection(
+            self._routes, self._heads, self._limit, self._peers, self.unread, self._loop, self._streams
+        )
         if self._stopped:  # it was accepted just before
             connection.finish(LAST_CALL)
         return connection
@@ -81,7 +104,14 @@ class Listener:
         now = monotonic()
         for peer in list(self._peers):
             peer.sweep(now)
+        if self.unread.released > _MUCH:
+            self.unread.released = 0
+            give_back()
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
+
+    def _look(self) -> None:
+        self.unread.sweep(monotonic())
+        self._look_timer = self._loop.call_later(_LOOK, self._look)
 
     def stop_accepting(self) -> None:
         """Accept no new connections; the present ones close after the answer in hand, or after a last call for one."""
@@ -116,8 +146,9 @@ class Listener:
 
     async def close(self) -> None:
         """Close everything now."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._look_timer):
+            if timer is not None:
+                timer.cancel()
         if not self._stopped:
             self._stop(accept_the_rest=False)
         await asyncio.gather(self._closing, *self._adopting, return_exceptions=True)

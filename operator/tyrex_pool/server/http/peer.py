@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from tyrex_pool.server.http.unread import Unread
+
 
 class Peer(Protocol):
     """A connection of whatever protocol, as its listener uses it. `limit` bounds a body in bytes and may change."""
@@ -15,7 +17,7 @@ class Peer(Protocol):
         ...
 
     def sweep(self, now: float) -> None:
-        """Close it if the client has been silent, or slow, for too long. `now` in `monotonic()` seconds."""
+        """Close it if the client has been silent, or slow to send, for too long. `now` in `monotonic()` seconds."""
         ...
 
     def close(self) -> None:
@@ -27,5 +29,6 @@ class Peer(Protocol):
         ...
 
 
-MakeStream = Callable[[asyncio.Transport, int, set[Peer]], Peer]
-"""Makes the peer that takes a transport over from HTTP, of the transport, the limit of bodies and where to register."""
+MakeStream = Callable[[asyncio.Transport, int, set[Peer], Unread], Peer]
+"""Makes the peer that takes a transport over from HTTP: of the transport, the limit of bodies, where to register, and
+where to report what waits to be read."""

@@ -1,7 +1,7 @@
 """The metrics of a server: plain numbers on the hot path, converted for Prometheus at each scrape."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from prometheus_client import generate_latest
@@ -63,14 +63,24 @@ class Source(Protocol):
     def collect(self) -> Iterator[Metric]: ...
 
 
+class Unread(Protocol):
+    """What waits to be read: bytes `held`, and how many connections were cut off, by reason."""
+
+    @property
+    def held(self) -> int: ...
+    @property
+    def cut_off(self) -> Mapping[str, int]: ...
+
+
 class Metrics:
     """`describe` gives the pool as `GET /v1/pool` does; `sources` have more to show.
 
-    `connections` tells how many clients there are.
+    `connections` tells how many clients there are, `unread` what they have not read; both are those of a server.
     """
 
     def __init__(self, describe: Callable[[], PoolView], *sources: Source) -> None:
         self.connections: Callable[[], int] = lambda: 0
+        self.unread: Unread | None = None
         self._describe = describe
         self._evals: dict[str, dict[str, int]] = {}
         self._queue = Histogram()
@@ -120,6 +130,14 @@ class Metrics:
         yield GaugeMetricFamily("tyrex_evals_in_flight", "Evals that run now", value=pool.in_flight)
         yield GaugeMetricFamily("tyrex_evals_queued", "Evals that wait now", value=pool.queued)
         yield GaugeMetricFamily("tyrex_connections", "Connections of clients now", value=self.connections())
+        if self.unread is not None:
+            yield GaugeMetricFamily(
+                "tyrex_unread_bytes", "Bytes of answers that wait to be read", value=self.unread.held
+            )
+            yield _counter(
+                "tyrex_connections_cut_off", "Connections cut off because their clients read too slowly", "reason",
+                self.unread.cut_off,
+            )  # fmt: skip
         yield self._queue.family("tyrex_eval_queue_seconds", "Time from the request to the start")
         yield self._run.family("tyrex_eval_run_seconds", "Time from the start to the answer")
 
@@ -175,7 +193,7 @@ class UpstreamMetrics:
         )
 
 
-def _counter(name: str, text: str, label: str, counts: dict[str, int]) -> CounterMetricFamily:
+def _counter(name: str, text: str, label: str, counts: Mapping[str, int]) -> CounterMetricFamily:
     family = CounterMetricFamily(name, text, labels=[label])
     for value, count in sorted(counts.items()):
         family.add_metric([value], count)

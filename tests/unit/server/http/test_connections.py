@@ -21,6 +21,7 @@ from tyrex_pool.server.http.connection import CLOSING, Connection
 from tyrex_pool.server.http.head_cache import HeadCache
 from tyrex_pool.server.http.messages import Request, error_answer
 from tyrex_pool.server.http.routes import Pending, Responder, Routes
+from tyrex_pool.server.http.unread import Unread
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ async def test_large_bodies_that_wait_pause_the_reading() -> None:
         return waiting[-1]
 
     routes: Routes = {b"/later": {b"POST": handle}}
-    connection, wire = Connection(routes, HeadCache(), 1 << 20, set(), asyncio.get_running_loop()), Wire()
+    connection, wire = Connection(routes, HeadCache(), 1 << 20, set(), Unread(), asyncio.get_running_loop()), Wire()
     connection.connection_made(cast("asyncio.Transport", wire))
     body = b"x" * 900_000
     stream = memoryview(post("/later", body) * 16)

@@ -19,6 +19,7 @@ from tyrex_pool.server.http.connection import Connection
 from tyrex_pool.server.http.head_cache import END, HeadCache
 from tyrex_pool.server.http.messages import Head, Request
 from tyrex_pool.server.http.routes import Responder
+from tyrex_pool.server.http.unread import Unread
 
 KNOWN = [
     pytest.param(get("/echo"), id="GET"),
@@ -122,7 +123,7 @@ def told(known: HeadCache, pieces: Sequence[bytes], limit: int = LIMIT) -> Told:
 
     async def run() -> Told:
         loop, server = asyncio.get_running_loop(), Noting()
-        connection, wire = Connection(server.routes, known, limit, set(), loop), Wire()
+        connection, wire = Connection(server.routes, known, limit, set(), Unread(), loop), Wire()
         connection.connection_made(cast("asyncio.Transport", wire))
         for piece in pieces:
             if not wire.closed:
@@ -174,7 +175,7 @@ def test_requests_that_differ_in_their_trace_share_a_head(line: str) -> None:
 
     async def run() -> None:
         loop, wire = asyncio.get_running_loop(), Wire()
-        connection = Connection({b"/note": {b"POST": note}}, known, LIMIT, set(), loop)
+        connection = Connection({b"/note": {b"POST": note}}, known, LIMIT, set(), Unread(), loop)
         connection.connection_made(cast("asyncio.Transport", wire))
         for trace in ("a", "b", "c"):
             connection.data_received(post("/note", b"abc", "X: 1", line.replace("%b", trace), "Y: 2"))

@@ -72,11 +72,20 @@ def test_what_never_started_has_no_times() -> None:
 def test_the_pool_and_its_connections() -> None:
     metrics = Metrics(pool, IsolateMetrics(Counts()), UpstreamMetrics(Counts()))
     metrics.connections = lambda: 9
+    metrics.unread = Unread()
     text = metrics.text()
     assert {name: value(text, name) for name in GAUGES} == GAUGES
     assert labelled(text, "tyrex_isolate_replacements_total") == {(("cause", "deadline"),): 2, (("cause", "exit"),): 1}
     assert labelled(text, "tyrex_isolate_spares_total") == {(("result", "hit"),): 2, (("result", "miss"),): 1}
+    assert labelled(text, "tyrex_connections_cut_off_total") == {(("reason", "bound"),): 3, (("reason", "stalled"),): 0}
     assert len(labelled(text, "tyrex_build_info")) == 1
+
+
+class Unread:
+    held = 8
+
+    def __init__(self) -> None:
+        self.cut_off = {"bound": 3, "stalled": 0}
 
 
 GAUGES = {
@@ -85,6 +94,7 @@ GAUGES = {
     "tyrex_evals_in_flight": 1,
     "tyrex_evals_queued": 7,
     "tyrex_connections": 9,
+    "tyrex_unread_bytes": 8,
     "tyrex_eval_retries_total": 4,
     "tyrex_upstream_connections": 5,
 }
