@@ -34,7 +34,7 @@ def problem(response: httpx.Response, name: str, fault: str | None = None) -> di
     assert document["name"] == name, document
     status, usual_fault, retryable = CONTRACT[name]
     assert response.status_code == document["status"] == status
-    assert document["fault"] == (fault or usual_fault)
+    assert document["fault"] == (fault or usual_fault), document
     assert document["retryable"] is retryable
     assert document["type"] == f"urn:tyrex:error:{name}"
     assert document["title"]
