@@ -1,8 +1,9 @@
 """Compares this checkout with a commit before it, rounds interleaved: `make bench-before REV=main~1`.
 
-The proxy alone (before fake runtimes, a core each) and `serve` with two runtimes, at 32 connections. Both versions run
-with the packages of this virtual environment. Servers are started anew again and again, because one process of the
-same code is up to a tenth faster than another (hash seed, memory layout). Prints ratios: 1.00 means no change.
+The proxy alone (before fake runtimes, a core each) and `serve` with two runtimes, at 32 connections; and `LocalPool`
+in a process of its own, for one caller and for 16. Both versions run with the packages of this environment. Servers
+are started anew again and again, because one process of the same code is up to a tenth faster than another (hash seed,
+memory layout). Prints ratios: 1.00 means no change.
 """
 
 import argparse
@@ -54,6 +55,8 @@ class Case:
 
 
 CASES = (Case("proxy alone", "proxy", PROXY, LOADING), Case("serve", "serve", SERVE, None))
+LOCAL = "local-uvloop"
+LOCAL_CALLERS = (1, 16)
 Servers = Mapping[str, tuple[str, dict[int, str]]]
 """URL and roles of processes, by the server's name."""
 
@@ -98,6 +101,14 @@ def measure(case: Case, versions: Mapping[str, Servers], rounds: int, seconds: f
     return samples
 
 
+def measure_local(tree: Path, callers: int, seconds: float) -> float:
+    """Evals per second of LocalPool of the version in `tree`."""
+    command = [sys.executable, "-m", "tests.bench.inprocess_run", LOCAL, "trivial", str(callers), str(seconds)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tree / "operator"), str(tree)])}
+    answer = subprocess.run(command, cwd=tree, env=environment, stdout=subprocess.PIPE, check=True)
+    return msgspec.json.decode(answer.stdout, type=Sample).rate
+
+
 def ratio(before: list[float], now: list[float]) -> str:
     """The ratio of the medians, and the lowest and highest of single rounds."""
     each = [new / old for old, new in zip(before, now, strict=True)]
@@ -115,6 +126,7 @@ def main() -> int:
     peers.require(progress.say)
     load.allow_connections()
     samples: dict[Case, dict[str, list[Sample]]] = {case: {"before": [], "now": []} for case in CASES}
+    local: dict[int, dict[str, list[float]]] = {callers: {"before": [], "now": []} for callers in LOCAL_CALLERS}
     with checkout(asked.revision) as tree:
         for start in range(asked.starts):
             progress.say(f"start {start + 1} of {asked.starts}")
@@ -125,11 +137,16 @@ def main() -> int:
                     measure(case, versions, 1, 1)  # warm up
                     for name, found in measure(case, versions, asked.rounds, asked.seconds).items():
                         samples[case][name] += found
+            for callers, rates_of in local.items():
+                for name, each in trees * asked.rounds:
+                    rates_of[name].append(measure_local(each, callers, asked.seconds))
     print("| 32 connections | throughput, times before | CPU of the server per eval, times before |\n|---|---|---|")
     for case, found_of in samples.items():
         rates = {name: [sample.rate for sample in each] for name, each in found_of.items()}
         cpu = {name: [sample.cpu[case.role] for sample in each] for name, each in found_of.items()}
         print(f"| {case.title} | {ratio(**rates)} | {ratio(**cpu)} |", flush=True)
+    for callers, rates in local.items():
+        print(f"| LocalPool, {callers} at once | {ratio(**rates)} | |", flush=True)
     return 0
 
 
