@@ -1,4 +1,4 @@
-"""A guest that looks in its own heap for what begins the lines of the log: it finds nothing to write such lines with."""
+"""A guest that looks in its own heap for what begins lines of the log: it finds nothing to write such lines with."""
 
 import pytest
 
