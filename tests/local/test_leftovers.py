@@ -59,12 +59,30 @@ def test_code_that_ends_the_isolate_before_the_next_eval_begins(pool: RunningPoo
 BUFFERS = "globalThis.keep = []; for (let i = 0; i < 20; i++) keep.push(new ArrayBuffer(16 << 20))"
 
 
-def test_buffers_that_an_earlier_eval_left(pool: RunningPool, caplog: pytest.LogCaptureFixture) -> None:
+KINDS = [
+    pytest.param("new ArrayBuffer(16 << 20)", id="ArrayBuffer"),
+    pytest.param("new Uint8Array(16 << 20)", id="Uint8Array"),
+    pytest.param("new Float64Array(2 << 20)", id="Float64Array"),
+    pytest.param("Buffer.alloc(16 << 20)", id="Buffer"),
+    pytest.param("Buffer.allocUnsafe(16 << 20)", id="Buffer.allocUnsafe"),
+    pytest.param("new ArrayBuffer(16 << 20, {maxByteLength: 17 << 20})", id="resizable"),
+    pytest.param("structuredClone(new ArrayBuffer(16 << 20))", id="a clone"),
+    pytest.param("new Uint8ClampedArray(16 << 20)", id="Uint8ClampedArray"),
+    pytest.param("new DataView(new ArrayBuffer(16 << 20))", id="DataView"),
+    pytest.param("new Uint8Array(16 << 20).fill(1)", id="touched"),
+    pytest.param("new Float32Array(4 << 20).slice()", id="a copy"),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_buffers_that_an_earlier_eval_left(pool: RunningPool, kind: str, caplog: pytest.LogCaptureFixture) -> None:
     epochs = pool.epochs()
+    take = BUFFERS.replace("new ArrayBuffer(16 << 20)", kind)
     with caplog.at_level(logging.WARNING, "tyrex_pool"):
-        pool.eval(f"setTimeout(() => {{ {BUFFERS} }}, 5); setTimeout(() => {{ globalThis.done = 1 }}, 20); 1")
+        pool.eval(f"setTimeout(() => {{ {take} }}, 5); 1")
         until(lambda: pool.eval("1 + 1") == 2 and pool.epochs() != epochs)
-    assert any("earlier evals left behind" in record.getMessage() for record in caplog.records)
+    causes = ("earlier evals left behind", "more memory than limits.heap")
+    assert any(cause in record.getMessage() for record in caplog.records for cause in causes)
 
 
 def test_an_eval_that_takes_the_buffers_itself(pool: RunningPool) -> None:
@@ -137,6 +155,12 @@ PRINT = [
     pytest.param("setInterval(() => Deno.stdout.writeSync(new Uint8Array(8000).fill(65)), 1); 1", id="standard output"),
     pytest.param("setInterval(() => Deno.stderr.writeSync(new Uint8Array(8000).fill(10)), 1); 1", id="newlines"),
     pytest.param("setInterval(() => console.error('\\0'.repeat(8000)), 1); 1", id="escapes"),
+    pytest.param("(function again() { console.log('x'.repeat(500)); setImmediate(again) })(); 1", id="immediates"),
+    pytest.param("setInterval(() => process.stdout.write('x'.repeat(8000)), 1); 1", id="node's standard output"),
+    pytest.param("setInterval(() => process._rawDebug('x'.repeat(8000)), 1); 1", id="node's raw debug"),
+    pytest.param("setInterval(() => { throw new Error('x'.repeat(8000)) }, 1); 1", id="throws"),
+    pytest.param("setInterval(() => Promise.reject(new Error('x'.repeat(8000))), 1); 1", id="rejections"),
+    pytest.param("setInterval(() => console.table(Array(50).fill({a: 'x'.repeat(99)})), 1); 1", id="tables"),
 ]
 
 
@@ -156,6 +180,25 @@ THREADS = [
                 {type: 'module'}).onmessage = ok;
         }))).then(() => new Promise((ok) => setTimeout(ok, 10000)))""",
         id="workers that compute",
+    ),
+    pytest.param(
+        """import('node:worker_threads').then(({Worker}) => {
+            for (let i = 0; i < 100; i++) new Worker('setInterval(() => {}, 1000)', {eval: true});
+            return new Promise((ok) => setTimeout(ok, 10000)) })""",
+        id="workers of node",
+    ),
+    pytest.param(
+        """(() => { const code = 'data:text/javascript,' + encodeURIComponent(
+            'for (let i = 0; i < 10; i++) new Worker("data:text/javascript,", {type: "module"})');
+            for (let i = 0; i < 12; i++) new Worker(code, {type: 'module'});
+            return new Promise((ok) => setTimeout(ok, 10000)) })()""",
+        id="workers of workers",
+    ),
+    pytest.param(
+        """(() => { for (let i = 0; i < 100; i++)
+            new Worker(URL.createObjectURL(new Blob([''])), {type: 'module', name: String(i)});
+            return new Promise((ok) => setTimeout(ok, 10000)) })()""",
+        id="workers of blobs",
     ),
     pytest.param(
         """(() => { for (let i = 0; i < 100; i++) new Worker('data:text/javascript,', {type: 'module'});

@@ -57,7 +57,8 @@ class Folders:
         with contextlib.suppress(OSError), _locked(self._root):
             _remove(self._root, self.private.name)
             for folder in (self._root / _PRIVATE, self._root / _MODULES, self._root):
-                folder.rmdir()  # fails, and ends this, while others are there
+                with contextlib.suppress(FileNotFoundError):  # another server has removed it meanwhile
+                    folder.rmdir()  # fails, and ends this, while others are there
 
 
 def _root() -> Path:

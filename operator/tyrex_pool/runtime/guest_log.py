@@ -46,7 +46,7 @@ class GuestLog:
         self.runtime = ""
         self.tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self.bytes = 0
-        """Bytes of output so far."""
+        """Bytes of output so far, as RATE counts them."""
         self._loop = loop
         self._descriptor = descriptor
         self._token = token.encode() + b" "
@@ -86,7 +86,6 @@ class GuestLog:
             return b""
         lines = (self._held + data).split(b"\n")
         self._held = lines.pop()
-        self.bytes += len(data)
         self._charge(len(data))
         if len(self._held) > LONGEST_LINE:
             lines.append(self._held)
@@ -103,7 +102,6 @@ class GuestLog:
 
     def add(self, line: bytes) -> None:
         """Log one line of output that somebody else has read."""
-        self.bytes += len(line)
         self._charge(len(line))
         self._line(line)
 
@@ -118,6 +116,7 @@ class GuestLog:
 
     def _charge(self, size: int) -> None:
         self._budget -= size
+        self.bytes += size
         if self.full and self._pause is None and not self._closed:
             self._stop()
             self._pause = self._loop.call_later(1.0, self._resume)

@@ -12,8 +12,8 @@ from tyrex_pool.runtime import causes
 CPU_SECONDS: Final = 0.5
 CPU_SHARE: Final = 0.05
 """The budget of CPU time, and how much of a second it gets back in a second."""
-LOG_BYTES: Final = 1 << 20
-LOG_RATE: Final = 16 << 10
+LOG_BYTES: Final = 4 << 20
+LOG_RATE: Final = 64 << 10
 """The budget of output, in bytes, and how many it gets back in a second. What an eval printed may be read after it."""
 MORE_THREADS: Final = 64
 MOST_THREADS: Final = 256

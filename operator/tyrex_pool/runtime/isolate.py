@@ -102,7 +102,7 @@ class Isolate(PipeWriter):
         token = secrets.token_hex(8)
         self._traces = Traces()
         self.log = GuestLog(loop, self.process.log, token, self._only_eval, self._traces.of)
-        self._output = StandardOutput(self.process.output, token, self.log.add)
+        self._output = StandardOutput(self.process.output, token, self.log.add, lambda: not self.log.full)
         self.memory = Memory(self.process.pid, launch.heap)
         self._budget: IdleBudget | None = None
         self._retired_for = causes.STOPPED
@@ -248,7 +248,7 @@ class Isolate(PipeWriter):
             self.end(cause, settle=True)
 
     def _usage(self) -> Usage:
-        begun = self._output.begun if self.log.full else self._output.read()
+        begun = self._output.poll()
         runs = self.runs
         return Usage(
             at=monotonic(),

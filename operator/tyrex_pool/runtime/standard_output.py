@@ -7,6 +7,7 @@ What else is in it is output of guests.
 """
 
 import os
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -16,9 +17,10 @@ _DIGITS: Final = 10
 
 
 class StandardOutput:
-    """Reads `descriptor`, which does not block. `line` gets each line of a guest's; `token` begins the others."""
+    """Reads `descriptor`, which does not block. `line` gets each line of a guest's, as long as it is `wanted`; `token`
+    begins the others."""
 
-    def __init__(self, descriptor: int, token: str, line: Callable[[bytes], None]) -> None:
+    def __init__(self, descriptor: int, token: str, line: Callable[[bytes], None], wanted: Callable[[], bool]) -> None:
         self.begun = 0
         """The number of the last order that has begun, or begins when those before it are answered; as of the last
         `read`, 0 for none."""
@@ -30,7 +32,14 @@ class StandardOutput:
         self._leftover = self._start + b"0" * _DIGITS + b"\n"
         self._length = len(self._leftover)
         self._line = line
+        self._wanted = wanted
+        self._lines: deque[bytes] = deque()
         self._held = b""
+
+    def poll(self) -> int:
+        """`read`, unless guests have printed more than is wanted: their writes block then."""
+        self._log()
+        return self.begun if self._lines else self.read()
 
     def read(self) -> int:
         """Read what has come, at most what a pipe holds; returns `begun`."""
@@ -44,10 +53,15 @@ class StandardOutput:
             self._say(last)  # all of it is ours, and whole
             self._held = b""
         else:
-            self._lines(data)
+            self._split(data)
+            self._log()
         return self.begun
 
-    def _lines(self, data: bytes) -> None:
+    def _log(self) -> None:
+        while self._lines and self._wanted():
+            self._line(self._lines.popleft())
+
+    def _split(self, data: bytes) -> None:
         lines = data.split(b"\n")
         self._held = lines.pop()
         if len(self._held) > _CAPACITY:
@@ -56,8 +70,8 @@ class StandardOutput:
         for line in lines:
             if line.startswith(self._sign):
                 self._say(line)
-            elif line:
-                self._line(line)
+            elif line and len(self._lines) < _CAPACITY:
+                self._lines.append(line)
 
     def _say(self, line: bytes) -> None:
         number = int(line.strip()[-_DIGITS:])
@@ -68,5 +82,6 @@ class StandardOutput:
         """Read the rest."""
         self.read()
         if self._held and not self._held.startswith(self._sign):
-            self._line(self._held)
+            self._lines.append(self._held)
         self._held = b""
+        self._log()

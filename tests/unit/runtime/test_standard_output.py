@@ -21,7 +21,8 @@ class Pipe:
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         self.lines: list[bytes] = []
-        self.output = StandardOutput(self.reader, TOKEN, self.lines.append)
+        self.most = 1000
+        self.output = StandardOutput(self.reader, TOKEN, self.lines.append, lambda: len(self.lines) < self.most)
 
     def write(self, data: bytes) -> int:
         os.write(self.writer, data)
@@ -82,6 +83,23 @@ def test_in_pieces(sizes: list[int]) -> None:
     os.close(pipe.writer)
     assert last == 40
     assert pipe.lines == [b"guest", b"x"]
+
+
+def test_guests_print_more_than_is_wanted(pipe: Pipe) -> None:
+    """Their next output is not read before, so their writes block; who must know what has begun learns it anyway."""
+    pipe.most = 2
+    os.write(pipe.writer, b"a\nb\nc\nd\n")
+    assert pipe.output.poll() == 0
+    os.write(pipe.writer, b"e\n" + begun(7))
+    assert pipe.output.poll() == 0
+    assert pipe.lines == [b"a", b"b"]
+    assert pipe.output.read() == 7
+    pipe.most = 4
+    pipe.output.poll()
+    assert pipe.lines == [b"a", b"b", b"c", b"d"]
+    pipe.most = 9
+    pipe.output.close()
+    assert pipe.lines == [b"a", b"b", b"c", b"d", b"e"]
 
 
 def test_a_closed_pipe(pipe: Pipe) -> None:
