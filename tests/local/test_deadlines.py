@@ -58,13 +58,15 @@ def test_a_deadline_ends_it(pool: RunningPool, code: str) -> None:
 
 @pytest.mark.parametrize("code", AFTERWARDS)
 def test_what_goes_on_after_the_answer_ends_with_the_next_deadline(pool: RunningPool, code: str) -> None:
-    """Who comes next never begins: that is no fault of its own, and a retry is safe."""
+    """Who comes next never begins, or is held up while it runs: neither is a fault of its own."""
     assert pool.eval(code) == 1
     begin = monotonic()
     answer = pool.post("new Promise((ok) => setTimeout(ok, 200))", timeoutMs=DEADLINE_MS)
     end = monotonic()
     if answer.status_code != 200:  # else the isolate was replaced in time
-        problem(answer, "queue_timeout")
+        name = answer.json()["name"]
+        assert name in {"queue_timeout", "dead_runtime_error"}
+        problem(answer, name, "platform")
     assert end - begin <= DEADLINE + SLACK
     assert pool.eval("1 + 2") == 3
     assert monotonic() - end <= SLACK
