@@ -53,6 +53,7 @@ var keysOf = Object.keys;
 var hasOwn = Object.hasOwn;
 var isArray = Array.isArray;
 var SafePromise = Promise;
+var SafeMap = Map;
 var SafeObject = Object;
 var SafeProxy = Proxy;
 var NotCapable = Deno.errors.NotCapable;
@@ -68,6 +69,8 @@ var codeAt = uncurry(String.prototype.charCodeAt);
 var toWellFormed = uncurry(String.prototype.toWellFormed);
 var lastByte = uncurry(Uint8Array.prototype.lastIndexOf);
 var setBytes = uncurry(Uint8Array.prototype.set);
+var getOf = uncurry(Map.prototype.get);
+var setOf = uncurry(Map.prototype.set);
 var then = uncurry(Promise.prototype.then);
 function whenSettled(promise, ok, failed) {
   then(promise, ok, failed);
@@ -814,6 +817,12 @@ var isOfName = (unit) => unit >= 48 && unit <= 57 || unit >= 65 && unit <= 90 ||
 var DEPTH = 8;
 var ELEMENTS = 1e3;
 var TEXT_LENGTH = 8192;
+var INNER = [
+  "cause",
+  "errors",
+  "error",
+  "suppressed"
+];
 function carriedBy(error, room) {
   const members = membersOf(error, "", null, room - 2);
   return members === "" ? void 0 : `{${members}}`;
@@ -835,12 +844,15 @@ function membersOf(error, head, parent, room) {
   const names = keysOf(error);
   for (let i = 0; i < names.length && members.length < room; i++) {
     const name = names[i];
-    const comesAnyway = name === "cause" || name === "errors" || head !== "" && (name === "name" || name === "message");
-    if (!comesAnyway) add2(name);
+    const comesAnyway = head !== "" && (name === "name" || name === "message");
+    if (!comesAnyway && !isInner(name)) add2(name);
   }
-  add2("cause");
-  add2("errors");
+  for (let i = 0; i < INNER.length; i++) add2(INNER[i]);
   return members;
+}
+function isInner(name) {
+  for (let i = 0; i < INNER.length; i++) if (INNER[i] === name) return true;
+  return false;
 }
 function memberOf(owner, name, chain, room) {
   try {
@@ -851,13 +863,31 @@ function memberOf(owner, name, chain, room) {
   }
 }
 function jsonOf(value, chain, room) {
-  if (!isNativeError(value)) return stringifyJson(value);
+  if (!isNativeError(value)) return withErrors(value);
   if (chain.depth >= DEPTH || room <= 0) return void 0;
   for (let above = chain; above !== null; above = above.parent) {
     if (above.error === value) return void 0;
   }
-  const head = `"name":${textOf(value, "name")},"message":${textOf(value, "message")}`;
+  const name = stringifyJson(textOf(value, "name")), message = stringifyJson(textOf(value, "message"));
+  const head = `"name":${name},"message":${message}`;
   return head.length + 2 > room ? void 0 : `{${membersOf(value, head, chain, room - 2)}}`;
+}
+function withErrors(value) {
+  const copies = new SafeMap();
+  return stringifyJson(value, (_, member) => {
+    if (!isNativeError(member)) return member;
+    const known = getOf(copies, member);
+    if (known !== void 0) return known;
+    const name = textOf(member, "name"), message = textOf(member, "message");
+    const copy = {
+      __proto__: null,
+      ...member,
+      name,
+      message
+    };
+    setOf(copies, member, copy);
+    return copy;
+  });
 }
 function listOf(values, chain, room) {
   let list = "";
@@ -881,7 +911,7 @@ function textOf(error, name) {
     text = error[name];
   } catch {
   }
-  return stringifyJson(typeof text === "string" ? explained(shown(text, TEXT_LENGTH)) : "");
+  return typeof text === "string" ? explained(shown(text, TEXT_LENGTH)) : "";
 }
 
 // result.ts
@@ -946,7 +976,7 @@ function jsonValue(thrown2) {
       const carried = carriedBy(thrown2, VALUE_LENGTH);
       return carried === void 0 ? void 0 : wellFormedJson(carried);
     }
-    const json = stringifyJson(thrown2);
+    const json = withErrors(thrown2);
     return json === void 0 || json.length > VALUE_LENGTH ? void 0 : wellFormedJson(json);
   } catch {
     return void 0;
