@@ -614,8 +614,27 @@ var ofNode = {
   __proto__: null
 };
 for (const name of import_node_module.builtinModules) ofNode[name] = true;
-var folderOf = (url) => slice(url, "file://".length, lastIndexOf(url, "/"));
-var WORKSPACE = folderOf(Deno.mainModule);
+var folderOf = (path, scheme = "") => slice(path, scheme.length, lastIndexOf(path, "/"));
+var POOLS = folderOf(folderOf(folderOf(Deno.mainModule, "file://")));
+var CLOSED_SYS = [
+  "inspector",
+  "setPriority",
+  "umask",
+  "setuid",
+  "seteuid",
+  "setgid",
+  "setegid"
+];
+var CLOSED_PATHS = [
+  POOLS,
+  "/proc",
+  "/dev/core",
+  "/dev/fd",
+  "/dev/stdin",
+  "/dev/stdout",
+  "/dev/stderr",
+  "/etc/mtab"
+];
 var SENTENCES = [
   ...KINDS.map((kind) => sentence([
     `Requires ${kind} access`,
@@ -714,12 +733,19 @@ function sentence(parts, say2, ends = "here") {
 function access(kind, to) {
   const target = slice(to, " to ".length);
   if (kind === "sys" && target === '"inspector"') return "No pool gives access to the inspector";
-  if (kind === "read" && isIn(target, WORKSPACE)) {
+  if (kind === "read" && isIn(target, POOLS)) {
     return "The pool's own files cannot be read while it runs: import them statically in the main module, or bundle the program into one file (docs/programs.md)";
   }
+  if (isClosed(kind, target)) return `No pool gives access to ${target}`;
   const grant = `spec.permissions.allow.${kind}: [${entryFor(target)}] would grant it, unless deny.${kind} covers it`;
   const isPackage = kind === "read" && indexOf(target, '/node_modules"') >= 0;
   return `No ${kind} access${to}: ${isPackage || kind === "import" ? `${BUNDLE}; or ${grant}` : grant}`;
+}
+function isClosed(kind, target) {
+  const isPath = kind === "read" || kind === "write";
+  const closed = isPath ? CLOSED_PATHS : kind === "sys" ? CLOSED_SYS : [];
+  for (let i = 0; i < closed.length; i++) if (isIn(target, closed[i])) return true;
+  return false;
 }
 var isIn = (target, folder) => target === `"${folder}"` || indexOf(target, `"${folder}/`) === 0;
 function entryFor(target) {

@@ -72,7 +72,8 @@ CARRIED = [
         id="in a circle, in a list",
     ),
     pytest.param(
-        "Object.assign(new Error('x'), {list: [Object.defineProperty(new Error('a'), 'message', {get() { throw 1 }})]})",
+        "Object.assign(new Error('x'),"
+        " {list: [Object.defineProperty(new Error('a'), 'message', {get() { throw 1 }})]})",
         {"list": [error("")]},
         id="a message that throws, in a list",
     ),
