@@ -1046,6 +1046,14 @@ var PREFIX = "SyntaxError: ";
 var OBJECT_HINT = " (to write an object, put it in parentheses: ({\u2026}))";
 var UNEXPECTED = "SyntaxError: Invalid or unexpected token";
 var NATIVE_FRAME = "\n    at eval (<anonymous>)\n";
+var ENGINE_ONLY = [
+  "await is only valid",
+  "Illegal ",
+  "Cannot use ",
+  "Identifier '",
+  "Missing init",
+  "Duplicate "
+];
 var TAB_WIDTH = 2;
 function evaluateTypeScript(code) {
   let javascript;
@@ -1075,7 +1083,7 @@ function syntaxFailure(code, typescript, thrown2) {
   }
 }
 function parserFailure(code, message) {
-  const at = positionIn(code, message);
+  const at = placeIn(code, message).position;
   const start2 = indexOf(message, PREFIX) === 0 ? PREFIX.length : 0;
   const end = lastIndexOf(message, "\n    at ");
   const text = PREFIX + slice(message, start2, end < 0 ? message.length : end);
@@ -1084,10 +1092,21 @@ function parserFailure(code, message) {
     at <anonymous>:${at}`);
 }
 function engineFailure(code, text, found) {
-  const at = found === null ? "" : `
-    at <anonymous>:${positionIn(code, found)}`;
+  const place = found === null ? null : placeIn(code, found);
+  const at = place !== null && isOf(text, code, place) ? `
+    at <anonymous>:${place.position}` : "";
   const explained2 = text + hintFor(code, text, found === null);
   return refusal("execution_error", explained2, explained2 + at);
+}
+function isOf(text, code, place) {
+  for (let i = 0; i < ENGINE_ONLY.length; i++) {
+    if (indexOf(text, PREFIX + ENGINE_ONLY[i]) === 0) return false;
+  }
+  if (indexOf(text, `${PREFIX}Unexpected `) !== 0) return true;
+  const quote = indexOf(text, " '");
+  if (quote < 0) return true;
+  const token = slice(text, quote + 2, text.length - 1);
+  return slice(code, place.at, place.at + token.length) === token;
 }
 function hintFor(code, text, parsed) {
   if (isObject(code)) return OBJECT_HINT;
@@ -1148,7 +1167,7 @@ function endOf(code, mark, from) {
   return at < 0 ? code.length : at + mark.length;
 }
 var isSpace = (character) => character === 32 || character >= 9 && character <= 13;
-function positionIn(code, message) {
+function placeIn(code, message) {
   const from = lastIndexOf(message, MARK) + MARK.length;
   const colon = indexOf(message, ":", from);
   const line = toNumber(slice(message, from, colon));
@@ -1166,7 +1185,11 @@ function positionIn(code, message) {
     else if (unit < 56320 || unit > 57343) shown2 += 1;
     if (shown2 === column && unit >= 55296 && unit <= 56319) at += 1;
   }
-  return `${line}:${at - start2 + 1}`;
+  return {
+    __proto__: null,
+    at,
+    position: `${line}:${at - start2 + 1}`
+  };
 }
 
 // evals.ts
