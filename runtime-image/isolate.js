@@ -357,7 +357,7 @@ function keepOpen(stream) {
     ]));
     return stream;
   };
-  for (const [name, value] of [
+  const kept = [
     [
       "end",
       end
@@ -369,11 +369,26 @@ function keepOpen(stream) {
     [
       "destroySoon",
       stay
+    ],
+    [
+      "cork",
+      () => {
+      }
+    ],
+    [
+      "setDefaultEncoding",
+      stay
+    ],
+    [
+      Symbol.asyncDispose,
+      () => new SafePromise((resolve) => resolve())
     ]
-  ]) {
-    define(stream, name, {
+  ];
+  for (let i = 0; i < kept.length; i++) {
+    const pair = kept[i];
+    define(stream, pair[0], {
       __proto__: null,
-      value
+      value: pair[1]
     });
   }
 }
