@@ -53,6 +53,7 @@ var keysOf = Object.keys;
 var hasOwn = Object.hasOwn;
 var isArray = Array.isArray;
 var SafePromise = Promise;
+var SafeMap = Map;
 var SafeObject = Object;
 var SafeProxy = Proxy;
 var NotCapable = Deno.errors.NotCapable;
@@ -68,6 +69,8 @@ var codeAt = uncurry(String.prototype.charCodeAt);
 var toWellFormed = uncurry(String.prototype.toWellFormed);
 var lastByte = uncurry(Uint8Array.prototype.lastIndexOf);
 var setBytes = uncurry(Uint8Array.prototype.set);
+var getOf = uncurry(Map.prototype.get);
+var setOf = uncurry(Map.prototype.set);
 var then = uncurry(Promise.prototype.then);
 function whenSettled(promise, ok, failed) {
   then(promise, ok, failed);
@@ -354,7 +357,7 @@ function keepOpen(stream) {
     ]));
     return stream;
   };
-  for (const [name, value] of [
+  const kept = [
     [
       "end",
       end
@@ -366,11 +369,26 @@ function keepOpen(stream) {
     [
       "destroySoon",
       stay
+    ],
+    [
+      "cork",
+      () => {
+      }
+    ],
+    [
+      "setDefaultEncoding",
+      stay
+    ],
+    [
+      Symbol.asyncDispose,
+      () => new SafePromise((resolve) => resolve())
     ]
-  ]) {
-    define(stream, name, {
+  ];
+  for (let i = 0; i < kept.length; i++) {
+    const pair = kept[i];
+    define(stream, pair[0], {
       __proto__: null,
-      value
+      value: pair[1]
     });
   }
 }
@@ -611,8 +629,27 @@ var ofNode = {
   __proto__: null
 };
 for (const name of import_node_module.builtinModules) ofNode[name] = true;
-var folderOf = (url) => slice(url, "file://".length, lastIndexOf(url, "/"));
-var WORKSPACE = folderOf(Deno.mainModule);
+var folderOf = (path, scheme = "") => slice(path, scheme.length, lastIndexOf(path, "/"));
+var POOLS = folderOf(folderOf(folderOf(Deno.mainModule, "file://")));
+var CLOSED_SYS = [
+  "inspector",
+  "setPriority",
+  "umask",
+  "setuid",
+  "seteuid",
+  "setgid",
+  "setegid"
+];
+var CLOSED_PATHS = [
+  POOLS,
+  "/proc",
+  "/dev/core",
+  "/dev/fd",
+  "/dev/stdin",
+  "/dev/stdout",
+  "/dev/stderr",
+  "/etc/mtab"
+];
 var SENTENCES = [
   ...KINDS.map((kind) => sentence([
     `Requires ${kind} access`,
@@ -711,12 +748,19 @@ function sentence(parts, say2, ends = "here") {
 function access(kind, to) {
   const target = slice(to, " to ".length);
   if (kind === "sys" && target === '"inspector"') return "No pool gives access to the inspector";
-  if (kind === "read" && isIn(target, WORKSPACE)) {
+  if (kind === "read" && isIn(target, POOLS)) {
     return "The pool's own files cannot be read while it runs: import them statically in the main module, or bundle the program into one file (docs/programs.md)";
   }
+  if (isClosed(kind, target)) return `No pool gives access to ${target}`;
   const grant = `spec.permissions.allow.${kind}: [${entryFor(target)}] would grant it, unless deny.${kind} covers it`;
   const isPackage = kind === "read" && indexOf(target, '/node_modules"') >= 0;
   return `No ${kind} access${to}: ${isPackage || kind === "import" ? `${BUNDLE}; or ${grant}` : grant}`;
+}
+function isClosed(kind, target) {
+  const isPath = kind === "read" || kind === "write";
+  const closed = isPath ? CLOSED_PATHS : kind === "sys" ? CLOSED_SYS : [];
+  for (let i = 0; i < closed.length; i++) if (isIn(target, closed[i])) return true;
+  return false;
 }
 var isIn = (target, folder) => target === `"${folder}"` || indexOf(target, `"${folder}/`) === 0;
 function entryFor(target) {
@@ -814,6 +858,12 @@ var isOfName = (unit) => unit >= 48 && unit <= 57 || unit >= 65 && unit <= 90 ||
 var DEPTH = 8;
 var ELEMENTS = 1e3;
 var TEXT_LENGTH = 8192;
+var INNER = [
+  "cause",
+  "errors",
+  "error",
+  "suppressed"
+];
 function carriedBy(error, room) {
   const members = membersOf(error, "", null, room - 2);
   return members === "" ? void 0 : `{${members}}`;
@@ -835,12 +885,15 @@ function membersOf(error, head, parent, room) {
   const names = keysOf(error);
   for (let i = 0; i < names.length && members.length < room; i++) {
     const name = names[i];
-    const comesAnyway = name === "cause" || name === "errors" || head !== "" && (name === "name" || name === "message");
-    if (!comesAnyway) add2(name);
+    const comesAnyway = head !== "" && (name === "name" || name === "message");
+    if (!comesAnyway && !isInner(name)) add2(name);
   }
-  add2("cause");
-  add2("errors");
+  for (let i = 0; i < INNER.length; i++) add2(INNER[i]);
   return members;
+}
+function isInner(name) {
+  for (let i = 0; i < INNER.length; i++) if (INNER[i] === name) return true;
+  return false;
 }
 function memberOf(owner, name, chain, room) {
   try {
@@ -851,13 +904,31 @@ function memberOf(owner, name, chain, room) {
   }
 }
 function jsonOf(value, chain, room) {
-  if (!isNativeError(value)) return stringifyJson(value);
+  if (!isNativeError(value)) return withErrors(value);
   if (chain.depth >= DEPTH || room <= 0) return void 0;
   for (let above = chain; above !== null; above = above.parent) {
     if (above.error === value) return void 0;
   }
-  const head = `"name":${textOf(value, "name")},"message":${textOf(value, "message")}`;
+  const name = stringifyJson(textOf(value, "name")), message = stringifyJson(textOf(value, "message"));
+  const head = `"name":${name},"message":${message}`;
   return head.length + 2 > room ? void 0 : `{${membersOf(value, head, chain, room - 2)}}`;
+}
+function withErrors(value) {
+  const copies = new SafeMap();
+  return stringifyJson(value, (_, member) => {
+    if (!isNativeError(member)) return member;
+    const known = getOf(copies, member);
+    if (known !== void 0) return known;
+    const name = textOf(member, "name"), message = textOf(member, "message");
+    const copy = {
+      __proto__: null,
+      ...member,
+      name,
+      message
+    };
+    setOf(copies, member, copy);
+    return copy;
+  });
 }
 function listOf(values, chain, room) {
   let list = "";
@@ -881,7 +952,7 @@ function textOf(error, name) {
     text = error[name];
   } catch {
   }
-  return stringifyJson(typeof text === "string" ? explained(shown(text, TEXT_LENGTH)) : "");
+  return typeof text === "string" ? explained(shown(text, TEXT_LENGTH)) : "";
 }
 
 // result.ts
@@ -946,7 +1017,7 @@ function jsonValue(thrown2) {
       const carried = carriedBy(thrown2, VALUE_LENGTH);
       return carried === void 0 ? void 0 : wellFormedJson(carried);
     }
-    const json = stringifyJson(thrown2);
+    const json = withErrors(thrown2);
     return json === void 0 || json.length > VALUE_LENGTH ? void 0 : wellFormedJson(json);
   } catch {
     return void 0;
@@ -990,6 +1061,14 @@ var PREFIX = "SyntaxError: ";
 var OBJECT_HINT = " (to write an object, put it in parentheses: ({\u2026}))";
 var UNEXPECTED = "SyntaxError: Invalid or unexpected token";
 var NATIVE_FRAME = "\n    at eval (<anonymous>)\n";
+var ENGINE_ONLY = [
+  "await is only valid",
+  "Illegal ",
+  "Cannot use ",
+  "Identifier '",
+  "Missing init",
+  "Duplicate "
+];
 var TAB_WIDTH = 2;
 function evaluateTypeScript(code) {
   let javascript;
@@ -1019,7 +1098,7 @@ function syntaxFailure(code, typescript, thrown2) {
   }
 }
 function parserFailure(code, message) {
-  const at = positionIn(code, message);
+  const at = placeIn(code, message).position;
   const start2 = indexOf(message, PREFIX) === 0 ? PREFIX.length : 0;
   const end = lastIndexOf(message, "\n    at ");
   const text = PREFIX + slice(message, start2, end < 0 ? message.length : end);
@@ -1028,10 +1107,21 @@ function parserFailure(code, message) {
     at <anonymous>:${at}`);
 }
 function engineFailure(code, text, found) {
-  const at = found === null ? "" : `
-    at <anonymous>:${positionIn(code, found)}`;
+  const place = found === null ? null : placeIn(code, found);
+  const at = place !== null && isOf(text, code, place) ? `
+    at <anonymous>:${place.position}` : "";
   const explained2 = text + hintFor(code, text, found === null);
   return refusal("execution_error", explained2, explained2 + at);
+}
+function isOf(text, code, place) {
+  for (let i = 0; i < ENGINE_ONLY.length; i++) {
+    if (indexOf(text, PREFIX + ENGINE_ONLY[i]) === 0) return false;
+  }
+  if (indexOf(text, `${PREFIX}Unexpected `) !== 0) return true;
+  const quote = indexOf(text, " '");
+  if (quote < 0) return true;
+  const token = slice(text, quote + 2, text.length - 1);
+  return slice(code, place.at, place.at + token.length) === token;
 }
 function hintFor(code, text, parsed) {
   if (isObject(code)) return OBJECT_HINT;
@@ -1092,7 +1182,7 @@ function endOf(code, mark, from) {
   return at < 0 ? code.length : at + mark.length;
 }
 var isSpace = (character) => character === 32 || character >= 9 && character <= 13;
-function positionIn(code, message) {
+function placeIn(code, message) {
   const from = lastIndexOf(message, MARK) + MARK.length;
   const colon = indexOf(message, ":", from);
   const line = toNumber(slice(message, from, colon));
@@ -1110,7 +1200,11 @@ function positionIn(code, message) {
     else if (unit < 56320 || unit > 57343) shown2 += 1;
     if (shown2 === column && unit >= 55296 && unit <= 56319) at += 1;
   }
-  return `${line}:${at - start2 + 1}`;
+  return {
+    __proto__: null,
+    at,
+    position: `${line}:${at - start2 + 1}`
+  };
 }
 
 // evals.ts

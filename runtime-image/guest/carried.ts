@@ -2,13 +2,25 @@
  * What an Error carries, as JSON: its own enumerable members, `cause` and `errors`. Code of the guest runs here (getters,
  * `toJSON`) and may throw: a member that cannot be read, is no JSON or has no room is left out.
  */
-import { hasOwn, isArray, isNativeError, keysOf, stringifyJson } from "./primordials.ts";
+import {
+  getOf,
+  hasOwn,
+  isArray,
+  isNativeError,
+  keysOf,
+  SafeMap,
+  setOf,
+  stringifyJson,
+} from "./primordials.ts";
 import { explained } from "./explain.ts";
 import { shown } from "./text.ts";
 
 const DEPTH = 8;
 const ELEMENTS = 1_000;
 const TEXT_LENGTH = 8_192;
+
+/** Members that JavaScript's own errors have and do not enumerate; the last two are those of SuppressedError. */
+const INNER = ["cause", "errors", "error", "suppressed"];
 
 /** The Errors that an Error is part of, so that a cycle is noticed. */
 interface Chain {
@@ -36,13 +48,16 @@ function membersOf(error: Error, head: string, parent: Chain | null, room: numbe
   const names = keysOf(error);
   for (let i = 0; i < names.length && members.length < room; i++) {
     const name = names[i] as string;
-    const comesAnyway = name === "cause" || name === "errors" ||
-      (head !== "" && (name === "name" || name === "message"));
-    if (!comesAnyway) add(name);
+    const comesAnyway = head !== "" && (name === "name" || name === "message");
+    if (!comesAnyway && !isInner(name)) add(name);
   }
-  add("cause");
-  add("errors");
+  for (let i = 0; i < INNER.length; i++) add(INNER[i] as string);
   return members;
+}
+
+function isInner(name: string): boolean {
+  for (let i = 0; i < INNER.length; i++) if (INNER[i] === name) return true;
+  return false;
 }
 
 function memberOf(owner: Error, name: string, chain: Chain, room: number): string | undefined {
@@ -55,13 +70,28 @@ function memberOf(owner: Error, name: string, chain: Chain, room: number): strin
 }
 
 function jsonOf(value: unknown, chain: Chain, room: number): string | undefined {
-  if (!isNativeError(value)) return stringifyJson(value);
+  if (!isNativeError(value)) return withErrors(value);
   if (chain.depth >= DEPTH || room <= 0) return undefined;
   for (let above: Chain | null = chain; above !== null; above = above.parent) {
     if (above.error === value) return undefined;
   }
-  const head = `"name":${textOf(value, "name")},"message":${textOf(value, "message")}`;
+  const name = stringifyJson(textOf(value, "name")), message = stringifyJson(textOf(value, "message"));
+  const head = `"name":${name},"message":${message}`;
   return head.length + 2 > room ? undefined : `{${membersOf(value, head, chain, room - 2)}}`;
+}
+
+/** `value` as JSON, in which an Error that lies in a list or an object has its name and message too. */
+export function withErrors(value: unknown): string | undefined {
+  const copies = new SafeMap<Error, object>(); // the same one each time, so that a circle is noticed
+  return stringifyJson(value, (_, member) => {
+    if (!isNativeError(member)) return member;
+    const known = getOf(copies, member);
+    if (known !== undefined) return known;
+    const name = textOf(member, "name"), message = textOf(member, "message");
+    const copy = { __proto__: null, ...member, name, message };
+    setOf(copies, member, copy);
+    return copy;
+  });
 }
 
 function listOf(values: unknown[], chain: Chain, room: number): string {
@@ -82,11 +112,11 @@ function elementOf(values: unknown[], index: number, chain: Chain, room: number)
   }
 }
 
-/** A text of `error` as JSON; empty if it is no text. */
+/** A text of `error`; empty if it is no text. */
 function textOf(error: Error, name: "name" | "message"): string {
   let text: unknown = "";
   try {
     text = error[name];
   } catch { /* a getter that throws */ }
-  return stringifyJson(typeof text === "string" ? explained(shown(text, TEXT_LENGTH)) : "") as string;
+  return typeof text === "string" ? explained(shown(text, TEXT_LENGTH)) : "";
 }

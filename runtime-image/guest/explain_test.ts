@@ -6,6 +6,7 @@ const OUR_ENV =
   'No env access to "X": spec.permissions.allow.env: ["X"] would grant it, unless deny.env covers it';
 const BUNDLE = "bundle it with the program (docs/programs.md)";
 const folder = import.meta.dirname;
+const pools = import.meta.resolve("../..").slice("file://".length, -1);
 
 const sentences: [what: string, deno: string, ours: string][] = [
   ["a permission", ENV, OUR_ENV],
@@ -27,8 +28,8 @@ const sentences: [what: string, deno: string, ours: string][] = [
   ],
   [
     "a folder whose name only begins like it",
-    `Requires read access to "${folder}2", run again with the --allow-read flag`,
-    `No read access to "${folder}2": spec.permissions.allow.read: ["${folder}2"] would grant it, ` +
+    `Requires read access to "${pools}2", run again with the --allow-read flag`,
+    `No read access to "${pools}2": spec.permissions.allow.read: ["${pools}2"] would grant it, ` +
     "unless deny.read covers it",
   ],
   [

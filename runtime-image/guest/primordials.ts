@@ -27,7 +27,10 @@ export const uncurry = Function.prototype.bind.bind(Function.prototype.call) as 
 
 export const isNativeError: (value: unknown) => value is Error = types.isNativeError;
 export const parseJson: (text: string) => unknown = JSON.parse;
-export const stringifyJson: (value: unknown) => string | undefined = JSON.stringify;
+export const stringifyJson: (
+  value: unknown,
+  replacer?: (key: string, value: unknown) => unknown,
+) => string | undefined = JSON.stringify;
 /** An indirect eval: it runs the code as a script in the global scope. */
 export const evaluate: (code: string) => unknown = globalThis.eval;
 export const apply = Reflect.apply;
@@ -37,6 +40,7 @@ export const keysOf = Object.keys;
 export const hasOwn = Object.hasOwn;
 export const isArray = Array.isArray;
 export const SafePromise = Promise;
+export const SafeMap = Map;
 export const SafeObject = Object;
 export const SafeProxy = Proxy;
 export const NotCapable = Deno.errors.NotCapable;
@@ -60,6 +64,9 @@ export const setBytes = uncurry(Uint8Array.prototype.set) as (
   from: Uint8Array,
   at: number,
 ) => void;
+
+export const getOf = uncurry(Map.prototype.get) as <K, V>(self: Map<K, V>, key: K) => V | undefined;
+export const setOf = uncurry(Map.prototype.set) as <K, V>(self: Map<K, V>, key: K, value: V) => void;
 
 const then = uncurry(Promise.prototype.then);
 /** `promise.then(ok, failed)` with the real `then`, whatever a guest put in its place. */

@@ -1,5 +1,5 @@
 /** What an eval came to, as JSON for the reply: a result, or an error with its detail, value and stack. */
-import { carriedBy } from "./carried.ts";
+import { carriedBy, withErrors } from "./carried.ts";
 import { explained } from "./explain.ts";
 import { encode, indexOf, isNativeError, lastIndexOf, slice, stringifyJson, toText } from "./primordials.ts";
 import { shown, wellFormedJson } from "./text.ts";
@@ -90,7 +90,7 @@ function jsonValue(thrown: unknown): string | undefined {
       const carried = carriedBy(thrown, VALUE_LENGTH);
       return carried === undefined ? undefined : wellFormedJson(carried);
     }
-    const json = stringifyJson(thrown);
+    const json = withErrors(thrown);
     return json === undefined || json.length > VALUE_LENGTH ? undefined : wellFormedJson(json);
   } catch {
     return undefined;

@@ -21,9 +21,21 @@ const OF_COMMON_JS = ["module", "exports", "__dirname", "__filename"];
 /** By name; a list, which a guest can change, is not searched. */
 const ofNode = { __proto__: null } as unknown as Record<string, true>;
 for (const name of builtinModules) ofNode[name] = true;
-const folderOf = (url: string): string => slice(url, "file://".length, lastIndexOf(url, "/"));
-/** Where entry file and main module are, if the manifest has its text. */
-const WORKSPACE = folderOf(Deno.mainModule);
+const folderOf = (path: string, scheme = ""): string => slice(path, scheme.length, lastIndexOf(path, "/"));
+/** The folder of all pools: the entry file is in `private/<pool>/`, a main module that the manifest has in `modules`. */
+const POOLS = folderOf(folderOf(folderOf(Deno.mainModule, "file://")));
+/** What no entry grants (docs/permissions.md): names of `sys`, and paths with all that is in them. */
+const CLOSED_SYS = ["inspector", "setPriority", "umask", "setuid", "seteuid", "setgid", "setegid"];
+const CLOSED_PATHS = [
+  POOLS,
+  "/proc",
+  "/dev/core",
+  "/dev/fd",
+  "/dev/stdin",
+  "/dev/stdout",
+  "/dev/stderr",
+  "/etc/mtab",
+];
 
 /** The first that is found in a text counts, and of those at one place the first here. */
 export const SENTENCES: readonly Sentence[] = [
@@ -135,14 +147,22 @@ function sentence(parts: Sentence["parts"], say: Sentence["say"], ends: Sentence
 function access(kind: string, to: string): string {
   const target = slice(to, " to ".length);
   if (kind === "sys" && target === '"inspector"') return "No pool gives access to the inspector";
-  if (kind === "read" && isIn(target, WORKSPACE)) {
+  if (kind === "read" && isIn(target, POOLS)) {
     return "The pool's own files cannot be read while it runs: import them statically in the main module, " +
       "or bundle the program into one file (docs/programs.md)";
   }
+  if (isClosed(kind, target)) return `No pool gives access to ${target}`;
   const grant = `spec.permissions.allow.${kind}: [${entryFor(target)}] would grant it, ` +
     `unless deny.${kind} covers it`;
   const isPackage = kind === "read" && indexOf(target, '/node_modules"') >= 0;
   return `No ${kind} access${to}: ${isPackage || kind === "import" ? `${BUNDLE}; or ${grant}` : grant}`;
+}
+
+function isClosed(kind: string, target: string): boolean {
+  const isPath = kind === "read" || kind === "write";
+  const closed = isPath ? CLOSED_PATHS : kind === "sys" ? CLOSED_SYS : [];
+  for (let i = 0; i < closed.length; i++) if (isIn(target, closed[i] as string)) return true;
+  return false;
 }
 
 const isIn = (target: string, folder: string): boolean =>

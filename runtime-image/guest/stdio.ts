@@ -86,7 +86,8 @@ function keepOutput(prototype: object, write: Write): void {
   define(prototype, "writable", { get: () => new WebOutput({ write }) });
 }
 
-/** Deno makes these streams when they are first used. As in Node.js, to end or destroy them closes nothing. */
+/** Deno makes these streams when they are first used. As in Node.js, to end or destroy them closes nothing. What would
+ * hold back or garble the output of others (`cork`) does nothing either. */
 function keepNodeStream(name: "stdout" | "stderr"): void {
   const get = getterOf(node, name);
   let kept: NodeStream | null = null;
@@ -111,7 +112,16 @@ function keepOpen(stream: NodeStream): void {
     later(() => apply(emit, stream, ["finish"])); // pipelines wait for it
     return stream;
   };
-  for (const [name, value] of [["end", end], ["destroy", stay], ["destroySoon", stay]] as const) {
-    define(stream, name, { __proto__: null, value } as PropertyDescriptor);
+  const kept = [
+    ["end", end],
+    ["destroy", stay],
+    ["destroySoon", stay],
+    ["cork", () => {}],
+    ["setDefaultEncoding", stay],
+    [Symbol.asyncDispose, () => new SafePromise<void>((resolve) => resolve())], // it would wait for the end
+  ] as const;
+  for (let i = 0; i < kept.length; i++) {
+    const pair = kept[i] as readonly [PropertyKey, unknown]; // guests may have replaced what iterates
+    define(stream, pair[0], { __proto__: null, value: pair[1] } as PropertyDescriptor);
   }
 }

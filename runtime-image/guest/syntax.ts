@@ -20,6 +20,15 @@ const PREFIX = "SyntaxError: ";
 const OBJECT_HINT = " (to write an object, put it in parentheses: ({…}))";
 const UNEXPECTED = "SyntaxError: Invalid or unexpected token";
 const NATIVE_FRAME = "\n    at eval (<anonymous>)\n";
+/** Of these the parser knows nothing: what it says is of another place. */
+const ENGINE_ONLY = [
+  "await is only valid",
+  "Illegal ",
+  "Cannot use ",
+  "Identifier '",
+  "Missing init",
+  "Duplicate ",
+];
 /** Deno's parser counts a tab as two columns, and a surrogate pair as one. */
 const TAB_WIDTH = 2;
 
@@ -54,7 +63,7 @@ export function syntaxFailure(code: string, typescript: boolean, thrown: unknown
 
 /** Of TypeScript: the parser's first line and position, and what it shows of the code. */
 function parserFailure(code: string, message: string): string {
-  const at = positionIn(code, message);
+  const at = placeIn(code, message).position;
   const start = indexOf(message, PREFIX) === 0 ? PREFIX.length : 0;
   const end = lastIndexOf(message, "\n    at ");
   const text = PREFIX + slice(message, start, end < 0 ? message.length : end);
@@ -68,9 +77,22 @@ function parserFailure(code: string, message: string): string {
 
 /** Of JavaScript: the engine's message, which has no position, and the position of the parser's, if there is one. */
 function engineFailure(code: string, text: string, found: string | null): string {
-  const at = found === null ? "" : `\n    at <anonymous>:${positionIn(code, found)}`;
+  const place = found === null ? null : placeIn(code, found);
+  const at = place !== null && isOf(text, code, place) ? `\n    at <anonymous>:${place.position}` : "";
   const explained = text + hintFor(code, text, found === null);
   return refusal("execution_error", explained, explained + at);
+}
+
+/** Whether the engine's `text` may be of this place. The parser reads modules in TypeScript, and refuses other things. */
+function isOf(text: string, code: string, place: Place): boolean {
+  for (let i = 0; i < ENGINE_ONLY.length; i++) {
+    if (indexOf(text, PREFIX + ENGINE_ONLY[i]) === 0) return false;
+  }
+  if (indexOf(text, `${PREFIX}Unexpected `) !== 0) return true;
+  const quote = indexOf(text, " '");
+  if (quote < 0) return true;
+  const token = slice(text, quote + 2, text.length - 1);
+  return slice(code, place.at, place.at + token.length) === token;
 }
 
 function hintFor(code: string, text: string, parsed: boolean): string {
@@ -139,8 +161,14 @@ function endOf(code: string, mark: string, from: number): number {
 
 const isSpace = (character: number): boolean => character === 0x20 || (character >= 9 && character <= 13);
 
-/** The position that `message` ends with, "line:column" in UTF-16 units from 1, as the engine counts. */
-function positionIn(code: string, message: string): string {
+interface Place {
+  at: number;
+  /** "line:column" in UTF-16 units from 1, as the engine counts. */
+  position: string;
+}
+
+/** The place in `code` of the position that `message` ends with. */
+function placeIn(code: string, message: string): Place {
   const from = lastIndexOf(message, MARK) + MARK.length;
   const colon = indexOf(message, ":", from);
   const line = toNumber(slice(message, from, colon));
@@ -158,5 +186,5 @@ function positionIn(code: string, message: string): string {
     else if (unit < 0xdc00 || unit > 0xdfff) shown += 1; // a pair counts with its first half
     if (shown === column && unit >= 0xd800 && unit <= 0xdbff) at += 1;
   }
-  return `${line}:${at - start + 1}`;
+  return { __proto__: null, at, position: `${line}:${at - start + 1}` } as Place;
 }

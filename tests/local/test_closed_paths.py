@@ -1,5 +1,6 @@
 """What no grant opens: the files that pools start from, the guest side's own, and /proc."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -154,6 +155,13 @@ def test_the_files_that_pools_start_from_cannot_be_read(world: World) -> None:
         refused(world, "[...Deno.readDirSync('FILE')].length", caches)
 
 
+def test_a_pool_reads_the_text_of_its_own_entry_file_only(world: World) -> None:
+    """Deno lets code import again what the isolate has loaded, also as text. There is no secret in it."""
+    as_text = "import('file://FILE', {with: {type: 'text'}}).then((m) => m.default)"
+    refused(world, as_text, world.other / "entry.js")
+    assert world.pool.eval(as_text.replace("FILE", str(world.own / "entry.js"))) == (world.own / "entry.js").read_text()
+
+
 def test_nor_written_and_the_modules_neither(world: World) -> None:
     modules = sorted((world.pools / "modules").glob("*/main.ts"))
     assert len(modules) == 2
@@ -185,3 +193,59 @@ def test_the_server_is_not_read_through_proc(world: World, name: str) -> None:
                     "import('file://{}?now')", "import('node:fs').then((fs) => fs.readFileSync('{}'))",
                     "Deno.chdir('{}')", "Deno.writeTextFileSync('{}', '1')"):  # fmt: skip
             refused(world, use.format(path), world.own / "entry.js")
+
+
+@pytest.mark.parametrize(
+    "link", ["/dev/fd", "/dev/fd/0", "/dev/fd/2", "/dev/fd/10", "/dev/stdin", "/dev/stderr", "/etc/mtab"]
+)
+@pytest.mark.parametrize("world", ["read and write", "AllowAll", "the root"], indirect=True)
+def test_nor_are_links_into_proc_that_every_system_has(world: World, link: str) -> None:
+    for use in ("import('file://{}', {{with: {{type: 'text'}}}}).then((m) => m.default)", "Deno.readLinkSync('{}')",
+                "import('node:fs').then((fs) => fs.realpathSync('{}'))", "Deno.readTextFileSync('{}')"):  # fmt: skip
+        answer = world.pool.post(use.format(link))
+        assert "NotCapable" in problem(answer, answer.json()["name"], "guest")["detail"] or (
+            f'Requires read access to "{link}"' in answer.json()["detail"]
+        )
+
+
+ODD = ["a b", "line\nbreak", " ends with a space ", "equal='s\"", "%41", "#h?q", "back\\slash", "😀", "co:lon"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_temporary_folders_with_odd_names_are_denied_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
+    with running({**SPEC, "permissions": {"default": "AllowAll"}}, {"main": MAIN}) as pool:
+        (entry,) = (tmp_path / name).glob("tyrex-pool-*/private/*/entry.js")
+        for code in (f"Deno.readTextFileSync({json.dumps(str(entry))})", f"Deno.removeSync({json.dumps(str(entry))})"):
+            assert "access to" in problem(pool.post(code), "execution_error", "guest")["detail"]
+        assert pool.call("loaded").json() == {"result": [1, 2, 3]}
+
+
+COMMA = [
+    pytest.param({"allow": {"read": ["/data"]}}, True, id="read"),
+    pytest.param({"allow": {"write": ["/data"]}}, True, id="write"),
+    pytest.param({"default": "AllowAll"}, True, id="AllowAll"),
+    pytest.param({}, False, id="nothing"),
+    pytest.param({"allow": {"net": ["*"]}}, False, id="net"),
+    pytest.param({"default": "AllowAll", "deny": {"read": ["*"], "write": ["*"]}}, False, id="denied"),
+]
+
+
+@pytest.mark.parametrize(("permissions", "refused"), COMMA)
+def test_a_temporary_folder_with_a_comma_is_refused_where_it_must_be_denied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, permissions: dict[str, Any], refused: bool
+) -> None:
+    """Deno cannot deny such a path."""
+    folder = tmp_path / "a,b"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    if refused:
+        with pytest.raises(OSError, match="set TMPDIR"), running({"size": 1, "permissions": permissions}):
+            pass
+    else:
+        with running({"size": 1, "permissions": permissions}) as pool:
+            assert pool.eval("1 + 1") == 2
+    assert list(folder.iterdir()) == []

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.local.conftest import Start
+from tests.local.guest_logs import guest_logs
 from tests.local.problems import problem
 from tests.local.running import RunningPool, until
 
@@ -154,3 +155,29 @@ def test_the_pool_tells_of_its_last_error(pool: RunningPool) -> None:
     error = pool.status()["lastError"]
     assert error["name"] == "dead_runtime_error"
     assert "status 5" in error["detail"]
+
+
+PRINTED = [
+    pytest.param("Deno.stderr.writeSync(new TextEncoder().encode('error: secret of A\\n'))", id="Deno.stderr"),
+    pytest.param("Deno.stdout.writeSync(new TextEncoder().encode('error: secret of A\\n'))", id="Deno.stdout"),
+    pytest.param("process.stderr.write('error: secret of A\\n') && 1", id="process.stderr"),
+    pytest.param("console.error('error: secret of A')", id="console"),
+    pytest.param(
+        "new Worker('data:text/javascript,throw new Error(`secret of A`)', {type: 'module'}).onerror = () => {}; 1",
+        id="a Worker",
+    ),
+]
+
+
+@pytest.mark.parametrize("printing", PRINTED)
+@pytest.mark.parametrize(
+    "ending", ["Deno.exit(3)", "process.abort()", "Deno.connect({transport: 'vsock', cid: 1, port: 1})"]
+)
+def test_what_an_earlier_eval_printed_is_not_in_the_error(fresh: RunningPool, printing: str, ending: str) -> None:
+    with guest_logs() as log:
+        fresh.eval(printing)
+        log.wait("secret of A")
+    document = problem(fresh.post(ending), "dead_runtime_error", "guest")
+    assert "secret" not in document["detail"]
+    assert "secret" not in str(fresh.status())
+    assert ("Deno.connect is an unstable feature" in document["detail"]) == ("vsock" in ending)

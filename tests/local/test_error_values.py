@@ -43,6 +43,49 @@ CARRIED = [
         {"good": 2},
         id="getters",
     ),
+    pytest.param(
+        "new SuppressedError(new Error('a'), new TypeError('b', {cause: 7}), 'm')",
+        {"error": error("a"), "suppressed": error("b", "TypeError", cause=7)},
+        id="what a SuppressedError has",
+    ),
+    pytest.param("Object.assign(new Error('x'), {error: 1, suppressed: 2})", {"error": 1, "suppressed": 2}, id="those"),
+    pytest.param(
+        "new (class Many extends AggregateError { more = 1 })([new Error('a')], 'm')",
+        {"more": 1, "errors": [error("a")]},
+        id="a class of errors",
+    ),
+    pytest.param("new Error('x', {cause: [new Error('a'), 1]})", {"cause": [error("a"), 1]}, id="Errors in a list"),
+    pytest.param(
+        "new Error('x', {cause: {why: new TypeError('a')}})",
+        {"cause": {"why": error("a", "TypeError")}},
+        id="in an object",
+    ),
+    pytest.param(
+        "Object.assign(new Error('x'), {details: [Object.assign(new Error('a'), {code: 7})]})",
+        {"details": [error("a", code=7)]},
+        id="with members",
+    ),
+    pytest.param("new AggregateError([[new Error('a')]])", {"errors": [[error("a")]]}, id="in a list of a list"),
+    pytest.param(
+        "(() => { const e = new Error('a'); e.self = e; return Object.assign(new Error('x'), {list: [e], ok: 1}) })()",
+        {"ok": 1},
+        id="in a circle, in a list",
+    ),
+    pytest.param(
+        "Object.assign(new Error('x'),"
+        " {list: [Object.defineProperty(new Error('a'), 'message', {get() { throw 1 }})]})",
+        {"list": [error("")]},
+        id="a message that throws, in a list",
+    ),
+    pytest.param(
+        "Object.assign(new Error('x'), {list: [Object.assign(new Error('a'), {toJSON: () => 'mine'})]})",
+        {"list": ["mine"]},
+        id="a toJSON, in a list",
+    ),
+    pytest.param("[new Error('a')]", [error("a")], id="a list that is thrown"),
+    pytest.param(
+        "({message: 'm', cause: new Error('a')})", {"message": "m", "cause": error("a")}, id="an object that is thrown"
+    ),
     pytest.param("new Error('x', {cause: 'disk full'})", {"cause": "disk full"}, id="a text as cause"),
     pytest.param("new Error('x', {cause: null})", {"cause": None}, id="null as cause"),
     pytest.param("new Error('x', {cause: undefined})", NOTHING, id="undefined as cause"),

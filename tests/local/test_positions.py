@@ -24,6 +24,7 @@ JAVASCRIPT = [
     pytest.param("`${", "Unexpected end of input", "1:4", id="a template"),
     pytest.param("const x = 'abc", "Invalid or unexpected token", "1:11", id="a string"),
     pytest.param("/* a\n b */ a 😀", "Invalid or unexpected token", "2:9", id="no token"),
+    pytest.param("var a = 010; with (x) {} delete b; c d", "Unexpected identifier 'd'", "1:38", id="sloppy code"),
     pytest.param("let 1a", "Invalid or unexpected token", "1:5", id="a number"),
 ]
 
@@ -40,9 +41,27 @@ def test_a_syntax_error_of_javascript(pool: RunningPool, code: str, message: str
     [
         pytest.param("let a; let a", "Identifier 'a' has already been declared", id="declared twice"),
         pytest.param("const a", "Missing initializer in const declaration", id="no initializer"),
+        pytest.param("let x: number = 1; c d", "Unexpected token ':'", id="a type, and more that is wrong"),
+        pytest.param("type X = 1; b c", "Unexpected identifier 'X'", id="a type alias"),
+        pytest.param("a as b; c d", "Unexpected identifier 'as'", id="as"),
+        pytest.param("f!(1); b c", "Unexpected token '!'", id="a not-null assertion"),
+        pytest.param("declare var x; b c", "Unexpected token 'var'", id="declare"),
+        pytest.param("yield = 1; b c", "Unexpected identifier 'c'", id="a name that strict code has not"),
+        pytest.param("implements = 1; b c", "Unexpected identifier 'c'", id="another"),
+        pytest.param("await = 1; b c", "Unexpected identifier 'c'", id="a name that modules have not"),
+        pytest.param("return; b c", "Illegal return statement", id="return"),
+        pytest.param("break; b c", "Illegal break statement", id="break"),
+        pytest.param("let a; let a; b c d", "Identifier 'a' has already been declared", id="twice, and more"),
+        pytest.param(
+            "await 1; b c", "await is only valid in async functions and the top level bodies of modules", id="await"
+        ),
+        pytest.param("import x from 'y'; b c", "Cannot use import statement outside a module", id="import"),
+        pytest.param("export const a = 1; b c", "Unexpected token 'export'", id="export"),
     ],
 )
-def test_what_only_the_engine_refuses(pool: RunningPool, code: str, message: str) -> None:
+def test_what_only_the_engine_refuses_has_no_position_rather_than_a_wrong_one(
+    pool: RunningPool, code: str, message: str
+) -> None:
     document = problem(pool.post(code), "execution_error")
     assert document["detail"] == document["stack"] == f"SyntaxError: {message}"
 

@@ -65,6 +65,13 @@ class ModuleNeeds(msgspec.Struct, frozen=True):
 NO_NEEDS: Final = ModuleNeeds()
 
 
+class _Written(Rules, frozen=True):
+    """Rules with entries of our own, which are no user's and need no check: a path may have a comma in it."""
+
+    def __post_init__(self) -> None:
+        pass
+
+
 def deno_flags(
     permissions: Permissions,
     heap: int,
@@ -99,8 +106,17 @@ def loads_modules(permissions: Permissions, modules: ModuleNeeds = NO_NEEDS) -> 
 
 def writes_files(permissions: Permissions) -> bool:
     """Whether guests may write files, download modules to Deno's cache, or start what writes files."""
+    return _grants(permissions, _WRITING)
+
+
+def reads_or_writes(permissions: Permissions) -> bool:
+    """Whether some paths are granted, so that others must be denied."""
+    return _grants(permissions, ("read", "write"))
+
+
+def _grants(permissions: Permissions, kinds: tuple[str, ...]) -> bool:
     permissions = _each_kind(permissions)
-    return any(permissions.allow.of(kind) and permissions.deny.of(kind) != ALL for kind in _WRITING)
+    return any(permissions.allow.of(kind) and permissions.deny.of(kind) != ALL for kind in kinds)
 
 
 def _each_kind(permissions: Permissions) -> Permissions:
@@ -125,8 +141,8 @@ def _deny_first(permissions: Permissions, directory: str, closed: Closed) -> Per
         deny[field] = refused(kind, allowed, denied)
     return msgspec.structs.replace(
         permissions,
-        allow=msgspec.structs.replace(permissions.allow, **allow),
-        deny=msgspec.structs.replace(permissions.deny, **deny),
+        allow=_Written(**allow),
+        deny=_Written(**deny),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tyrex_pool.model.errors import ABSENT, ERRORS, DeadRuntimeError, HeapLimitError, TyrexError
 from tyrex_pool.model.wire import decode_json, encode_json, without_value
-from tyrex_pool.runtime.explain import explained
+from tyrex_pool.runtime.explain import explained, last_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,18 @@ def of_exit(status: int, output: list[str], starting: bool) -> Cause:
     aborted = status < 0 or status > _SHELL_SIGNAL
     if aborted and any(sign in line for line in output for sign in _OUT_OF_HEAP):
         return Cause("heap_limit", "the heap reached limits.heap, and the isolate was replaced")
-    lines = explained(output)
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
-    error_line = next((line for line in lines if line.startswith("error:")), "")
-    detail = f"the isolate {how}" + (f" ({error_line})" if error_line else "")
-    if starting:
-        return Cause("startup", "\n".join([f"{detail} before it was ready", *lines[-5:]]))
-    return Cause("exit", detail, by_itself=True)
+    if starting:  # what it printed is the main module's
+        lines = explained(output)
+        error_line = next((line for line in lines if line.startswith("error:")), "")
+        return Cause(
+            "startup", "\n".join([f"the isolate {how}{_bracketed(error_line)} before it was ready", *lines[-5:]])
+        )
+    return Cause("exit", f"the isolate {how}{_bracketed(last_words(output))}", by_itself=True)
+
+
+def _bracketed(text: str) -> str:
+    return f" ({text})" if text else ""
 
 
 class _GuestError(msgspec.Struct):

@@ -23,6 +23,7 @@ def _unstable(found: re.Match[str]) -> str:
     return f"error: {found[1]} is an unstable feature of Deno, and pools have none of these (Deno: {found[0]})"
 
 
+_UNSTABLE = re.compile(r"^Unstable API '([\w.]+)'\. The `--unstable[\w-]*` flag must be provided\.")
 _SENTENCES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str] | str], ...] = (
     (
         re.compile(
@@ -31,12 +32,18 @@ _SENTENCES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str] | str], 
         ),
         _access,
     ),
-    (re.compile(r"^Unstable API '(.*?)'\. The `--unstable.*?` flag must be provided\."), _unstable),
+    (_UNSTABLE, _unstable),
     (
         re.compile(r"^error: (?=invalid (?:host|value|port|env var name|unix socket)\b|unknown sys descriptor)"),
         "error: Deno does not take an entry of spec.permissions: ",
     ),
 )
+
+
+def last_words(lines: Sequence[str]) -> str:
+    """Why Deno ended a process in which evals had run, explained; empty if it did not say. All other lines may be an
+    earlier eval's, and are nobody's to read but the log's."""
+    return next((_line(line) for line in reversed(lines) if _UNSTABLE.match(line)), "")
 
 
 def explained(lines: Sequence[str]) -> list[str]:

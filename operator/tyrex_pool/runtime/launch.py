@@ -4,13 +4,21 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from errno import EINVAL
 from pathlib import Path
 
 import deno
 
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.spec import ConfigMapModule, PoolSpec
-from tyrex_pool.plan.deno_flags import NO_NEEDS, child_environment, deno_flags, loads_modules, writes_files
+from tyrex_pool.plan.deno_flags import (
+    NO_NEEDS,
+    child_environment,
+    deno_flags,
+    loads_modules,
+    reads_or_writes,
+    writes_files,
+)
 from tyrex_pool.plan.module_files import module_files
 from tyrex_pool.resources import guest_bundle, guest_directory
 from tyrex_pool.runtime.channel import IsolateLimits
@@ -18,6 +26,10 @@ from tyrex_pool.runtime.deno_caches import DenoCaches
 from tyrex_pool.runtime.folders import Folders
 from tyrex_pool.runtime.module_graph import cache_directories, compile_modules, module_needs
 from tyrex_pool.runtime.sources import Sources
+
+# /proc has the memory and the environment of other processes, and other ways to every file. `import()` follows the
+# links to it, unlike all else of Deno.
+_PROCESSES = ("/proc", "/dev/core", "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr", "/etc/mtab")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,8 @@ class Workspace:
         loads, writes = loads_modules(permissions, needs), writes_files(permissions)
         downloads = cache_directories(binary) if loads or writes else {}
         closed = _closed(self._folders.closed, downloads)
+        if reads_or_writes(permissions):
+            _check_deniable(closed)
         caches = DenoCaches(self._folders.private, downloads if loads else {}, writes)
         if main and needs == NO_NEEDS:
             caches.prepare(lambda directory: compile_modules(binary, main, directory))
@@ -80,20 +94,24 @@ class Workspace:
 
 
 def _closed(folders: Mapping[str, tuple[str, ...]], downloads: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
-    """The paths that no guest may have, whatever is granted, by kind of permission.
-
-    /proc has the memory and the environment of other processes, and other ways to every file.
-    """
-    always = (str(guest_directory()), "/proc")
+    """The paths that no guest may have, whatever is granted, by kind of permission."""
+    always = (str(guest_directory()), *_PROCESSES)
     return {
-        "read": _escaped(*folders["read"], *always),
-        "write": _escaped(*folders["write"], *always, *map(str, downloads.values())),  # other pools load from there
+        "read": (*folders["read"], *always),
+        "write": (*folders["write"], *always, *map(str, downloads.values())),  # other pools load from there
     }
 
 
-def _escaped(*paths: str) -> tuple[str, ...]:
-    """Deno separates paths at commas."""
-    return tuple(path.replace(",", ",,") for path in paths)
+def _check_deniable(closed: Mapping[str, tuple[str, ...]]) -> None:
+    """Raises OSError for a path with a comma: Deno separates paths there, and knows no way around it."""
+    for path in (path for paths in closed.values() for path in paths):
+        if "," in path:
+            raise OSError(
+                EINVAL,
+                "a pool with read or write must deny this path, and Deno cannot deny one with a comma: "
+                "set TMPDIR (or DENO_DIR) to a folder without one",
+                path,
+            )
 
 
 def _entry(main: Path | None) -> str:

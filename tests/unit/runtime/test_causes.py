@@ -24,8 +24,16 @@ OUT_OF_MEMORY = "# Fatal JavaScript out of memory: Reached heap limit"
             ["hello", "error: Uncaught (in promise) Error: x"],
             False,
             "exit",
-            "the isolate exited with status 1 (error: Uncaught (in promise) Error: x)",
-            id="an unhandled rejection",
+            "the isolate exited with status 1",
+            id="what an earlier eval may have printed",
+        ),
+        pytest.param(
+            70,
+            ["error: x", "Unstable API 'Deno.listen'. The `--unstable-vsock` flag must be provided.", "error: y"],
+            False,
+            "exit",
+            "the isolate exited with status 70 (error: Deno.listen is an unstable feature of Deno, and pools have none",
+            id="an unstable feature",
         ),
         pytest.param(-5, ["x", OUT_OF_MEMORY], False, "heap_limit", "the heap reached limits.heap", id="heap"),
         pytest.param(0, [OUT_OF_MEMORY], False, "exit", "the isolate exited with status 0", id="it only says so"),
@@ -48,6 +56,7 @@ def test_of_exit(status: int, output: list[str], starting: bool, kind: str, deta
     assert cause.kind == kind
     assert cause.detail.startswith(detail)
     assert cause.by_itself == (kind == "exit")
+    assert starting or not any(line in cause.detail for line in output if "Unstable" not in line)
 
 
 @pytest.mark.parametrize(
