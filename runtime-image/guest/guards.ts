@@ -4,6 +4,7 @@
  * names of a module of Deno's are fixed when it is first imported, and this module changes some of them before.
  */
 import process from "node:process";
+import { evalsBegin } from "./console.ts";
 import { exit } from "./leftovers.ts";
 import {
   apply,
@@ -22,6 +23,9 @@ type Method = (...given: unknown[]) => unknown;
 interface Hooks {
   registerHooks(hooks: object): { deregister(): void };
 }
+interface AsyncHooks {
+  createHook(callbacks: object): object;
+}
 
 const getBuiltinModule = (process as unknown as { getBuiltinModule(name: string): unknown }).getBuiltinModule;
 const Failure = Error;
@@ -37,12 +41,18 @@ refuseOnceArmed(
   "setFlagsFromString",
   refuser("V8's flags are the process's: all evals after this one would run with them"),
 );
+refuseOnceArmed(
+  prototypeOf((getBuiltinModule("node:async_hooks") as AsyncHooks).createHook({})),
+  "enable",
+  refuser("async hooks are the process's: they would run in all evals after this one"),
+);
 throwFromWatch();
 define(globalThis, "close", { value: () => exit(0) }); // Deno's own ends the process later, in another's eval
 
 /** Call it when the main module is loaded, which may do what evals may not, and before the first eval. */
 export function arm(): void {
   armed = true;
+  evalsBegin();
   keepModuleHooks();
 }
 

@@ -7,6 +7,7 @@
  */
 import { type Callback, keepEval, leftBehind, type Print } from "./console.ts";
 import { explained } from "./explain.ts";
+import { guardListeners } from "./listeners.ts";
 import { apply, core, SafeObject } from "./primordials.ts";
 import { uncaughtText } from "./result.ts";
 
@@ -19,7 +20,7 @@ const messageOf = getterOf(ErrorEvent.prototype, "message");
 
 type Report = (error: unknown) => void;
 
-/** Is told when a timer of an eval that is over begins to run, and when it has run. */
+/** Is told when a timer or listener of an eval that is over begins to run, and when it has run. */
 export interface Leftovers {
   begin(): void;
   end(): void;
@@ -39,7 +40,9 @@ export function captureUncaught(print: Print, leftovers: Leftovers): void {
     return true;
   });
   captureEvents(report, log);
-  guardTimers(report, leftovers);
+  const guard = (callback: Callback): Callback => guarded(callback, report, leftovers);
+  guardTimers(guard);
+  guardListeners(guard);
 }
 
 /** Deno dispatches an event `error` for what a listener throws, by this name: guests must not replace it. */
@@ -71,11 +74,11 @@ function thrownIn(event: unknown): { thrown: unknown; message: string } | null {
  * Deno reports what a timer throws when its context is left: only inside it is known whose timer it is. All timers keep
  * their callbacks in such a member, those of `node:timers` too. Immediates have no context at all.
  */
-function guardTimers(report: Report, leftovers: Leftovers): void {
+function guardTimers(guard: (callback: Callback) => Callback): void {
   const timer = setTimeout(() => {});
   const immediate = setImmediate(() => {});
-  guardMember(timer as unknown as object, "_onTimeout", (callback) => guarded(callback, report, leftovers));
-  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report, leftovers)));
+  guardMember(timer as unknown as object, "_onTimeout", guard);
+  guardMember(immediate, "_onImmediate", (callback) => keepEval(guard(callback)));
   clearTimeout(timer);
   clearImmediate(immediate);
 }

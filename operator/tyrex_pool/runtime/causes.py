@@ -94,7 +94,8 @@ def of_exit(status: int, output: list[str], starting: bool) -> Cause:
     detail = f"the isolate {how}" + (f" ({error_line})" if error_line else "")
     if starting:
         return Cause("startup", "\n".join([f"{detail} before it was ready", *lines[-5:]]))
-    return Cause("exit", detail, by_itself=True)
+    # What nobody catches is logged and ends nothing. If it does, a part of Deno is broken, perhaps by an earlier eval.
+    return Cause("exit", detail, by_itself=True, first_only=error_line.startswith("error: Uncaught"))
 
 
 class _GuestError(msgspec.Struct):
