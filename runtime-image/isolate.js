@@ -865,6 +865,7 @@ function memberOf(owner, name, chain, room) {
   }
 }
 function jsonOf(value, chain, room) {
+  if (typeof value === "string" && value.length > room) return void 0;
   if (!isNativeError(value)) return stringifyJson(value);
   if (chain.depth >= DEPTH || room <= 0) return void 0;
   for (let above = chain; above !== null; above = above.parent) {
@@ -932,7 +933,7 @@ function failure(name, thrown2) {
 function uncaughtText(thrown2) {
   const value = jsonValue(thrown2);
   const stack = stackOf(thrown2);
-  if (stack === void 0) return explained(describe(thrown2, value));
+  if (stack === void 0) return explained(shown(describe(thrown2, value), DETAIL_LENGTH));
   return value === void 0 ? stack : `${stack} ${value}`;
 }
 function refusal(name, detail, stack) {
@@ -960,6 +961,7 @@ function jsonValue(thrown2) {
       const carried = carriedBy(thrown2, VALUE_LENGTH);
       return carried === void 0 ? void 0 : wellFormedJson(carried);
     }
+    if (typeof thrown2 === "string" && thrown2.length > VALUE_LENGTH) return void 0;
     const json = stringifyJson(thrown2);
     return json === void 0 || json.length > VALUE_LENGTH ? void 0 : wellFormedJson(json);
   } catch {
@@ -1447,17 +1449,18 @@ var { preventDefault } = Event.prototype;
 var typeOf = getterOf2(Event.prototype, "type");
 var errorOf = getterOf2(ErrorEvent.prototype, "error");
 var messageOf = getterOf2(ErrorEvent.prototype, "message");
+var MESSAGE_LENGTH2 = 8192;
 function captureUncaught(print, leftovers) {
-  const log = (text) => {
+  const log = (head, textOf2) => {
     try {
-      print("error", text);
+      print("error", head + textOf2());
     } catch {
     }
   };
-  const report2 = (error) => log(`Uncaught ${uncaughtText(error)}`);
+  const report2 = (error) => log("Uncaught ", () => uncaughtText(error));
   core.setReportExceptionCallback(report2);
   core.setUnhandledPromiseRejectionHandler((_promise, reason) => {
-    log(`Uncaught (in promise) ${uncaughtText(reason)}`);
+    log("Uncaught (in promise) ", () => uncaughtText(reason));
     return true;
   });
   captureEvents(report2, log);
@@ -1474,7 +1477,7 @@ function captureEvents(report2, log) {
     ]);
     apply(preventDefault, event, []);
     if (error.thrown !== null && error.thrown !== void 0) report2(error.thrown);
-    else log(explained(error.message));
+    else log("", () => explained(shown(error.message, MESSAGE_LENGTH2)));
     return false;
   };
   define4(globalThis, "dispatchEvent", {

@@ -10,6 +10,7 @@ import { explained } from "./explain.ts";
 import { guardListeners } from "./listeners.ts";
 import { apply, core, SafeObject } from "./primordials.ts";
 import { uncaughtText } from "./result.ts";
+import { shown } from "./text.ts";
 
 const define = SafeObject.defineProperty;
 const { dispatchEvent } = EventTarget.prototype;
@@ -18,7 +19,11 @@ const typeOf = getterOf(Event.prototype, "type");
 const errorOf = getterOf(ErrorEvent.prototype, "error");
 const messageOf = getterOf(ErrorEvent.prototype, "message");
 
+const MESSAGE_LENGTH = 8_192;
+
 type Report = (error: unknown) => void;
+/** Logs `head` and a text that is made inside, where nothing that goes wrong with it reaches Deno. */
+type Log = (head: string, textOf: () => string) => void;
 
 /** Is told when a timer or listener of an eval that is over begins to run, and when it has run. */
 export interface Leftovers {
@@ -28,15 +33,15 @@ export interface Leftovers {
 
 /** Logs with `print` whatever nobody catches from now on. */
 export function captureUncaught(print: Print, leftovers: Leftovers): void {
-  const log = (text: string): void => {
+  const log: Log = (head, textOf) => {
     try {
-      print("error", text);
-    } catch { /* a guest closed the log */ }
+      print("error", head + textOf());
+    } catch { /* a guest closed the log, or nothing more fits on the stack */ }
   };
-  const report = (error: unknown): void => log(`Uncaught ${uncaughtText(error)}`);
+  const report = (error: unknown): void => log("Uncaught ", () => uncaughtText(error));
   core.setReportExceptionCallback(report);
   core.setUnhandledPromiseRejectionHandler((_promise, reason) => {
-    log(`Uncaught (in promise) ${uncaughtText(reason)}`);
+    log("Uncaught (in promise) ", () => uncaughtText(reason));
     return true;
   });
   captureEvents(report, log);
@@ -46,14 +51,14 @@ export function captureUncaught(print: Print, leftovers: Leftovers): void {
 }
 
 /** Deno dispatches an event `error` for what a listener throws, by this name: guests must not replace it. */
-function captureEvents(report: Report, log: (text: string) => void): void {
+function captureEvents(report: Report, log: Log): void {
   const dispatch = function (this: unknown, event: unknown): boolean {
     const target = this ?? globalThis;
     const error = target === globalThis ? thrownIn(event) : null;
     if (error === null) return apply(dispatchEvent, target, [event]);
     apply(preventDefault, event, []);
     if (error.thrown !== null && error.thrown !== undefined) report(error.thrown);
-    else log(explained(error.message)); // of a worker
+    else log("", () => explained(shown(error.message, MESSAGE_LENGTH))); // of a worker
     return false;
   };
   define(globalThis, "dispatchEvent", { value: dispatch, writable: false, configurable: false });

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.local.conftest import Start
 from tests.local.others import check_others
 from tests.local.running import RunningPool
 
@@ -52,7 +53,7 @@ WHERE = [
     ),
     pytest.param(
         "globalThis.r = new FinalizationRegistry(() => { BODY });"
-        " (() => { for (let i = 0; i < 2000; i++) r.register({}, 1) })();"
+        " (() => { for (let i = 0; i < 50; i++) r.register({}, 1) })();"
         " for (let k = 1; k < 30; k++) setTimeout(() => { new Array(1e6).fill({}) }, 4 * k); 1",
         id="a finalizer",
     ),
@@ -136,3 +137,24 @@ def test_listeners_work_as_before(pool: RunningPool, code: str, expected: object
     )
     assert pool.eval(f"{{ {prelude} {code} }}") == expected
     check_others(pool)
+
+
+_LONGEST = "'x'.repeat(2 ** 29 - 24)"  # a longer text cannot be made
+LONG = [
+    pytest.param(f"throw {_LONGEST}", id="thrown"),
+    pytest.param(f"Promise.reject({_LONGEST})", id="rejected"),
+    pytest.param(f"queueMicrotask(() => {{ throw {_LONGEST} }})", id="in a microtask"),
+    pytest.param(f"process.nextTick(() => {{ throw {_LONGEST} }})", id="in a tick"),
+    pytest.param(f"Promise.reject({{toString: () => {_LONGEST}, toJSON: () => undefined}})", id="as a text"),
+    pytest.param(f"reportError({_LONGEST})", id="reported"),
+]
+
+
+@pytest.mark.parametrize("code", LONG)
+def test_the_longest_texts(start: Start, code: str) -> None:
+    """They are cut before anything is added to them."""
+    pool = start(size=1, limits={"heap": "3Gi"})
+    epochs = pool.epochs()
+    assert pool.eval(f"setTimeout(() => {{ {code} }}, 20); 1") == 1
+    assert pool.eval("new Promise((ok) => setTimeout(ok, 100, 'whole'))", timeoutMs=20_000) == "whole"
+    assert pool.epochs() == epochs
