@@ -434,13 +434,13 @@ var enter = evals.enterWith.bind(evals);
 function leaveEval() {
   if (getStore() !== void 0) enter(void 0);
 }
-var serving = false;
-function evalsBegin() {
-  serving = true;
+var evalRuns = () => false;
+function whileEvalsRun(runs) {
+  evalRuns = runs;
 }
 function leftBehind() {
   const context = getStore();
-  return context === void 0 ? serving : context.over;
+  return context === void 0 ? evalRuns() : context.over;
 }
 function keepEval(body) {
   const context = getStore();
@@ -1243,7 +1243,6 @@ define(globalThis, "close", {
 });
 function arm() {
   armed = true;
-  evalsBegin();
   keepModuleHooks();
 }
 function refuseOnceArmed(target, name, refuse) {
@@ -1597,6 +1596,7 @@ function welcome(received2) {
     end: leftoverEnds
   });
   onRefusedExit(spoil2);
+  whileEvalsRun(() => running > 0);
   report("started", `${now()}`);
   begin?.();
   begin = null;

@@ -44,17 +44,17 @@ export function leaveEval(): void {
   if (getStore() !== undefined) enter(undefined);
 }
 
-let serving = false;
+let evalRuns = (): boolean => false;
 
-/** From now on code of no eval is taken for left behind: Deno runs some callbacks without saying whose they are. */
-export function evalsBegin(): void {
-  serving = true;
+/** While `runs` says so, code of no eval is taken for left behind: Deno does not say of all callbacks whose they are. */
+export function whileEvalsRun(runs: () => boolean): void {
+  evalRuns = runs;
 }
 
-/** Whether the code that runs comes from an eval that is over, or from none. */
+/** Whether the code that runs comes from an eval that is over, or from none while others run. */
 export function leftBehind(): boolean {
   const context = getStore();
-  return context === undefined ? serving : context.over;
+  return context === undefined ? evalRuns() : context.over;
 }
 
 /** `body`, which also runs later as a part of the eval that runs now. */

@@ -4,7 +4,6 @@
  * names of a module of Deno's are fixed when it is first imported, and this module changes some of them before.
  */
 import process from "node:process";
-import { evalsBegin } from "./console.ts";
 import { exit } from "./leftovers.ts";
 import {
   apply,
@@ -52,7 +51,6 @@ define(globalThis, "close", { value: () => exit(0) }); // Deno's own ends the pr
 /** Call it when the main module is loaded, which may do what evals may not, and before the first eval. */
 export function arm(): void {
   armed = true;
-  evalsBegin();
   keepModuleHooks();
 }
 

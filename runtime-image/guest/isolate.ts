@@ -4,7 +4,7 @@
  */
 import process from "node:process";
 import { type Channel, closeBackDoors, openChannel } from "./channel.ts";
-import { captureConsole, leaveEval, lineStart, openLog, withEval } from "./console.ts";
+import { captureConsole, leaveEval, lineStart, openLog, whileEvalsRun, withEval } from "./console.ts";
 import { start } from "./evals.ts";
 import { offering } from "./exports.ts";
 import { arm } from "./guards.ts";
@@ -80,6 +80,7 @@ function welcome(received: Hello): void {
   captureConsole(print);
   captureUncaught(print, { begin: leftoverBegins, end: leftoverEnds });
   onRefusedExit(spoil);
+  whileEvalsRun(() => running > 0);
   report("started", `${now()}`);
   begin?.();
   begin = null;
