@@ -17,7 +17,10 @@ import deno
 
 HERE = Path(__file__).resolve().parent
 BUNDLE = HERE / "isolate.js"
-_HEAD = "// Made from guest/*.ts by bundle.py (make guest): change those.\n"
+_HEAD = """\
+// Made from guest/*.ts by bundle.py (make guest): change those.
+"use strict"; // of other functions a guest gets at the arguments, with `caller`
+"""
 _LOOKED_UP_LATER = re.compile(r"^\s.*\bimport_node_\w+", re.MULTILINE)
 _AT_START = re.compile(r"^\s+\w+: \(\) => ", re.MULTILINE)
 

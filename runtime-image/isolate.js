@@ -1,4 +1,5 @@
 // Made from guest/*.ts by bundle.py (make guest): change those.
+"use strict"; // of other functions a guest gets at the arguments, with `caller`
 var __create = Object.create;
 var __defProp = Object.defineProperty;
 var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
@@ -71,6 +72,11 @@ var lastByte = uncurry(Uint8Array.prototype.lastIndexOf);
 var setBytes = uncurry(Uint8Array.prototype.set);
 var getOf = uncurry(Map.prototype.get);
 var setOf = uncurry(Map.prototype.set);
+var views = prototypeOf(Bytes.prototype);
+var bufferOf = uncurry(getterOf(views, "buffer"));
+var offsetOf = uncurry(getterOf(views, "byteOffset"));
+var sizeOf = uncurry(getterOf(views, "byteLength"));
+var partOf = (bytes, from, to) => new Bytes(bufferOf(bytes), offsetOf(bytes) + from, to - from);
 var then = uncurry(Promise.prototype.then);
 function whenSettled(promise, ok, failed) {
   then(promise, ok, failed);
@@ -112,27 +118,28 @@ function openChannel(fd, received2, drained, closed) {
     const size = streamBaseState[kReadBytesOrError];
     if (size <= 0) return closed();
     const chunk = new Bytes(buffer, 0, size);
-    const end = lastByte(chunk, NEWLINE) + 1;
-    if (held === 0 && end > 0) {
-      if (end < size) hold(new Bytes(buffer, end, size - end));
-      return received2(decode(end === size ? chunk : new Bytes(buffer, 0, end)));
+    const end2 = lastByte(chunk, NEWLINE) + 1;
+    if (held === 0 && end2 > 0) {
+      if (end2 < size) hold(new Bytes(buffer, end2, size - end2));
+      return received2(decode(end2 === size ? chunk : new Bytes(buffer, 0, end2)));
     }
-    if (end === 0) return hold(chunk);
-    hold(new Bytes(buffer, 0, end));
-    const lines = decode(new Bytes(pending.buffer, 0, held));
+    if (end2 === 0) return hold(chunk);
+    hold(new Bytes(buffer, 0, end2));
+    const lines = decode(partOf(pending, 0, held));
     held = 0;
-    if (end < size) hold(new Bytes(buffer, end, size - end));
-    else if (pending.length > 1 << 20) pending = new Bytes(0);
+    if (end2 < size) hold(new Bytes(buffer, end2, size - end2));
+    else if (sizeOf(pending) > 1 << 20) pending = new Bytes(0);
     received2(lines);
   }
   function hold(chunk) {
-    if (held + chunk.length > pending.length) {
-      const larger = new Bytes((held + chunk.length) * 2);
-      setBytes(larger, new Bytes(pending.buffer, 0, held), 0);
+    const size = sizeOf(chunk);
+    if (held + size > sizeOf(pending)) {
+      const larger = new Bytes((held + size) * 2);
+      setBytes(larger, partOf(pending, 0, held), 0);
       pending = larger;
     }
     setBytes(pending, chunk, held);
-    held += chunk.length;
+    held += size;
   }
   function written() {
     writing -= 1;
@@ -268,8 +275,8 @@ var { binding: binding2 } = node;
 var { Pipe: Pipe2, constants: constants2 } = binding2("pipe_wrap");
 var { WriteWrap: WriteWrap2 } = binding2("stream_wrap");
 var open = uncurry(Pipe2.prototype.open);
+var writeBuffer = uncurry(Pipe2.prototype.writeBuffer);
 var later = queueMicrotask;
-var { subarray } = Uint8Array.prototype;
 var WebOutput = WritableStream;
 var WebInput = ReadableStream;
 var writeOutput = writer(Deno.stdout, 1);
@@ -279,19 +286,19 @@ function writer(output, fd) {
   let handle = null;
   return (bytes) => {
     let rest = bytes;
+    let size = sizeOf(rest);
     try {
-      while (handle === null && rest.length > 0) {
+      while (handle === null && size > 0) {
         const written = writeSync(rest);
-        if (written === rest.length) return;
-        rest = apply(subarray, rest, [
-          written
-        ]);
+        if (written === size) return;
+        rest = partOf(rest, written, size);
+        size -= written;
       }
     } catch {
       handle = new Pipe2(constants2.SOCKET);
       open(handle, fd);
     }
-    if (handle !== null && rest.length > 0) handle.writeBuffer(new WriteWrap2(), rest);
+    if (handle !== null && size > 0) writeBuffer(handle, new WriteWrap2(), rest);
   };
 }
 function keepStreams() {
@@ -315,18 +322,18 @@ function keepStreams() {
   keepNodeStream("stdout");
   keepNodeStream("stderr");
 }
-function keepOutput(prototype, write) {
+function keepOutput(prototype2, write) {
   const writeSync = (bytes) => {
     write(bytes);
-    return bytes.length;
+    return sizeOf(bytes);
   };
-  define(prototype, "writeSync", {
+  define(prototype2, "writeSync", {
     value: writeSync
   });
-  define(prototype, "write", {
+  define(prototype2, "write", {
     value: (bytes) => new SafePromise((resolve) => resolve(writeSync(bytes)))
   });
-  define(prototype, "writable", {
+  define(prototype2, "writable", {
     get: () => new WebOutput({
       write
     })
@@ -348,7 +355,7 @@ function keepNodeStream(name) {
 function keepOpen(stream) {
   const { write, emit } = stream;
   const stay = () => stream;
-  const end = (...given) => {
+  const end2 = (...given) => {
     const callback = given[given.length - 1];
     if (given.length > 0 && typeof given[0] !== "function") apply(write, stream, given);
     else if (typeof callback === "function") apply(callback, stream, []);
@@ -360,7 +367,7 @@ function keepOpen(stream) {
   const kept = [
     [
       "end",
-      end
+      end2
     ],
     [
       "destroy",
@@ -445,7 +452,14 @@ var enter = evals.enterWith.bind(evals);
 function leaveEval() {
   if (getStore() !== void 0) enter(void 0);
 }
-var leftBehind = () => getStore()?.over === true;
+var evalRuns = () => false;
+function whileEvalsRun(runs) {
+  evalRuns = runs;
+}
+function leftBehind() {
+  const context = getStore();
+  return context === void 0 ? evalRuns() : context.over;
+}
 function keepEval(body) {
   const context = getStore();
   if (context === void 0) return body;
@@ -465,9 +479,9 @@ function openLog(start2) {
       message
     })}
 `);
-    const line = new Bytes(start2.length + fields.length);
+    const line = new Bytes(sizeOf(start2) + sizeOf(fields));
     setBytes(line, start2, 0);
-    setBytes(line, fields, start2.length);
+    setBytes(line, fields, sizeOf(start2));
     writeErrors(line);
   };
 }
@@ -577,13 +591,13 @@ function findFunction(path) {
   let value = exporterOf(dot < 0 ? path : slice(path, 0, dot)) ?? globalThis;
   for (let from = 0; from <= path.length; ) {
     const dot2 = indexOf(path, ".", from);
-    const end = dot2 < 0 ? path.length : dot2;
+    const end2 = dot2 < 0 ? path.length : dot2;
     if (value === void 0 || value === null) {
       return `${slice(path, 0, from - 1)} is ${value}${whatIsOffered()}`;
     }
     owner = value;
-    value = value[slice(path, from, end)];
-    from = end + 1;
+    value = value[slice(path, from, end2)];
+    from = end2 + 1;
   }
   if (typeof value !== "function") {
     const kind = value === null ? "null" : typeof value;
@@ -904,6 +918,7 @@ function memberOf(owner, name, chain, room) {
   }
 }
 function jsonOf(value, chain, room) {
+  if (typeof value === "string" && value.length > room) return void 0;
   if (!isNativeError(value)) return withErrors(value);
   if (chain.depth >= DEPTH || room <= 0) return void 0;
   for (let above = chain; above !== null; above = above.parent) {
@@ -989,7 +1004,7 @@ function failure(name, thrown2) {
 function uncaughtText(thrown2) {
   const value = jsonValue(thrown2);
   const stack = stackOf(thrown2);
-  if (stack === void 0) return explained(describe(thrown2, value));
+  if (stack === void 0) return explained(shown(describe(thrown2, value), DETAIL_LENGTH));
   return value === void 0 ? stack : `${stack} ${value}`;
 }
 function refusal(name, detail, stack) {
@@ -1017,6 +1032,7 @@ function jsonValue(thrown2) {
       const carried = carriedBy(thrown2, VALUE_LENGTH);
       return carried === void 0 ? void 0 : wellFormedJson(carried);
     }
+    if (typeof thrown2 === "string" && thrown2.length > VALUE_LENGTH) return void 0;
     const json = withErrors(thrown2);
     return json === void 0 || json.length > VALUE_LENGTH ? void 0 : wellFormedJson(json);
   } catch {
@@ -1035,14 +1051,14 @@ function withoutOurFrames(stack) {
   let result = "";
   for (let from = 0; from <= stack.length; ) {
     const newline = indexOf(stack, "\n", from);
-    const end = newline < 0 ? stack.length : newline;
-    const line = slice(stack, from, end);
+    const end2 = newline < 0 ? stack.length : newline;
+    const line = slice(stack, from, end2);
     if (frameIsOurs(line)) {
       const inside = indexOf(line, EVALUATED);
       if (inside < 0) break;
       result += slice(line, 0, indexOf(line, "eval at ")) + slice(line, inside + 2) + "\n";
     } else if (!isOfDeno(line)) result += line + "\n";
-    from = end + 1;
+    from = end2 + 1;
   }
   return slice(result, 0, result.length - 1);
 }
@@ -1056,6 +1072,14 @@ function isOfDeno(line) {
 // syntax.ts
 var nodeModule = __toESM(require("node:module"));
 var { stripTypeScriptTypes } = nodeModule;
+var STRIP = {
+  __proto__: null,
+  mode: "strip"
+};
+var TRANSFORM = {
+  __proto__: null,
+  mode: "transform"
+};
 var MARK = "file:///stripTypeScriptTypes.ts:";
 var PREFIX = "SyntaxError: ";
 var OBJECT_HINT = " (to write an object, put it in parentheses: ({\u2026}))";
@@ -1073,13 +1097,9 @@ var TAB_WIDTH = 2;
 function evaluateTypeScript(code) {
   let javascript;
   try {
-    javascript = stripTypeScriptTypes(code, {
-      mode: "strip"
-    });
+    javascript = stripTypeScriptTypes(code, STRIP);
   } catch {
-    javascript = stripTypeScriptTypes(code, {
-      mode: "transform"
-    });
+    javascript = stripTypeScriptTypes(code, TRANSFORM);
   }
   return evaluate(javascript);
 }
@@ -1100,8 +1120,8 @@ function syntaxFailure(code, typescript, thrown2) {
 function parserFailure(code, message) {
   const at = placeIn(code, message).position;
   const start2 = indexOf(message, PREFIX) === 0 ? PREFIX.length : 0;
-  const end = lastIndexOf(message, "\n    at ");
-  const text = PREFIX + slice(message, start2, end < 0 ? message.length : end);
+  const end2 = lastIndexOf(message, "\n    at ");
+  const text = PREFIX + slice(message, start2, end2 < 0 ? message.length : end2);
   const line = indexOf(text, "\n");
   return refusal("execution_error", `${line < 0 ? text : slice(text, 0, line)} (${at})${isObject(code) ? OBJECT_HINT : ""}`, `${text}
     at <anonymous>:${at}`);
@@ -1136,14 +1156,12 @@ function isOfEvaluate(thrown2) {
   const native = indexOf(stack, NATIVE_FRAME);
   if (native < 0 || native !== indexOf(stack, "\n    at ")) return false;
   const from = native + NATIVE_FRAME.length;
-  const end = indexOf(stack, "\n", from);
-  return frameIsOurs(slice(stack, from, end < 0 ? stack.length : end));
+  const end2 = indexOf(stack, "\n", from);
+  return frameIsOurs(slice(stack, from, end2 < 0 ? stack.length : end2));
 }
 function parserMessage(code) {
   try {
-    stripTypeScriptTypes(code, {
-      mode: "transform"
-    });
+    stripTypeScriptTypes(code, TRANSFORM);
   } catch (error) {
     const { message } = error;
     if (indexOf(message, MARK) >= 0) return message;
@@ -1151,24 +1169,22 @@ function parserMessage(code) {
   return null;
 }
 function isObject(code) {
-  let end = code.length;
-  while (end > 0 && isSpace(codeAt(code, end - 1))) end -= 1;
-  if (codeAt(code, end - 1) === 59) end -= 1;
-  const from = startOf(code, end);
+  let end2 = code.length;
+  while (end2 > 0 && isSpace(codeAt(code, end2 - 1))) end2 -= 1;
+  if (codeAt(code, end2 - 1) === 59) end2 -= 1;
+  const from = startOf(code, end2);
   if (codeAt(code, from) !== 123) return false;
   try {
-    stripTypeScriptTypes(`(${slice(code, from, end)}
-)`, {
-      mode: "transform"
-    });
+    stripTypeScriptTypes(`(${slice(code, from, end2)}
+)`, TRANSFORM);
     return true;
   } catch {
     return false;
   }
 }
-function startOf(code, end) {
+function startOf(code, end2) {
   let from = 0;
-  while (from < end) {
+  while (from < end2) {
     const two = slice(code, from, from + 2);
     if (isSpace(codeAt(code, from))) from += 1;
     else if (two === "//") from = endOf(code, "\n", from);
@@ -1283,12 +1299,13 @@ var ENDS = [
     "abort"
   ]
 ];
+var end = Deno.exit.bind(Deno, 0);
 var spoil = () => {
 };
 for (const [target, name] of ENDS) {
-  const end = target[name];
+  const end2 = target[name];
   const value = function(...given) {
-    if (!leftBehind()) return apply(end, this, given);
+    if (!leftBehind()) return apply(end2, this, given);
     spoil("exit");
     throw new Failure(`${name}: the eval that this code comes from is over, and others may run here now`);
   };
@@ -1313,6 +1330,7 @@ var armed = false;
 keepStreams();
 keepPermissions();
 refuseOnceArmed(getBuiltinModule("node:v8"), "setFlagsFromString", refuser("V8's flags are the process's: all evals after this one would run with them"));
+refuseOnceArmed(prototypeOf(getBuiltinModule("node:async_hooks").createHook({})), "enable", refuser("async hooks are the process's: they would run in all evals after this one"));
 throwFromWatch();
 define(globalThis, "close", {
   value: () => exit(0)
@@ -1330,15 +1348,15 @@ function refuseOnceArmed(target, name, refuse) {
   });
 }
 function keepPermissions() {
-  const prototype = prototypeOf(Deno.permissions);
+  const prototype2 = prototypeOf(Deno.permissions);
   const refuse = refuser("permissions are those of the whole runtime: they cannot be revoked by one eval");
-  refuseOnceArmed(prototype, "revokeSync", refuse);
-  refuseOnceArmed(prototype, "revoke", () => new SafePromise(refuse));
-  define(prototype, "requestSync", {
-    value: prototype.querySync
+  refuseOnceArmed(prototype2, "revokeSync", refuse);
+  refuseOnceArmed(prototype2, "revoke", () => new SafePromise(refuse));
+  define(prototype2, "requestSync", {
+    value: prototype2.querySync
   });
-  define(prototype, "request", {
-    value: prototype.query
+  define(prototype2, "request", {
+    value: prototype2.query
   });
 }
 function moduleHooks() {
@@ -1358,17 +1376,17 @@ function moduleHooks() {
   return list;
 }
 function keepModuleHooks() {
-  const prototype = {
+  const prototype2 = {
     __proto__: ArrayPrototype
   };
   const set = refuser("module hooks are the process's: they would change the imports of all evals after this one");
   for (let index = hooks.length; index >= 0; index--) {
-    define(prototype, index, {
+    define(prototype2, index, {
       __proto__: null,
       set
     });
   }
-  setPrototypeOf(hooks, prototype);
+  setPrototypeOf(hooks, prototype2);
 }
 function throwFromWatch() {
   const { lstatSync } = Deno;
@@ -1474,6 +1492,49 @@ function removeStorages() {
   }
 }
 
+// listeners.ts
+var { prototype } = EventTarget;
+var guardedOnes = /* @__PURE__ */ new WeakMap();
+var guardedOne = uncurry(WeakMap.prototype.get).bind(null, guardedOnes);
+var remember = uncurry(WeakMap.prototype.set).bind(null, guardedOnes);
+function guardListeners(guard) {
+  const guarded2 = (listener) => {
+    if (typeof listener !== "function" && (typeof listener !== "object" || listener === null)) {
+      return listener;
+    }
+    const known = guardedOne(listener);
+    if (known !== void 0) return known;
+    const made = guard(callbackOf(listener));
+    remember(listener, made);
+    remember(made, made);
+    return made;
+  };
+  for (const name of [
+    "addEventListener",
+    "removeEventListener"
+  ]) {
+    const listen = prototype[name];
+    const { [name]: value } = {
+      [name](...given) {
+        if (given.length > 1) given[1] = guarded2(given[1]);
+        return apply(listen, this, given);
+      }
+    };
+    define(prototype, name, {
+      value
+    });
+  }
+}
+function callbackOf(listener) {
+  if (typeof listener === "function") return listener;
+  return (event) => {
+    const { handleEvent } = listener;
+    if (typeof handleEvent === "function") apply(handleEvent, listener, [
+      event
+    ]);
+  };
+}
+
 // uncaught.ts
 var define4 = SafeObject.defineProperty;
 var { dispatchEvent } = EventTarget.prototype;
@@ -1481,21 +1542,24 @@ var { preventDefault } = Event.prototype;
 var typeOf = getterOf2(Event.prototype, "type");
 var errorOf = getterOf2(ErrorEvent.prototype, "error");
 var messageOf = getterOf2(ErrorEvent.prototype, "message");
+var MESSAGE_LENGTH2 = 8192;
 function captureUncaught(print, leftovers) {
-  const log = (text) => {
+  const log = (head, textOf2) => {
     try {
-      print("error", text);
+      print("error", head + textOf2());
     } catch {
     }
   };
-  const report2 = (error) => log(`Uncaught ${uncaughtText(error)}`);
+  const report2 = (error) => log("Uncaught ", () => uncaughtText(error));
   core.setReportExceptionCallback(report2);
   core.setUnhandledPromiseRejectionHandler((_promise, reason) => {
-    log(`Uncaught (in promise) ${uncaughtText(reason)}`);
+    log("Uncaught (in promise) ", () => uncaughtText(reason));
     return true;
   });
   captureEvents(report2, log);
-  guardTimers(report2, leftovers);
+  const guard = (callback) => guarded(callback, report2, leftovers);
+  guardTimers(guard);
+  guardListeners(guard);
 }
 function captureEvents(report2, log) {
   const dispatch = function(event) {
@@ -1506,7 +1570,7 @@ function captureEvents(report2, log) {
     ]);
     apply(preventDefault, event, []);
     if (error.thrown !== null && error.thrown !== void 0) report2(error.thrown);
-    else log(explained(error.message));
+    else log("", () => explained(shown(error.message, MESSAGE_LENGTH2)));
     return false;
   };
   define4(globalThis, "dispatchEvent", {
@@ -1531,13 +1595,13 @@ function thrownIn(event) {
     return null;
   }
 }
-function guardTimers(report2, leftovers) {
+function guardTimers(guard) {
   const timer = setTimeout(() => {
   });
   const immediate = setImmediate(() => {
   });
-  guardMember(timer, "_onTimeout", (callback) => guarded(callback, report2, leftovers));
-  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report2, leftovers)));
+  guardMember(timer, "_onTimeout", guard);
+  guardMember(immediate, "_onImmediate", (callback) => keepEval(guard(callback)));
   clearTimeout(timer);
   clearImmediate(immediate);
 }
@@ -1568,15 +1632,14 @@ function guarded(callback, report2, leftovers) {
     if (left) leftovers.end();
   };
 }
-function getterOf2(prototype, name) {
-  return SafeObject.getOwnPropertyDescriptor(prototype, name)?.get;
+function getterOf2(prototype2, name) {
+  return SafeObject.getOwnPropertyDescriptor(prototype2, name)?.get;
 }
 
 // isolate.ts
 var ONE_WRITE = 32768;
 var TAG_LENGTH = 64;
 var LEFTOVER = 0;
-var { exit: exit2 } = Deno;
 var { getHeapStatistics } = import_node_process5.default.getBuiltinModule("node:v8");
 var collectGarbage = globalThis.gc;
 var channel;
@@ -1594,7 +1657,7 @@ var saidBegun = 0;
 var saidLast = 0;
 function boot(load) {
   const greeted = new SafePromise((resolve) => begin = resolve);
-  channel = openChannel(Number(Deno.args[0]), received, startNext, () => exit2(0));
+  channel = openChannel(Number(Deno.args[0]), received, startNext, end);
   closeBackDoors();
   removeStorages();
   return greeted.then(offering(load)).then(arm).then(() => report("ready", `${now()}`), (error) => report("failed", failure("execution_error", error)));
@@ -1607,9 +1670,9 @@ function received(lines) {
   leaveEval();
   measured = false;
   let from = 0;
-  for (let end = indexOf(lines, "\n"); end >= 0; end = indexOf(lines, "\n", from)) {
-    const line = slice(lines, from, end);
-    from = end + 1;
+  for (let end2 = indexOf(lines, "\n"); end2 >= 0; end2 = indexOf(lines, "\n", from)) {
+    const line = slice(lines, from, end2);
+    from = end2 + 1;
     if (begin === null) queue(parseOrder(line));
     else welcome(parseHello(line));
   }
@@ -1627,6 +1690,7 @@ function welcome(received2) {
     end: leftoverEnds
   });
   onRefusedExit(spoil2);
+  whileEvalsRun(() => running > 0);
   report("started", `${now()}`);
   begin?.();
   begin = null;

@@ -70,6 +70,7 @@ function memberOf(owner: Error, name: string, chain: Chain, room: number): strin
 }
 
 function jsonOf(value: unknown, chain: Chain, room: number): string | undefined {
+  if (typeof value === "string" && value.length > room) return undefined;
   if (!isNativeError(value)) return withErrors(value);
   if (chain.depth >= DEPTH || room <= 0) return undefined;
   for (let above: Chain | null = chain; above !== null; above = above.parent) {

@@ -5,7 +5,16 @@
  * so a reply leaves before the next eval starts, which may never end.
  */
 import process from "node:process";
-import { Bytes, decode, lastByte, SafeObject, SafePromise as Promise, setBytes } from "./primordials.ts";
+import {
+  Bytes,
+  decode,
+  lastByte,
+  partOf,
+  SafeObject,
+  SafePromise as Promise,
+  setBytes,
+  sizeOf,
+} from "./primordials.ts";
 
 const NEWLINE = 10;
 
@@ -86,21 +95,22 @@ export function openChannel(
     }
     if (end === 0) return hold(chunk);
     hold(new Bytes(buffer, 0, end));
-    const lines = decode(new Bytes(pending.buffer, 0, held));
+    const lines = decode(partOf(pending, 0, held));
     held = 0;
     if (end < size) hold(new Bytes(buffer, end, size - end));
-    else if (pending.length > 1 << 20) pending = new Bytes(0);
+    else if (sizeOf(pending) > 1 << 20) pending = new Bytes(0);
     received(lines);
   }
 
   function hold(chunk: Uint8Array): void {
-    if (held + chunk.length > pending.length) {
-      const larger = new Bytes((held + chunk.length) * 2);
-      setBytes(larger, new Bytes(pending.buffer, 0, held), 0);
+    const size = sizeOf(chunk);
+    if (held + size > sizeOf(pending)) {
+      const larger = new Bytes((held + size) * 2);
+      setBytes(larger, partOf(pending, 0, held), 0);
       pending = larger;
     }
     setBytes(pending, chunk, held);
-    held += chunk.length;
+    held += size;
   }
 
   function written(): void {

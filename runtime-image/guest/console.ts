@@ -4,7 +4,7 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import * as util from "node:util";
-import { apply, Bytes, encode, setBytes, stringifyJson } from "./primordials.ts";
+import { apply, Bytes, encode, setBytes, sizeOf, stringifyJson } from "./primordials.ts";
 import { writeErrors } from "./stdio.ts";
 import { shown } from "./text.ts";
 
@@ -44,8 +44,18 @@ export function leaveEval(): void {
   if (getStore() !== undefined) enter(undefined);
 }
 
-/** Whether the code that runs comes from an eval that is over. */
-export const leftBehind = (): boolean => getStore()?.over === true;
+let evalRuns = (): boolean => false;
+
+/** While `runs` says so, code of no eval is taken for left behind: Deno does not say of all callbacks whose they are. */
+export function whileEvalsRun(runs: () => boolean): void {
+  evalRuns = runs;
+}
+
+/** Whether the code that runs comes from an eval that is over, or from none while others run. */
+export function leftBehind(): boolean {
+  const context = getStore();
+  return context === undefined ? evalRuns() : context.over;
+}
 
 /** `body`, which also runs later as a part of the eval that runs now. */
 export function keepEval(body: Callback): Callback {
@@ -66,9 +76,9 @@ export function openLog(start: Uint8Array): Print {
     const fields = encode(
       `${stringifyJson({ __proto__: null, eval: getStore()?.id ?? null, level, message })}\n`,
     );
-    const line = new Bytes(start.length + fields.length);
+    const line = new Bytes(sizeOf(start) + sizeOf(fields));
     setBytes(line, start, 0);
-    setBytes(line, fields, start.length);
+    setBytes(line, fields, sizeOf(start));
     writeErrors(line);
   };
 }

@@ -22,6 +22,9 @@ type Method = (...given: unknown[]) => unknown;
 interface Hooks {
   registerHooks(hooks: object): { deregister(): void };
 }
+interface AsyncHooks {
+  createHook(callbacks: object): object;
+}
 
 const getBuiltinModule = (process as unknown as { getBuiltinModule(name: string): unknown }).getBuiltinModule;
 const Failure = Error;
@@ -36,6 +39,11 @@ refuseOnceArmed(
   getBuiltinModule("node:v8") as object,
   "setFlagsFromString",
   refuser("V8's flags are the process's: all evals after this one would run with them"),
+);
+refuseOnceArmed(
+  prototypeOf((getBuiltinModule("node:async_hooks") as AsyncHooks).createHook({})),
+  "enable",
+  refuser("async hooks are the process's: they would run in all evals after this one"),
 );
 throwFromWatch();
 define(globalThis, "close", { value: () => exit(0) }); // Deno's own ends the process later, in another's eval

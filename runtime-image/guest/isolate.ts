@@ -4,14 +4,14 @@
  */
 import process from "node:process";
 import { type Channel, closeBackDoors, openChannel } from "./channel.ts";
-import { captureConsole, leaveEval, lineStart, openLog, withEval } from "./console.ts";
+import { captureConsole, leaveEval, lineStart, openLog, whileEvalsRun, withEval } from "./console.ts";
 import { start } from "./evals.ts";
 import { offering } from "./exports.ts";
 import { arm } from "./guards.ts";
 import { byteLength, indexOf, now, SafePromise, slice } from "./primordials.ts";
 import { type Hello, markOf, type Order, parseHello, parseOrder, tagOf } from "./protocol.ts";
 import { failure } from "./result.ts";
-import { onRefusedExit, type Spoiler } from "./leftovers.ts";
+import { end, onRefusedExit, type Spoiler } from "./leftovers.ts";
 import { openStarted } from "./started.ts";
 import { removeStorages } from "./storages.ts";
 import { captureUncaught } from "./uncaught.ts";
@@ -21,7 +21,6 @@ const ONE_WRITE = 32_768;
 const TAG_LENGTH = 64;
 /** Said instead of an order's number. */
 const LEFTOVER = 0;
-const { exit } = Deno;
 const { getHeapStatistics } = process.getBuiltinModule("node:v8"); // no import: see guards.ts
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 
@@ -46,7 +45,7 @@ let saidLast = 0;
  */
 export function boot(load: () => Promise<unknown>): Promise<void> {
   const greeted = new SafePromise<void>((resolve) => begin = resolve);
-  channel = openChannel(Number(Deno.args[0]), received, startNext, () => exit(0));
+  channel = openChannel(Number(Deno.args[0]), received, startNext, end);
   closeBackDoors();
   removeStorages();
   return greeted.then(offering(load)).then(arm).then(
@@ -81,6 +80,7 @@ function welcome(received: Hello): void {
   captureConsole(print);
   captureUncaught(print, { begin: leftoverBegins, end: leftoverEnds });
   onRefusedExit(spoil);
+  whileEvalsRun(() => running > 0);
   report("started", `${now()}`);
   begin?.();
   begin = null;

@@ -67,6 +67,15 @@ export const setBytes = uncurry(Uint8Array.prototype.set) as (
 
 export const getOf = uncurry(Map.prototype.get) as <K, V>(self: Map<K, V>, key: K) => V | undefined;
 export const setOf = uncurry(Map.prototype.set) as <K, V>(self: Map<K, V>, key: K, value: V) => void;
+// What an array of bytes is asked for is a getter in a prototype, which guests can replace.
+const views = prototypeOf(Bytes.prototype);
+const bufferOf = uncurry(getterOf(views, "buffer")) as (bytes: Uint8Array) => ArrayBuffer;
+const offsetOf = uncurry(getterOf(views, "byteOffset")) as (bytes: Uint8Array) => number;
+/** The number of bytes in an array of them. */
+export const sizeOf = uncurry(getterOf(views, "byteLength")) as (bytes: Uint8Array) => number;
+/** The bytes from the one at `from` up to that at `to`; no copy. */
+export const partOf = (bytes: Uint8Array, from: number, to: number): Uint8Array<ArrayBuffer> =>
+  new Bytes(bufferOf(bytes), offsetOf(bytes) + from, to - from);
 
 const then = uncurry(Promise.prototype.then);
 /** `promise.then(ok, failed)` with the real `then`, whatever a guest put in its place. */

@@ -53,7 +53,7 @@ export function failure(name: ErrorName, thrown: unknown): string {
 export function uncaughtText(thrown: unknown): string {
   const value = jsonValue(thrown);
   const stack = stackOf(thrown);
-  if (stack === undefined) return explained(describe(thrown, value));
+  if (stack === undefined) return explained(shown(describe(thrown, value), DETAIL_LENGTH));
   return value === undefined ? stack : `${stack} ${value}`;
 }
 
@@ -90,6 +90,7 @@ function jsonValue(thrown: unknown): string | undefined {
       const carried = carriedBy(thrown, VALUE_LENGTH);
       return carried === undefined ? undefined : wellFormedJson(carried);
     }
+    if (typeof thrown === "string" && thrown.length > VALUE_LENGTH) return undefined;
     const json = withErrors(thrown);
     return json === undefined || json.length > VALUE_LENGTH ? undefined : wellFormedJson(json);
   } catch {

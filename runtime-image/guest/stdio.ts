@@ -4,7 +4,17 @@
  * and output goes there through a handle of our own from then on.
  */
 import process from "node:process";
-import { apply, define, getterOf, prototypeOf, refuser, SafePromise, uncurry } from "./primordials.ts";
+import {
+  apply,
+  define,
+  getterOf,
+  partOf,
+  prototypeOf,
+  refuser,
+  SafePromise,
+  sizeOf,
+  uncurry,
+} from "./primordials.ts";
 
 /** Writes all bytes, in the order of the calls. */
 export type Write = (bytes: Uint8Array) => void;
@@ -31,8 +41,10 @@ const { binding } = node;
 const { Pipe, constants } = binding("pipe_wrap");
 const { WriteWrap } = binding("stream_wrap");
 const open = uncurry(Pipe.prototype.open as (this: Handle, fd: number) => number);
+const writeBuffer = uncurry(
+  Pipe.prototype.writeBuffer as (this: Handle, request: object, bytes: Uint8Array) => number,
+);
 const later = queueMicrotask;
-const { subarray } = Uint8Array.prototype;
 const WebOutput = WritableStream;
 const WebInput = ReadableStream;
 
@@ -45,17 +57,19 @@ function writer(output: Output, fd: number): Write {
   let handle: Handle | null = null;
   return (bytes) => {
     let rest = bytes;
+    let size = sizeOf(rest);
     try {
-      while (handle === null && rest.length > 0) {
+      while (handle === null && size > 0) {
         const written = writeSync(rest);
-        if (written === rest.length) return;
-        rest = apply(subarray, rest, [written]) as Uint8Array;
+        if (written === size) return;
+        rest = partOf(rest, written, size);
+        size -= written;
       }
     } catch {
       handle = new Pipe(constants.SOCKET);
       open(handle, fd);
     }
-    if (handle !== null && rest.length > 0) handle.writeBuffer(new WriteWrap(), rest);
+    if (handle !== null && size > 0) writeBuffer(handle, new WriteWrap(), rest);
   };
 }
 
@@ -77,7 +91,7 @@ export function keepStreams(): void {
 function keepOutput(prototype: object, write: Write): void {
   const writeSync = (bytes: Uint8Array): number => {
     write(bytes);
-    return bytes.length;
+    return sizeOf(bytes);
   };
   define(prototype, "writeSync", { value: writeSync });
   define(prototype, "write", {

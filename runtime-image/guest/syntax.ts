@@ -13,6 +13,8 @@ import {
 import { frameIsOurs, refusal } from "./result.ts";
 
 const { stripTypeScriptTypes } = nodeModule;
+const STRIP = { __proto__: null, mode: "strip" } as const;
+const TRANSFORM = { __proto__: null, mode: "transform" } as const;
 
 /** Before the position in the messages of Deno's parser. */
 const MARK = "file:///stripTypeScriptTypes.ts:";
@@ -36,9 +38,9 @@ const TAB_WIDTH = 2;
 export function evaluateTypeScript(code: string): unknown {
   let javascript: string;
   try {
-    javascript = stripTypeScriptTypes(code, { mode: "strip" });
+    javascript = stripTypeScriptTypes(code, STRIP);
   } catch {
-    javascript = stripTypeScriptTypes(code, { mode: "transform" });
+    javascript = stripTypeScriptTypes(code, TRANSFORM);
   }
   return evaluate(javascript);
 }
@@ -118,7 +120,7 @@ function isOfEvaluate(thrown: Error): boolean {
 /** What the parser says against `code`; null if it says nothing with a position. */
 function parserMessage(code: string): string | null {
   try {
-    stripTypeScriptTypes(code, { mode: "transform" });
+    stripTypeScriptTypes(code, TRANSFORM);
   } catch (error) {
     const { message } = error as Error;
     if (indexOf(message, MARK) >= 0) return message;
@@ -134,7 +136,7 @@ function isObject(code: string): boolean {
   const from = startOf(code, end);
   if (codeAt(code, from) !== 0x7b) return false;
   try {
-    stripTypeScriptTypes(`(${slice(code, from, end)}\n)`, { mode: "transform" });
+    stripTypeScriptTypes(`(${slice(code, from, end)}\n)`, TRANSFORM);
     return true;
   } catch {
     return false;

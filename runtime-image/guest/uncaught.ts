@@ -7,8 +7,10 @@
  */
 import { type Callback, keepEval, leftBehind, type Print } from "./console.ts";
 import { explained } from "./explain.ts";
+import { guardListeners } from "./listeners.ts";
 import { apply, core, SafeObject } from "./primordials.ts";
 import { uncaughtText } from "./result.ts";
+import { shown } from "./text.ts";
 
 const define = SafeObject.defineProperty;
 const { dispatchEvent } = EventTarget.prototype;
@@ -17,9 +19,13 @@ const typeOf = getterOf(Event.prototype, "type");
 const errorOf = getterOf(ErrorEvent.prototype, "error");
 const messageOf = getterOf(ErrorEvent.prototype, "message");
 
-type Report = (error: unknown) => void;
+const MESSAGE_LENGTH = 8_192;
 
-/** Is told when a timer of an eval that is over begins to run, and when it has run. */
+type Report = (error: unknown) => void;
+/** Logs `head` and a text that is made inside, where nothing that goes wrong with it reaches Deno. */
+type Log = (head: string, textOf: () => string) => void;
+
+/** Is told when a timer or listener of an eval that is over begins to run, and when it has run. */
 export interface Leftovers {
   begin(): void;
   end(): void;
@@ -27,30 +33,32 @@ export interface Leftovers {
 
 /** Logs with `print` whatever nobody catches from now on. */
 export function captureUncaught(print: Print, leftovers: Leftovers): void {
-  const log = (text: string): void => {
+  const log: Log = (head, textOf) => {
     try {
-      print("error", text);
-    } catch { /* a guest closed the log */ }
+      print("error", head + textOf());
+    } catch { /* a guest closed the log, or nothing more fits on the stack */ }
   };
-  const report = (error: unknown): void => log(`Uncaught ${uncaughtText(error)}`);
+  const report = (error: unknown): void => log("Uncaught ", () => uncaughtText(error));
   core.setReportExceptionCallback(report);
   core.setUnhandledPromiseRejectionHandler((_promise, reason) => {
-    log(`Uncaught (in promise) ${uncaughtText(reason)}`);
+    log("Uncaught (in promise) ", () => uncaughtText(reason));
     return true;
   });
   captureEvents(report, log);
-  guardTimers(report, leftovers);
+  const guard = (callback: Callback): Callback => guarded(callback, report, leftovers);
+  guardTimers(guard);
+  guardListeners(guard);
 }
 
 /** Deno dispatches an event `error` for what a listener throws, by this name: guests must not replace it. */
-function captureEvents(report: Report, log: (text: string) => void): void {
+function captureEvents(report: Report, log: Log): void {
   const dispatch = function (this: unknown, event: unknown): boolean {
     const target = this ?? globalThis;
     const error = target === globalThis ? thrownIn(event) : null;
     if (error === null) return apply(dispatchEvent, target, [event]);
     apply(preventDefault, event, []);
     if (error.thrown !== null && error.thrown !== undefined) report(error.thrown);
-    else log(explained(error.message)); // of a worker
+    else log("", () => explained(shown(error.message, MESSAGE_LENGTH))); // of a worker
     return false;
   };
   define(globalThis, "dispatchEvent", { value: dispatch, writable: false, configurable: false });
@@ -71,11 +79,11 @@ function thrownIn(event: unknown): { thrown: unknown; message: string } | null {
  * Deno reports what a timer throws when its context is left: only inside it is known whose timer it is. All timers keep
  * their callbacks in such a member, those of `node:timers` too. Immediates have no context at all.
  */
-function guardTimers(report: Report, leftovers: Leftovers): void {
+function guardTimers(guard: (callback: Callback) => Callback): void {
   const timer = setTimeout(() => {});
   const immediate = setImmediate(() => {});
-  guardMember(timer as unknown as object, "_onTimeout", (callback) => guarded(callback, report, leftovers));
-  guardMember(immediate, "_onImmediate", (callback) => keepEval(guarded(callback, report, leftovers)));
+  guardMember(timer as unknown as object, "_onTimeout", guard);
+  guardMember(immediate, "_onImmediate", (callback) => keepEval(guard(callback)));
   clearTimeout(timer);
   clearImmediate(immediate);
 }

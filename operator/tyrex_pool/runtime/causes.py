@@ -89,13 +89,16 @@ def of_exit(status: int, output: list[str], starting: bool) -> Cause:
     if aborted and any(sign in line for line in output for sign in _OUT_OF_HEAP):
         return Cause("heap_limit", "the heap reached limits.heap, and the isolate was replaced")
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
+    error_line = next((line for line in output if line.startswith("error:")), "")
     if starting:  # what it printed is the main module's
         lines = explained(output)
         error_line = next((line for line in lines if line.startswith("error:")), "")
         return Cause(
             "startup", "\n".join([f"the isolate {how}{_bracketed(error_line)} before it was ready", *lines[-5:]])
         )
-    return Cause("exit", f"the isolate {how}{_bracketed(last_words(output))}", by_itself=True)
+    # What nobody catches is logged and ends nothing. If it does, a part of Deno is broken, perhaps by an earlier eval.
+    uncaught = error_line.startswith("error: Uncaught")
+    return Cause("exit", f"the isolate {how}{_bracketed(last_words(output))}", by_itself=True, first_only=uncaught)
 
 
 def _bracketed(text: str) -> str:

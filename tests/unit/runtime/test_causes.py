@@ -77,6 +77,13 @@ def test_error(cause: Cause, alone: bool, error: type[Exception], fault: str) ->
     assert cause.detail in told.detail
 
 
+@pytest.mark.parametrize(("first", "fault"), [(True, "guest"), (False, "platform")])
+def test_what_nobody_caught_may_come_from_an_earlier_eval(first: bool, fault: str) -> None:
+    cause = of_exit(1, ["error: Uncaught Error: x", "    at f"], starting=False)
+    assert cause.error(alone=True, first=first).fault == fault
+    assert of_exit(1, ["bye"], starting=False).error(alone=True, first=first).fault == "guest"
+
+
 @pytest.mark.parametrize("row", rows("errors"))
 def test_guest_error(row: dict[str, Any]) -> None:
     error = guest_error(row["payload"].encode())
