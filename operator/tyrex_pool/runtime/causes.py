@@ -48,6 +48,8 @@ IDLE_THREADS = Cause("threads", "evals left too many threads behind")
 TOO_MANY_THREADS = Cause("threads", "the isolate started too many threads", by_itself=True)
 
 _SHELL_SIGNAL = 128
+_UNCAUGHT = "error: Uncaught"
+_OF_A_WORKER = "(in worker"
 _OUT_OF_HEAP = ("JavaScript heap out of memory", "JavaScript out of memory", "Reached heap limit")
 
 
@@ -89,7 +91,6 @@ def of_exit(status: int, output: list[str], starting: bool) -> Cause:
     if aborted and any(sign in line for line in output for sign in _OUT_OF_HEAP):
         return Cause("heap_limit", "the heap reached limits.heap, and the isolate was replaced")
     how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
-    error_line = next((line for line in output if line.startswith("error:")), "")
     if starting:  # what it printed is the main module's
         lines = explained(output)
         error_line = next((line for line in lines if line.startswith("error:")), "")
@@ -97,7 +98,7 @@ def of_exit(status: int, output: list[str], starting: bool) -> Cause:
             "startup", "\n".join([f"the isolate {how}{_bracketed(error_line)} before it was ready", *lines[-5:]])
         )
     # What nobody catches is logged and ends nothing. If it does, a part of Deno is broken, perhaps by an earlier eval.
-    uncaught = error_line.startswith("error: Uncaught")
+    uncaught = status == 1 and any(line.startswith(_UNCAUGHT) and _OF_A_WORKER not in line for line in output)
     return Cause("exit", f"the isolate {how}{_bracketed(last_words(output))}", by_itself=True, first_only=uncaught)
 
 
