@@ -1303,9 +1303,9 @@ var end = Deno.exit.bind(Deno, 0);
 var spoil = () => {
 };
 for (const [target, name] of ENDS) {
-  const end2 = target[name];
+  const unguarded = target[name];
   const value = function(...given) {
-    if (!leftBehind()) return apply(end2, this, given);
+    if (!leftBehind()) return apply(unguarded, this, given);
     spoil("exit");
     throw new Failure(`${name}: the eval that this code comes from is over, and others may run here now`);
   };

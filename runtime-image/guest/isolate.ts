@@ -120,7 +120,7 @@ function startNext(): void {
   if (first !== null && first.number <= saidBegun) say(first.number - 1); // something comes between
 }
 
-/** Says that the orders up to `number` have begun, and no others, or LEFTOVER; false if nobody can be told. */
+/** Says that the orders up to `number` have begun, and no others, or LEFTOVER; false if it cannot be written. */
 function say(number: number): boolean {
   saidLast = number;
   if (number !== LEFTOVER) saidBegun = number;

@@ -26,9 +26,9 @@ export const end: () => never = Deno.exit.bind(Deno, 0);
 
 let spoil: (by: Spoiler) => void = () => {};
 for (const [target, name] of ENDS) {
-  const end = (target as Record<string, Method>)[name] as Method;
+  const unguarded = (target as Record<string, Method>)[name] as Method;
   const value = function (this: unknown, ...given: unknown[]): unknown {
-    if (!leftBehind()) return apply(end, this, given);
+    if (!leftBehind()) return apply(unguarded, this, given);
     spoil("exit");
     throw new Failure(`${name}: the eval that this code comes from is over, and others may run here now`);
   };

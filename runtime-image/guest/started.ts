@@ -10,7 +10,7 @@ const ZERO = 48;
 const NEWLINE = 10;
 const PLUS = 43;
 
-/** A function that says that the orders up to `number` begin; `start` begins a line of ours. It throws when nobody can be told. */
+/** A function that says that the orders up to `number` begin; `start` begins a line of ours. It throws when the line cannot be written. */
 export function openStarted(start: Uint8Array): (number: number) => void {
   const line = new Bytes(start.length + 1 + DIGITS + 1);
   setBytes(line, start, 0);

@@ -25,7 +25,7 @@ type Report = (error: unknown) => void;
 /** Logs `head` and a text that is made inside, where nothing that goes wrong with it reaches Deno. */
 type Log = (head: string, textOf: () => string) => void;
 
-/** Is told when a timer or listener of an eval that is over begins to run, and when it has run. */
+/** Is notified when a timer or listener of an eval that is over begins to run, and when it has run. */
 export interface Leftovers {
   begin(): void;
   end(): void;
