@@ -146,11 +146,42 @@ def test_it_breaks_later_and_is_repaired(start: Start, tmp_path: Path) -> None:
         return bool(answer.json()["name"] == "no_runtime")
 
     until(kill)
+    until(lambda: "not today" in pool.admin.get("/readyz").json()["reason"])  # a spare may have begun to load the other
     not_ready(pool, "not today")
     (tmp_path / "main.ts").write_text(ADD)
     until(lambda: pool.admin.get("/readyz").status_code == 200)
     assert pool.call("add", 1, 2).json() == {"result": 3}
     assert pool.status()["runtimes"][0]["reason"] is None
+
+
+SLOW = """
+Deno.writeTextFileSync(%r, "");
+while (!Deno.readTextFileSync(%r)) await new Promise((ok) => setTimeout(ok, 10));
+await import("./main.ts");
+"""
+
+
+def test_it_is_changed_while_an_isolate_loads_it(start: Start, tmp_path: Path) -> None:
+    """Deno has read all modules before it runs the first. To read one anew it wants a permission."""
+    main, here, go = (tmp_path / name for name in ("main.ts", "here", "go"))
+    main.write_text(ADD)
+    go.write_text("")
+    (tmp_path / "slow.ts").write_text(SLOW % (str(here), str(go)))
+
+    def change() -> None:
+        until(here.exists)
+        main.write_text("globalThis.add = () => 'changed'")
+        go.write_text("on")
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    permissions = {"allow": {"read": [str(go)], "write": [str(here)]}}
+    pool = start(directory=tmp_path, size=1, mainModule={"path": "slow.ts"}, permissions=permissions)
+    thread.join()
+    error = until(lambda: pool.status()["lastError"])
+    assert f'"{main}" was changed while the isolate loaded it: the next one loads it anew' in error["detail"]
+    until(lambda: pool.admin.get("/readyz").status_code == 200)
+    assert pool.call("add").json() == {"result": "changed"}
 
 
 def replacements(pool: RunningPool) -> float:

@@ -1,7 +1,8 @@
 """Why an isolate ended, and what that means for the evals that ran in it."""
 
+import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,8 @@ HELD = Cause("held", "code that earlier evals left behind held the isolate up")
 IDLE_THREADS = Cause("threads", "evals left too many threads behind")
 TOO_MANY_THREADS = Cause("threads", "the isolate started too many threads", by_itself=True)
 
+_READ_REFUSED = re.compile(r'Requires read access to "(.*)"')
+"""Deno reads modules before it runs them. One whose file is another by then it reads again, for a permission."""
 _SHELL_SIGNAL = 128
 _UNCAUGHT = "error: Uncaught"
 _OF_A_WORKER = "(in worker"
@@ -63,11 +66,15 @@ def startup_timeout(seconds: float) -> Cause:
     return Cause("startup", f"the main module did not load within timeouts.startup ({seconds:g} s)")
 
 
-def main_module_failed(payload: bytes) -> Cause:
+def main_module_failed(payload: bytes, changed_since_start: Callable[[str], bool]) -> Cause:
+    """`changed_since_start` says whether the file with this path was changed after the isolate's process started."""
     try:
         error = guest_error(payload)
     except (ValueError, LookupError, RecursionError):
         return Cause("startup", "the main module failed, with an error that cannot be read")
+    refused = _READ_REFUSED.search(error.detail)
+    if refused is not None and changed_since_start(refused[1]):
+        return Cause("startup", f'"{refused[1]}" was changed while the isolate loaded it: the next one loads it anew')
     carried = "".join(f"\ncaused by: {text}" for text in _carried(error.value))
     return Cause("startup", f"the main module failed: {error.stack or error.detail}{carried}")
 

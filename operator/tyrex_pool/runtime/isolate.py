@@ -184,7 +184,7 @@ class Isolate(PipeWriter):
             self._budget = IdleBudget(self._usage())
             self._owner.isolate_ready(self)
         elif status == b"failed" and self.phase is Phase.STARTING:
-            self.end(causes.main_module_failed(payload))
+            self.end(causes.main_module_failed(payload, self.process.changed_since_start))
         elif status == b"spoiled" and self.phase in _SERVING and payload in causes.SPOILERS:
             self.end(causes.SPOILERS[payload])
         else:

@@ -5,12 +5,15 @@ import contextlib
 import logging
 import resource
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tyrex_pool.runtime.launch import Launch
 from tyrex_pool.runtime.process import NICE, Process
 
+_CLOCK_TICK = 0.01
+"""Seconds: the times of files come from a coarser clock."""
 logger = logging.getLogger("tyrex_pool")
 
 
@@ -19,6 +22,7 @@ class IsolateProcess(Process):
 
     def __init__(self, launch: Launch) -> None:
         self._launch = launch
+        self._started_at = time.time()
         self._deno_dir = launch.caches.make()
         try:
             super().__init__(launch.command, launch.directory, launch.environment | {"DENO_DIR": str(self._deno_dir)})
@@ -34,6 +38,14 @@ class IsolateProcess(Process):
             self._forbid_files()
         with contextlib.suppress(OSError):  # Linux may weigh sessions, and in them processes (sched_autogroup)
             Path(f"/proc/{self.pid}/autogroup").write_text(str(NICE))
+
+    def changed_since_start(self, path: str) -> bool:
+        """Whether the file `path` was written, or put in its place, after this process started."""
+        try:
+            found = Path(path).stat()
+        except OSError:
+            return False
+        return max(found.st_mtime, found.st_ctime) >= self._started_at - _CLOCK_TICK
 
     def _forbid_files(self) -> None:
         """No file grows any more, whichever function of Deno writes to it; pipes and sockets are none."""

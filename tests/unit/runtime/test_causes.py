@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.runtime.vectors import rows
 from tyrex_pool.model.errors import DeadRuntimeError, HeapLimitError
-from tyrex_pool.model.wire import problem
+from tyrex_pool.model.wire import encode_json, problem
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.causes import Cause, guest_error, of_exit
 
@@ -128,7 +128,7 @@ def test_a_value_that_only_javascript_reads_is_left_out(value: bytes) -> None:
     ],
 )
 def test_main_module_failed(payload: bytes, detail: str) -> None:
-    assert causes.main_module_failed(payload) == Cause("startup", detail)
+    assert causes.main_module_failed(payload, changed_since_start=lambda path: False) == Cause("startup", detail)
 
 
 def test_startup_timeout() -> None:
@@ -154,9 +154,28 @@ def test_startup_timeout() -> None:
     ],
 )
 def test_what_a_failed_main_modules_error_carries(payload: bytes, detail: str) -> None:
-    assert causes.main_module_failed(payload) == Cause("startup", f"the main module failed: {detail}")
+    assert causes.main_module_failed(payload, changed_since_start=lambda path: False) == Cause(
+        "startup", f"the main module failed: {detail}"
+    )
 
 
 @pytest.mark.parametrize("payload", [b"", b"oops", b'{"name":"nope","detail":""}', b'{"name":"x","detail":"\\ud83d"}'])
 def test_a_main_module_that_failed_unreadably(payload: bytes) -> None:
-    assert causes.main_module_failed(payload).detail == "the main module failed, with an error that cannot be read"
+    assert (
+        causes.main_module_failed(payload, changed_since_start=lambda path: False).detail
+        == "the main module failed, with an error that cannot be read"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "detail"),
+    [
+        ("/a b.ts", '"/a b.ts" was changed while the isolate loaded it: the next one loads it anew'),
+        ("/other.ts", 'the main module failed: TypeError: Requires read access to "/a b.ts", run again'),
+    ],
+)
+def test_a_module_that_changed_while_it_was_loaded(changed: str, detail: str) -> None:
+    payload = encode_json(
+        {"name": "execution_error", "detail": 'TypeError: Requires read access to "/a b.ts", run again'}
+    )
+    assert causes.main_module_failed(payload, changed.__eq__) == Cause("startup", detail)
