@@ -15,6 +15,7 @@ from typing import cast
 
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import is_handshake
+from tyrex_pool.server.http.date import DATE
 from tyrex_pool.server.http.head_cache import END, HeadCache
 from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake
 from tyrex_pool.server.http.parser import (
@@ -28,7 +29,8 @@ from tyrex_pool.server.http.parser import (
     RequestParser,
 )
 from tyrex_pool.server.http.peer import MakeStream, Peer
-from tyrex_pool.server.http.routes import Pending, Routes, no_route
+from tyrex_pool.server.http.policy import ANY_HOST, Policy
+from tyrex_pool.server.http.routes import Pending, Routes, head_handler, no_route
 from tyrex_pool.server.http.sockets import reset, unsent
 from tyrex_pool.server.http.unread import Unread
 
@@ -65,7 +67,7 @@ IDLE, BUSY, CLOSING = ConnectionState
 class Connection(asyncio.Protocol):
     """`limit` bounds a body in bytes and may change; the connection registers itself in `peers` while it is open.
 
-    With `streams` a client may change from HTTP to one of those.
+    With `streams` a client may change from HTTP to one of those. `policy` says which requests are refused.
     """
 
     __slots__ = (
@@ -82,6 +84,7 @@ class Connection(asyncio.Protocol):
         unread: Unread,
         loop: asyncio.AbstractEventLoop,
         streams: MakeStream | None = None,
+        policy: Policy = ANY_HOST,
     ) -> None:
         self._routes = routes
         self._heads = heads
@@ -89,7 +92,7 @@ class Connection(asyncio.Protocol):
         self._unread = unread
         self._streams = streams
         self._loop = loop
-        self._parser = RequestParser(limit)
+        self._parser = RequestParser(limit, policy)
         self._state = IDLE
         self._waiting: list[Request] = []  # a deque is made for thousands, and larger
         self._head: Head
@@ -214,8 +217,8 @@ class Connection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
         if self._free() and self._refusal is not None:
-            (start, body), self._refusal = self._refusal, None
-            self._write(start, body, body, last=True)
+            refusal, self._refusal = self._refusal, None
+            self._write(*refusal, last=True)
             self._loop.call_later(LINGER, self.close)
 
     def _handle(self, request: Request) -> None:
@@ -224,7 +227,10 @@ class Connection(asyncio.Protocol):
         try:
             handler = self._routes[request.head.path][request.head.method]
         except KeyError:
-            return self.respond(*no_route(self._routes, request.head))
+            found = head_handler(self._routes, request.head)
+            if found is None:
+                return self.respond(*no_route(self._routes, request.head))
+            handler = found
         try:
             pending = handler(self, request)
         except TyrexError as error:
@@ -256,9 +262,10 @@ class Connection(asyncio.Protocol):
         close = b"Connection: close\r\n" if last else b""
         size = len(shown)
         if size < LARGE:
-            self._transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), close, shown))
+            self._transport.write(b"%b%bContent-Length: %d\r\n%b\r\n%b" % (start, DATE.line, len(body), close, shown))
         else:
-            self._transport.writelines((b"%bContent-Length: %d\r\n%b\r\n" % (start, len(body), close), shown))
+            head = b"%b%bContent-Length: %d\r\n%b\r\n" % (start, DATE.line, len(body), close)
+            self._transport.writelines((head, shown))
         if not self._writable:  # not all of it could be sent
             self._unread.wait(self, len(start) + size, monotonic())
 
