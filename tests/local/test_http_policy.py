@@ -1,38 +1,15 @@
 """What a listener refuses for the head of a request: web pages of other sites, wrong hosts, and unknown bodies."""
 
 import json
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
-from tests.local.commands import Command, command
 from tests.local.running import RunningPool
-from tests.local.serving import HELLO
-from tests.local.wire import Answer, wire
+from tests.local.wire import asked, head, posted, wire
 
 SPEC = {"size": 1}
 JSON = "Content-Type: application/json"
 EVIL = "https://evil.example"
-
-
-def head(method: str, path: str, *headers: str, host: str | None = "localhost", version: str = "1.1") -> bytes:
-    lines = [f"{method} {path} HTTP/{version}", *([] if host is None else [f"Host: {host}"]), *headers, "", ""]
-    return "\r\n".join(lines).encode("latin-1")
-
-
-def posted(path: str, body: bytes, *headers: str, host: str | None = "localhost") -> bytes:
-    return head("POST", path, f"Content-Length: {len(body)}", *headers, host=host) + body
-
-
-def asked(pool: RunningPool, data: bytes, admin: bool = False) -> Answer:
-    with wire(pool, pool.admin_port if admin else None) as one:
-        one.send(data)
-        return one.answer()
 
 
 # Hosts
@@ -276,156 +253,3 @@ def test_chunks(pool: RunningPool, transfer: str) -> None:
 def test_chunks_in_HTTP_1_0(pool: RunningPool) -> None:
     data = head("POST", "/v1/eval", JSON, "Transfer-Encoding: chunked", version="1.0")
     assert asked(pool, data + b"0\r\n\r\n").status == 400
-
-
-# Targets, HEAD and Date
-
-
-@pytest.mark.parametrize(
-    ("target", "status"),
-    [
-        ("http://localhost/v1/pool", 200),
-        ("http://localhost:8080/v1/pool?x=1", 200),
-        ("HTTP://127.0.0.1/v1/pool", 200),
-        ("https://localhost/v1/pool", 200),
-        ("/v1/p%6fol", 200),
-        ("/v1/p%6Fol", 200),
-        ("/%76%31/%70%6f%6f%6c", 200),
-        ("http://localhost/v1/p%6fol", 200),
-        ("/v1/pool?x=%zz", 200),
-        ("http://localhost", 404),
-        ("http://localhost?x", 404),
-        ("/v1%2Fpool", 404),
-        ("/v1/pool%00", 404),
-        ("/v1/pool%", 404),
-        ("/v1/pool%3F", 404),
-        ("/v1/%zzpool", 404),
-        ("//v1/pool", 404),
-        ("/v1/../v1/pool", 404),
-        ("/v1/p%256fol", 404),
-        ("http://evil.example/v1/pool", 421),
-        ("http://user@localhost/v1/pool", 400),
-        ("http:///v1/pool", 400),
-        ("ftp://localhost/v1/pool", 404),
-    ],
-)
-def test_the_target(pool: RunningPool, target: str, status: int) -> None:
-    assert asked(pool, head("GET", target)).status == status
-
-
-def test_the_host_of_an_absolute_target_counts(pool: RunningPool) -> None:
-    assert asked(pool, head("GET", "http://localhost/v1/pool", host="evil.example")).status == 200
-    assert asked(pool, head("GET", "http://localhost/v1/pool", host=None)).status == 400
-
-
-def test_an_eval_by_an_escaped_and_by_an_absolute_path(pool: RunningPool) -> None:
-    assert asked(pool, posted("/v1/ev%61l", EVAL, JSON)).result == 7
-    assert asked(pool, posted("http://localhost/v1/eval", EVAL, JSON)).result == 7
-
-
-@pytest.mark.parametrize(
-    ("admin", "path", "status"),
-    [
-        (True, "/healthz", 200),
-        (True, "/readyz", 200),
-        (True, "/metrics", 200),
-        (True, "/nowhere", 404),
-        (False, "/v1/pool", 200),
-        (False, "/v1/explain?key=a", 200),
-        (False, "/v1/eval", 405),
-        (False, "/v1/call", 405),
-        (False, "/nowhere", 404),
-        (False, "http://localhost/v1/pool", 200),
-    ],
-)
-def test_HEAD(pool: RunningPool, admin: bool, path: str, status: int) -> None:
-    with wire(pool, pool.admin_port if admin else None) as one:
-        one.send(head("HEAD", path))
-        found = one.answer(to_head=True)
-        one.send(head("GET", path))
-        got = one.answer()
-        assert found.status == status
-        assert int(found.headers["content-length"]) > 0
-        if status == 200:
-            assert got.status == 200
-            assert found.headers["content-type"] == got.headers["content-type"]
-
-
-def test_HEAD_of_what_is_refused_has_no_body(pool: RunningPool) -> None:
-    with wire(pool) as one:
-        one.send(head("HEAD", "/v1/pool", host="evil.example"))
-        assert one.answer(to_head=True).status == 421
-        assert one.at_end()
-
-
-DATE = r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        pytest.param(posted("/v1/eval", EVAL, JSON), id="a result"),
-        pytest.param(posted("/v1/eval", b'{"code": "throw 1"}', JSON), id="an error"),
-        pytest.param(posted("/v1/eval", b"{", JSON), id="an invalid request"),
-        pytest.param(head("GET", "/v1/pool"), id="the pool"),
-        pytest.param(head("GET", "/nowhere"), id="nothing"),
-        pytest.param(head("GET", "/v1/pool", host="evil.example"), id="a foreign host"),
-        pytest.param(b"hello\r\n\r\n", id="no HTTP"),
-        pytest.param(posted("/v1/eval", b'{"code": "\'x\'.repeat(70000)"}', JSON), id="a large result"),
-    ],
-)
-def test_every_answer_has_a_date(pool: RunningPool, data: bytes) -> None:
-    for _ in range(2):
-        assert re.fullmatch(DATE, asked(pool, data).headers["date"])
-
-
-# Other listeners
-
-
-@contextmanager
-def serving(folder: Path, *options: str) -> Iterator[Command]:
-    manifest = folder / "pool.yaml"
-    manifest.write_text(HELLO)
-    with command("serve", str(manifest), "--port", "0", "--admin-port", "0", *options) as running:
-        yield running
-
-
-def statuses(running: Command, host: str, **headers: str) -> tuple[int, int]:
-    """Of the public and of the admin port."""
-    ports = (urlsplit(running.facts[name]).port for name in ("url", "admin"))
-    public, admin = (
-        httpx.get(f"http://127.0.0.1:{port}{path}", headers={"Host": host, **headers}, trust_env=False).status_code
-        for port, path in zip(ports, ("/v1/pool", "/healthz"), strict=True)
-    )
-    return public, admin
-
-
-def test_allowed_hosts(tmp_path: Path) -> None:
-    with serving(tmp_path, "--allowed-host", "pool.example", "--allowed-host", "Other.Example") as running:
-        for host in ("pool.example", "POOL.example:81", "pool.example.", "other.example", "localhost"):
-            assert statuses(running, host) == (200, 200)
-        for host in ("evil.example", "a.pool.example", "xpool.example"):
-            assert statuses(running, host) == (421, 421)
-        assert statuses(running, "localhost", Origin="https://pool.example") == (200, 200)
-        assert statuses(running, "localhost", Origin=EVIL) == (403, 403)
-
-
-def test_a_listener_on_all_addresses_takes_any_host(tmp_path: Path) -> None:
-    with serving(tmp_path, "--host", "0.0.0.0") as running:
-        for host in ("evil.example", "10.0.0.7:8080", "hello.default.svc", "localhost"):
-            assert statuses(running, host) == (200, 200)
-        assert statuses(running, "hello.default.svc", Origin=EVIL) == (403, 403)
-        assert statuses(running, "hello.default.svc", Origin="http://hello.default.svc") == (200, 200)
-
-
-def test_a_listener_on_all_addresses_with_allowed_hosts(tmp_path: Path) -> None:
-    with serving(tmp_path, "--host", "0.0.0.0", "--allowed-host", "10.0.0.7") as running:
-        assert statuses(running, "10.0.0.7:8080") == statuses(running, "127.0.0.1") == (200, 200)
-        assert statuses(running, "evil.example") == (421, 421)
-
-
-def test_a_unix_socket_takes_any_host(tmp_path: Path) -> None:
-    path = str(tmp_path / "s")
-    with serving(tmp_path, "--socket", path), httpx.Client(transport=httpx.HTTPTransport(uds=path)) as client:
-        assert client.get("http://any.example/v1/pool").status_code == 200
-        assert client.get("http://any.example/v1/pool", headers={"Origin": EVIL}).status_code == 403

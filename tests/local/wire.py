@@ -86,3 +86,18 @@ def request(code: str, *headers: str, version: str = "1.1") -> bytes:
         f"Content-Length: {len(code.encode())}", *headers, "", code,
     ]  # fmt: skip
     return "\r\n".join(lines).encode()
+
+
+def head(method: str, path: str, *headers: str, host: str | None = "localhost", version: str = "1.1") -> bytes:
+    lines = [f"{method} {path} HTTP/{version}", *([] if host is None else [f"Host: {host}"]), *headers, "", ""]
+    return "\r\n".join(lines).encode("latin-1")
+
+
+def posted(path: str, body: bytes, *headers: str, host: str | None = "localhost") -> bytes:
+    return head("POST", path, f"Content-Length: {len(body)}", *headers, host=host) + body
+
+
+def asked(pool: RunningPool, data: bytes, admin: bool = False) -> Answer:
+    with wire(pool, pool.admin_port if admin else None) as one:
+        one.send(data)
+        return one.answer()

@@ -17,7 +17,7 @@ from tyrex_pool.server.http.policy import ANY_HOST, Policy
 from tyrex_pool.server.http.routes import Routes
 from tyrex_pool.server.http.unread import Unread
 
-_SWEEP = 5.0
+_SWEEP = 2.0
 _LOOK = 0.5
 """Seconds between two looks at those who have not read their answers: so soon it is known who reads."""
 _BACKLOG = 1024

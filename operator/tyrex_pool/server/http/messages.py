@@ -71,6 +71,11 @@ def too_large(limit: int) -> TyrexError:
     return PayloadTooLarge(f"send at most {limit} bytes (limits.request)")
 
 
+def too_slow(detail: str) -> tuple[bytes, bytes]:
+    """Head and body of the answer to a request that did not come whole in time."""
+    return plain_problem(408, "invalid_request", detail)
+
+
 def mistake() -> TyrexError:
     """The answer to a request that failed through a defect of the server."""
     return TyrexError("the server failed to handle this request; its log says why")

@@ -152,10 +152,14 @@ class RequestParser:
         self._parser.feed_data(_SAME_FRAMING % (method, framing, close))
         self._replaying = False
 
-    def close(self) -> None:
-        """Forget what was read: httptools' parser and this one refer to each other, which would keep it for long."""
+    def stop(self) -> None:
+        """Read no more, and forget a request that has not come whole."""
         self.state = ENDED
         self._chunks = []
+
+    def close(self) -> None:
+        """Forget what was read: httptools' parser and this one refer to each other, which would keep it for long."""
+        self.stop()
         self._events = []
         del self._parser
 
