@@ -68,6 +68,7 @@ class Service:
         except BaseException:
             await public.close()
             raise
+        public.unfinished.bound = bound_of(limit, address.processes)
         api.metrics.connections = public.__len__
         api.metrics.unread = unread
         return cls(public, private, admin, address.processes)
@@ -81,6 +82,7 @@ class Service:
     def use_limits(self, limits: Limits) -> None:
         """From now on these limits hold, on open connections too."""
         self.public.limit_bodies(int(limits.request))
+        self.public.unfinished.bound = bound_of(int(limits.request), self._processes)
         self.public.unread.bound = bound_of(int(limits.result), self._processes)
 
     async def drain(self, seconds: float) -> None:

@@ -17,7 +17,7 @@ from enum import Enum
 from time import monotonic
 from typing import cast
 
-from tyrex_pool.model.errors import InvalidRequest, TyrexError
+from tyrex_pool.model.errors import InvalidRequest, Overloaded, TyrexError
 from tyrex_pool.model.frames import is_handshake
 from tyrex_pool.server.http.date import DATE
 from tyrex_pool.server.http.head_cache import END, HeadCache
@@ -36,6 +36,7 @@ from tyrex_pool.server.http.peer import MakeStream, Peer
 from tyrex_pool.server.http.policy import ANY_HOST, Policy
 from tyrex_pool.server.http.routes import Pending, Routes, head_handler, no_route
 from tyrex_pool.server.http.sockets import broken, reset, unsent
+from tyrex_pool.server.http.unfinished import Unfinished
 from tyrex_pool.server.http.unread import Unread
 
 log = logging.getLogger("tyrex_pool")
@@ -79,9 +80,9 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_early", "_finishing", "_half_closed", "_head", "_heads", "_held", "_loop", "_parser", "_peers", "_pending",
-        "_reading_paused", "_refusal", "_routes", "_since", "_state", "_streams", "_taking", "_transport", "_unread",
-        "_waiting", "_writable",
+        "_counted", "_early", "_finishing", "_half_closed", "_head", "_heads", "_held", "_loop", "_parser", "_peers",
+        "_pending", "_reading_paused", "_refusal", "_routes", "_since", "_state", "_streams", "_taking", "_transport",
+        "_unfinished", "_unread", "_waiting", "_writable",
     )  # fmt: skip
 
     def __init__(
@@ -94,11 +95,15 @@ class Connection(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
         streams: MakeStream | None = None,
         policy: Policy = ANY_HOST,
+        unfinished: Unfinished | None = None,
     ) -> None:
         self._routes = routes
         self._heads = heads
         self._peers = peers
         self._unread = unread
+        self._unfinished = Unfinished() if unfinished is None else unfinished
+        self._counted = 0
+        """Bytes of bodies that `_unfinished` knows of."""
         self._streams = streams
         self._loop = loop
         self._parser = RequestParser(limit, policy)
@@ -136,6 +141,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._peers.discard(self)
         self._unread.done(self)
+        self._unfinished.forget(self)
         self._state = CLOSING
         self._waiting.clear()
         self._parser.close()
@@ -206,6 +212,20 @@ class Connection(asyncio.Protocol):
             if self._state is CLOSING:
                 break
             self._take(event)
+        self._count()
+
+    def _count(self) -> None:
+        """Report the bodies that have not come whole, or wait."""
+        size = self._parser.held + self._held
+        if size != self._counted and self._state is not CLOSING:
+            self._counted = size
+            self._unfinished.hold(self, size)
+
+    def refuse_body(self) -> None:
+        """There is no room for the bodies of this connection; the eval in hand, if there is one, goes on."""
+        self._counted = self._held = 0
+        self._waiting.clear()
+        self._give_up(*error_answer(Overloaded("too many bodies are being sent at once")))
 
     def _learn(self, data: bytes, event: Event) -> None:
         if isinstance(event, ParsedRequest) and event.cacheable:
@@ -249,6 +269,7 @@ class Connection(asyncio.Protocol):
         while self._waiting and self._free():
             request = self._waiting.pop(0)
             self._held -= len(request.body)
+            self._count()
             self._handle(request)
         if self._state is CLOSING:
             return
@@ -363,5 +384,8 @@ class Connection(asyncio.Protocol):
     def _give_up(self, start: bytes, body: bytes) -> None:
         """Refuse a request that has begun to come."""
         self._parser.stop()
+        self._unfinished.forget(self)
+        self._counted = 0
+        self._count()
         self._refusal = Refusal(start, body, body)
         self._next()

@@ -15,6 +15,7 @@ from tyrex_pool.server.http.heap import give_back
 from tyrex_pool.server.http.peer import MakeStream, Peer
 from tyrex_pool.server.http.policy import ANY_HOST, Policy
 from tyrex_pool.server.http.routes import Routes
+from tyrex_pool.server.http.unfinished import Unfinished
 from tyrex_pool.server.http.unread import Unread
 
 _SWEEP = 2.0
@@ -22,7 +23,8 @@ _LOOK = 0.5
 """Seconds between two looks at those who have not read their answers: so soon it is known who reads."""
 _BACKLOG = 1024
 _MUCH = 16 << 20
-"""Bytes of answers that waited, and were freed, after which the process gives memory back."""
+"""Bytes of answers that waited, and of bodies that did not come whole, that were freed, after which the process gives
+memory back."""
 _TURNS = 3
 """Turns of the event loop after which a socket that it accepted is a connection of ours, and a closed one is gone."""
 
@@ -40,6 +42,7 @@ class Listener:
         self._streams = streams
         self._heads = HeadCache()
         self.unread = Unread() if unread is None else unread
+        self.unfinished = Unfinished()
         self._limit = limit
         self._policy = ANY_HOST
         self._server: asyncio.Server
@@ -101,7 +104,15 @@ class Listener:
 
     def _connection(self) -> Connection:
         connection = Connection(
-            self._routes, self._heads, self._limit, self._peers, self.unread, self._loop, self._streams, self._policy
+            self._routes,
+            self._heads,
+            self._limit,
+            self._peers,
+            self.unread,
+            self._loop,
+            self._streams,
+            self._policy,
+            self.unfinished,
         )
         if self._stopped:  # it was accepted just before
             connection.finish(LAST_CALL)
@@ -111,14 +122,14 @@ class Listener:
         now = monotonic()
         for peer in list(self._peers):
             peer.sweep(now)
-        if self.unread.released > _MUCH:
-            self.unread.released = 0
-            give_back()
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
     def _look(self) -> None:
         DATE.refresh()
         self.unread.sweep(monotonic())
+        if self.unread.released + self.unfinished.released > _MUCH:
+            self.unread.released = self.unfinished.released = 0
+            give_back()
         self._look_timer = self._loop.call_later(_LOOK, self._look)
 
     def stop_accepting(self) -> None:

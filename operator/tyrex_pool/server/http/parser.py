@@ -113,6 +113,11 @@ class RequestParser:
         """Whether a part of a request has come, and its rest is still expected."""
         return self.state is HEAD or self.state is BODY
 
+    @property
+    def held(self) -> int:
+        """Bytes of a body that has not come whole."""
+        return self._size if self.state is BODY else 0
+
     def feed(self, data: bytes, now: float) -> list[Event]:
         """The events that `data`, received at `now` (`monotonic()` seconds), completes."""
         self._now = now
