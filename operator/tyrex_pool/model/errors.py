@@ -9,7 +9,8 @@ TyrexError                     an eval failed
 │   └── EvalTimeout            timeout              504
 ├── CallerError                the request
 │   ├── InvalidRequest         invalid_request      400
-│   │   └── WrongType          (a TypeError too: a parameter in Python of the wrong type)
+│   │   ├── WrongType          (a TypeError too: a parameter in Python of the wrong type)
+│   │   └── WrongContentType   (415: over HTTP, a body of another kind)
 │   ├── UnknownFunction        unknown_function     404
 │   ├── PayloadTooLarge        payload_too_large    413
 │   ├── Unauthenticated        unauthenticated      401
@@ -113,6 +114,12 @@ class InvalidRequest(CallerError):
 
 class WrongType(InvalidRequest, TypeError):
     """A parameter of a method has the wrong type: an InvalidRequest, and a TypeError for those who expect one."""
+
+
+class WrongContentType(InvalidRequest):
+    """A body has a content type that the path does not take: an InvalidRequest with a status of its own."""
+
+    status = 415
 
 
 class UnknownFunction(CallerError):
