@@ -1,4 +1,4 @@
-"""Tells in the log that the process has no file descriptor left: its event loop closes new connections in silence then."""
+"""Tells in the log that the process has no file descriptor left: its event loop is silent about it."""
 
 import errno
 import logging
