@@ -53,6 +53,12 @@ class Wire:
         except ConnectionResetError:
             return True
 
+    def at_end_of_answers(self) -> bool:
+        """Whether nothing more comes; waits for more, or for the end."""
+        if not self._held:
+            self._held += self.socket.recv(1 << 20)
+        return not self._held
+
     def _until(self, mark: bytes) -> bytes:
         while mark not in self._held:
             self._read()

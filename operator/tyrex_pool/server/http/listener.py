@@ -10,6 +10,7 @@ from time import monotonic
 
 from tyrex_pool.server.http.connection import LAST_CALL, Connection
 from tyrex_pool.server.http.date import DATE
+from tyrex_pool.server.http.descriptors import DESCRIPTORS
 from tyrex_pool.server.http.head_cache import HeadCache
 from tyrex_pool.server.http.heap import give_back
 from tyrex_pool.server.http.peer import MakeStream, Peer
@@ -125,8 +126,11 @@ class Listener:
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
     def _look(self) -> None:
+        now = monotonic()
         DATE.refresh()
-        self.unread.sweep(monotonic())
+        if self._server.sockets:
+            DESCRIPTORS.check(self._server.sockets[0].fileno(), now)
+        self.unread.sweep(now)
         if self.unread.released + self.unfinished.released > _MUCH:
             self.unread.released = self.unfinished.released = 0
             give_back()
@@ -154,7 +158,7 @@ class Listener:
 
     def _accept_the_rest(self, descriptor: int) -> None:
         """Accept what waits in the kernel: for its client it is a connection, which may carry a request already."""
-        with socket.socket(fileno=os.dup(descriptor)) as listening, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as listening:
             while True:  # until that would block
                 task = self._loop.create_task(self._adopt(listening.accept()[0]))
                 self._adopting.add(task)
