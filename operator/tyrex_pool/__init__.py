@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         UnknownFunction,
     )
 
+    __version__: str
+
 __all__ = [
     "AsyncClient",
     "Client",
@@ -56,6 +58,7 @@ __all__ = [
     "TyrexError",
     "Unauthenticated",
     "UnknownFunction",
+    "__version__",
 ]
 
 _ELSEWHERE = {
@@ -65,7 +68,11 @@ _ELSEWHERE = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_ELSEWHERE.get(name, "tyrex_pool.model.errors")), name)
+if not TYPE_CHECKING:  # a type checker that sees it believes in every name, misspelled ones too
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name == "__version__":
+            return import_module("tyrex_pool.resources").version() or "0+unknown"
+        return getattr(import_module(_ELSEWHERE.get(name, "tyrex_pool.model.errors")), name)
