@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tyrex_pool.client import AsyncClient, Client
+    from tyrex_pool.local.blocking import BlockingLocalPool
     from tyrex_pool.local.pool import LocalPool
     from tyrex_pool.model.errors import (
         ConversionError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncClient",
+    "BlockingLocalPool",
     "Client",
     "ConversionError",
     "DeadRuntimeError",
@@ -63,6 +65,7 @@ __all__ = [
 
 _ELSEWHERE = {
     "AsyncClient": "tyrex_pool.client",
+    "BlockingLocalPool": "tyrex_pool.local.blocking",
     "Client": "tyrex_pool.client",
     "LocalPool": "tyrex_pool.local.pool",
 }
