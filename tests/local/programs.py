@@ -1,7 +1,10 @@
 """Programs of users as processes of their own: for what forks, reads the environment or ends."""
 
+import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -9,10 +12,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run_python(*words: object, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     """The end of `python WORDS`; `env` replaces the environment."""
-    return subprocess.run(
-        [sys.executable, *map(str, words)],
-        cwd=ROOT / "operator", env=env, capture_output=True, text=True, timeout=60, check=False,
+    command = [sys.executable, *map(str, words)]
+    process = subprocess.Popen(
+        command, cwd=ROOT / "operator", env=env, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+    try:
+        output, errors = process.communicate(timeout=60)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its forks too, where they hang
+        process.wait()
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 
 def run_module(*words: object, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":

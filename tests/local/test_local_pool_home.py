@@ -131,6 +131,14 @@ asyncio.run(main())
             id="the-child-ends-as-programs-do",
         ),
         pytest.param(
+            "async def child():\n"
+            "    await pool.__aexit__(SystemExit, None, None)\n"
+            "async with pool:\n"
+            "    assert forked(lambda: asyncio.run(child())) == 0\n"
+            "    assert await pool.eval('1') == 1",
+            id="the-child-leaves-by-an-exit",
+        ),
+        pytest.param(
             "async with pool:\n"
             "    async def own():\n"
             "        async with LocalPool(size=1) as other: assert await other.eval('2') == 2\n"

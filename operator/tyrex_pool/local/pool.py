@@ -106,18 +106,19 @@ class LocalPool:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if kind is not None and self._home is not None and self._home.forked:
+            return  # a forked child ends here, by sys.exit() for instance: what it raised must reach its end
         cancelled = kind is not None and not issubclass(kind, Exception)  # Ctrl-C and SystemExit too
-        await self._close(0.0 if cancelled else self._spec.timeouts.drain)
+        await self.close(drain=0.0 if cancelled else None)
 
-    async def close(self) -> None:
-        """Let evals end that somebody awaits, within `timeouts.drain`, then end every process; again it does nothing.
+    async def close(self, *, drain: float | None = None) -> None:
+        """Let evals end that somebody awaits, within `drain` seconds (None: `timeouts.drain`), then end every process;
+        again it does nothing.
 
         When the event loop that opened the pool does not run any more, every process ends at once. Raises RuntimeError
         in a forked child.
         """
-        await self._close(self._spec.timeouts.drain)
-
-    async def _close(self, drain: float) -> None:
+        drain = self._spec.timeouts.drain if drain is None else drain
         pool, home = self._pool, self._home
         if pool is None or home is None:
             return

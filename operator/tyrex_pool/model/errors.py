@@ -192,9 +192,12 @@ class InvalidSpec(ValueError):
     """A manifest is wrong: `path` names the field, `problem` says what to write instead."""
 
     def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
+        super().__init__(path, problem)  # the arguments, with which pickle and copy make it again
         self.path = path
         self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
 
 
 class InvalidStrategy(ValueError):
