@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import random
 import sys
@@ -116,7 +117,8 @@ async def at_rest(mix: Mix, others: list[Deadlines[Ticket]]) -> dict[str, int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
-async def test_mixed_load_leaves_nothing_behind() -> None:
+async def test_mixed_load_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "tyrex_pool")  # what pytest keeps of the log is not ours
     others = all_deadlines()  # what other tests left, whose loops have ended
     tracemalloc.start()
     try:
