@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tyrex_pool.client import AsyncClient, Client
+    from tyrex_pool.local.blocking import BlockingLocalPool
     from tyrex_pool.local.pool import LocalPool
     from tyrex_pool.model.errors import (
         ConversionError,
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
         UnknownFunction,
     )
 
+    __version__: str
+
 __all__ = [
     "AsyncClient",
+    "BlockingLocalPool",
     "Client",
     "ConversionError",
     "DeadRuntimeError",
@@ -56,16 +60,22 @@ __all__ = [
     "TyrexError",
     "Unauthenticated",
     "UnknownFunction",
+    "__version__",
 ]
 
 _ELSEWHERE = {
     "AsyncClient": "tyrex_pool.client",
+    "BlockingLocalPool": "tyrex_pool.local.blocking",
     "Client": "tyrex_pool.client",
     "LocalPool": "tyrex_pool.local.pool",
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_ELSEWHERE.get(name, "tyrex_pool.model.errors")), name)
+if not TYPE_CHECKING:  # a type checker that sees it believes in every name, misspelled ones too
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name == "__version__":
+            return import_module("tyrex_pool.resources").version() or "0+unknown"
+        return getattr(import_module(_ELSEWHERE.get(name, "tyrex_pool.model.errors")), name)

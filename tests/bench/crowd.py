@@ -30,7 +30,7 @@ def request(code: str) -> bytes:
     """A POST of an eval that may take a minute."""
     body = json.dumps({"code": code, "timeoutMs": 60_000}).encode()
     kind = names.TYPE_JSON.encode()
-    head = b"POST %b HTTP/1.1\r\nHost: bench\r\nContent-Type: %b\r\n" % (names.PATH_EVAL.encode(), kind)
+    head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\n" % (names.PATH_EVAL.encode(), kind)
     return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
 
 

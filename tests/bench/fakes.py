@@ -33,8 +33,11 @@ class Runtime:
         self.pool = _with_body(_OK + b"Connection: close\r\n", _POOL % number)
 
 
+_DATE = b"Date: Sun, 22 Nov 2026 18:46:25 GMT\r\n"
+
+
 def _with_body(head: bytes, body: bytes) -> bytes:
-    return b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (head, _DATE, len(body), body)
 
 
 def _length(data: bytes, end: int) -> int:

@@ -31,10 +31,8 @@ class Kind:
 
 def _post(path: str, **members: object) -> bytes:
     body = json.dumps(members).encode()
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: mix\r\nContent-Type: {names.TYPE_JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    headers = f"Host: localhost\r\nContent-Type: {names.TYPE_JSON}\r\nContent-Length: {len(body)}"
+    return f"POST {path} HTTP/1.1\r\n{headers}\r\n\r\n".encode() + body
 
 
 def _eval(code: str, **members: object) -> bytes:

@@ -17,8 +17,8 @@ FAMILIES = {"guest": GuestError, "caller": CallerError, "platform": PlatformErro
 
 
 def leaves(kind: type[TyrexError]) -> list[type[TyrexError]]:
-    """The classes with a name of their own; WrongType below InvalidRequest has none."""
-    below = [one for one in kind.__subclasses__() if one is not errors.WrongType]
+    """The classes with a name of their own; those below InvalidRequest have none."""
+    below = [one for one in kind.__subclasses__() if one not in (errors.WrongType, errors.WrongContentType)]
     return [leaf for one in below for leaf in leaves(one)] if below else [kind]
 
 

@@ -24,16 +24,17 @@ CONTRACT = {
 MEMBERS = {"type", "title", "status", "detail", "name", "fault", "retryable"}
 
 
-def problem(response: httpx.Response, name: str, fault: str | None = None) -> dict[str, Any]:
+def problem(response: httpx.Response, name: str, fault: str | None = None, status: int | None = None) -> dict[str, Any]:
     """The problem document of `response`, which must be a `name` as the contract has it.
 
-    `fault` where it is not the one of the table. The guest's `value` and `stack` are the caller's to check.
+    `fault` and `status` where they are not those of the table. The guest's `value` and `stack` are the caller's to
+    check.
     """
     assert response.headers["content-type"] == "application/problem+json", response.text
     document: dict[str, Any] = response.json()
     assert document["name"] == name, document
-    status, usual_fault, retryable = CONTRACT[name]
-    assert response.status_code == document["status"] == status
+    usual_status, usual_fault, retryable = CONTRACT[name]
+    assert response.status_code == document["status"] == (status or usual_status)
     assert document["fault"] == (fault or usual_fault), document
     assert document["retryable"] is retryable
     assert document["type"] == f"urn:tyrex:error:{name}"

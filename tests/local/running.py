@@ -40,6 +40,7 @@ class RunningPool:
 
     def __init__(self, port: int, admin_port: int) -> None:
         self.port = port
+        self.admin_port = admin_port
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
         self.admin = httpx.Client(base_url=f"http://127.0.0.1:{admin_port}", timeout=30, trust_env=False)
         self._threads = ThreadPoolExecutor(64)

@@ -15,7 +15,11 @@ from tyrex_pool.model.frames import ACCEPTED, Frames, Order, RemoteAnswer, decod
 
 MANIFEST = "apiVersion: tyrex.dev/v1alpha1\nkind: TyrexPool\nmetadata: {name: real}\n"
 CODES = [pytest.param("1 + 2", id="small"), pytest.param(f"'x'.repeat({LARGE})", id="large")]
-_VARIES = [(r"(Tyrex-(?:Runtime|Eval|Epoch)): \S+", r"\1: #"), (r"dur=\d+\.\d+", "dur=#")]
+_VARIES = [
+    (r"(Tyrex-(?:Runtime|Eval|Epoch)): \S+", r"\1: #"),
+    (r"dur=\d+\.\d+", "dur=#"),
+    (r"Date: \w{3}, [\w :]+ GMT", "Date: #"),
+]
 """What differs from eval to eval, and what is shown instead."""
 
 

@@ -132,7 +132,7 @@ def test_the_body_may_be_the_code(pool: RunningPool, content_type: str) -> None:
 
 
 def test_a_content_type_that_is_none_of_ours(pool: RunningPool) -> None:
-    assert "text/javascript" in problem(raw(pool, "1", "text/plain"), "invalid_request")["detail"]
+    assert "text/javascript" in problem(raw(pool, "1", "text/plain"), "invalid_request", status=415)["detail"]
     assert "UTF-8" in problem(raw(pool, b"'\xff'", "text/javascript"), "invalid_request")["detail"]
 
 

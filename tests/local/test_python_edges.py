@@ -286,6 +286,7 @@ WRONG_VALUES = [
     pytest.param("eval", ["1"], {"timeout": -(10**5000)}, r"timeout: .* above 0", id="timeout--10**5000"),
     pytest.param("eval", ["1"], {"timeout": 61}, r"60000|1m", id="timeout-over-maxEval"),
     pytest.param("eval", ["1"], {"timeout": 1e9}, r"timeout: .* up to", id="timeout-1e9"),
+    pytest.param("eval", ["1"], {"timeout": 1e20}, r"timeout: .* up to", id="timeout-1e20"),
     pytest.param("eval", ["1"], {"timeout": 1e308}, r"timeout: .* up to", id="timeout-1e308"),
     pytest.param("eval", ["1"], {"timeout": 10**5000}, r"timeout: .* (up to|above 0)", id="timeout-10**5000"),
     pytest.param("eval", ["1"], {"language": "python"}, r"language: write one of java.*python", id="language"),

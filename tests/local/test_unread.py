@@ -103,7 +103,13 @@ def nothing_waits(request: pytest.FixtureRequest) -> None:
 
 
 def asking(code: str, *headers: str, path: str = "/v1/eval", kind: str = "text/javascript") -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: pool", f"Content-Type: {kind}", f"Content-Length: {len(code)}", *headers]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        f"Content-Type: {kind}",
+        f"Content-Length: {len(code)}",
+        *headers,
+    ]
     return "\r\n".join([*lines, "", code]).encode()
 
 

@@ -5,6 +5,7 @@ import os
 
 from tyrex_pool.hosting.options import ServerOptions
 from tyrex_pool.model import names
+from tyrex_pool.server.http.policy import is_host
 from tyrex_pool.server.service import Address
 
 
@@ -14,6 +15,14 @@ def add_server_arguments(parser: argparse.ArgumentParser, host: str) -> None:
     parser.add_argument("--port", type=port, help=f"port of the HTTP interface (default {names.SERVE_PORT}, 0: any)")
     parser.add_argument("--admin-port", type=port, help=f"port of health and metrics (default {names.ADMIN_PORT})")
     parser.add_argument("--socket", metavar="PATH", help="listen on this Unix socket instead of a port")
+    parser.add_argument(
+        "--allowed-host",
+        type=host_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name that requests may have as Host, beside localhost (default: any, but on loopback); repeatable",
+    )
     parser.add_argument(
         "--access-log",
         action="store_true",
@@ -31,8 +40,16 @@ def server_options(args: argparse.Namespace, command: str, *, flexible: bool = F
         flexible and args.port is None,
         flexible and args.admin_port is None,
         args.socket,
+        allowed_hosts=tuple(args.allowed_host),
     )
     return ServerOptions(command, listen, args.access_log)
+
+
+def host_name(text: str) -> str:
+    """An argument's type: the host of a URL, alone."""
+    if not is_host(text):
+        raise argparse.ArgumentTypeError(f"write a host name without scheme, port and path, not {text!r}")
+    return text
 
 
 def port(text: str) -> int:

@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-n", "--namespace", type=_name, metavar="NS", help="its namespace (default: the context's)")
     parser.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: the current one)")
-    parser.add_argument("--url", help="ask the pool at this URL instead, such as the one that `serve` prints")
+    parser.add_argument(
+        "--url", help="ask the pool at this URL instead, such as the one that `serve` prints, or unix:/PATH"
+    )
 
 
 def _name(text: str) -> str:

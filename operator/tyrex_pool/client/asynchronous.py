@@ -1,12 +1,14 @@
-"""`AsyncClient`: a pool over HTTP, for asyncio."""
+"""`AsyncClient`: a pool over HTTP, for asyncio and trio."""
 
-import asyncio
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import anyio
 import httpx
 
 from tyrex_pool.client import exchange
+from tyrex_pool.client.address import parse_address
+from tyrex_pool.client.connections import LoopConnections
 from tyrex_pool.client.exchange import Answer, Failure, OutgoingRequest
 from tyrex_pool.model.parameters import Language
 
@@ -14,13 +16,16 @@ T = TypeVar("T")
 
 
 class AsyncClient:
-    """The methods of `Client` as coroutines. When one is cancelled, the pool drops its eval unless that has started."""
+    """The methods of `Client` as coroutines, under asyncio and trio. When one is cancelled, the pool drops its eval.
+
+    Connections belong to the event loop that opened them: one client may be used in several, one after another. `close`
+    closes those of the loop that it is called in.
+    """
 
     def __init__(self, url: str, *, retries: int = 0, http: httpx.AsyncClient | None = None) -> None:
-        self._base = exchange.base_url(url)
-        self._retries = retries
-        self._http = http or httpx.AsyncClient()
-        self._owned = http is None
+        self._address = parse_address(url, own_transport=http is not None)
+        self._retries = exchange.checked_retries(retries)
+        self._connections = LoopConnections(self._address, http)
 
     async def eval(
         self,
@@ -69,8 +74,7 @@ class AsyncClient:
 
     async def close(self) -> None:
         """Close the connections; the client is of no use afterwards."""
-        if self._owned:
-            await self._http.aclose()
+        await self._connections.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -81,17 +85,20 @@ class AsyncClient:
         await self.close()
 
     async def _send(self, request: OutgoingRequest, read: exchange.Read[T]) -> T:
+        http = self._connections.get()
         attempt = 0
         while True:
             outcome: T | Failure
             try:
-                outcome = read(await self._http.send(request.build(self._http, self._base)))
+                response = await http.send(request.build(http, self._address.base))
             except httpx.RequestError as exc:
-                outcome = exchange.unanswered(exc, self._base)
+                outcome = exchange.unanswered(exc, self._address)
+            else:
+                outcome = exchange.answered(response, read, self._address)
             if not isinstance(outcome, Failure):
                 return outcome
             pause = outcome.pause(attempt, self._retries)
             if pause is None:
                 raise outcome.error
             attempt += 1
-            await asyncio.sleep(pause)
+            await anyio.sleep(pause)

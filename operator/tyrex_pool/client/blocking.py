@@ -7,6 +7,8 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from tyrex_pool.client import exchange
+from tyrex_pool.client.address import parse_address
+from tyrex_pool.client.connections import ProcessConnections
 from tyrex_pool.client.exchange import Answer, Failure, OutgoingRequest
 from tyrex_pool.model.parameters import Language
 
@@ -14,19 +16,22 @@ T = TypeVar("T")
 
 
 class Client:
-    """Evaluates in the pool at `url`; threads may share a client.
+    """Evaluates in the pool at `url`, http://HOST:PORT or unix:/PATH; threads may share a client.
+
+    Connections belong to the process that opened them: after a fork the child opens its own. A pool on loopback is
+    reached directly; for others the proxy in the environment's variables holds, as in httpx.
 
     Every method raises a TyrexError: the one that the pool answered, NoRuntime if the pool cannot be reached,
     DeadRuntimeError if the connection broke after the request was sent, InvalidRequest for a wrong parameter (a
     TypeError too, if its type is wrong). `retries`: how often an eval that certainly never started is sent again, each
-    time with its whole timeout. The caller closes `http` (for TLS, headers, proxies) if it passes one.
+    time with its whole timeout. The caller closes `http` (for TLS, headers, proxies) if it passes one, and
+    makes a new one after a fork: else a RuntimeError says so.
     """
 
     def __init__(self, url: str, *, retries: int = 0, http: httpx.Client | None = None) -> None:
-        self._base = exchange.base_url(url)
-        self._retries = retries
-        self._http = http or httpx.Client()
-        self._owned = http is None
+        self._address = parse_address(url, own_transport=http is not None)
+        self._retries = exchange.checked_retries(retries)
+        self._connections = ProcessConnections(self._address, http)
 
     def eval(
         self,
@@ -73,8 +78,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections; the client is of no use afterwards."""
-        if self._owned:
-            self._http.close()
+        self._connections.close()
 
     def __enter__(self) -> Self:
         return self
@@ -85,13 +89,16 @@ class Client:
         self.close()
 
     def _send(self, request: OutgoingRequest, read: exchange.Read[T]) -> T:
+        http = self._connections.get()
         attempt = 0
         while True:
             outcome: T | Failure
             try:
-                outcome = read(self._http.send(request.build(self._http, self._base)))
+                response = http.send(request.build(http, self._address.base))
             except httpx.RequestError as exc:
-                outcome = exchange.unanswered(exc, self._base)
+                outcome = exchange.unanswered(exc, self._address)
+            else:
+                outcome = exchange.answered(response, read, self._address)
             if not isinstance(outcome, Failure):
                 return outcome
             pause = outcome.pause(attempt, self._retries)

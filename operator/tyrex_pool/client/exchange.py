@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import httpx
 
+from tyrex_pool.client.address import Address
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import (
     DeadRuntimeError,
@@ -18,6 +19,7 @@ from tyrex_pool.model.errors import (
     NoRuntime,
     QueueTimeout,
     TyrexError,
+    WrongType,
 )
 from tyrex_pool.model.parameters import Language, call_parameters, checked_key, checked_timeout, eval_parameters
 from tyrex_pool.model.wire import (
@@ -104,15 +106,13 @@ class OutgoingRequest:
         )
 
 
-def base_url(url: str) -> str:
-    """`url` without a slash at its end. Raises InvalidRequest when it is no HTTP URL."""
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as exc:
-        raise InvalidRequest(f"write a URL such as http://render.web.svc, not {url!r}: {exc}") from exc
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise InvalidRequest(f"write a URL such as http://render.web.svc, not {url!r}")
-    return url.rstrip("/")
+def checked_retries(retries: int) -> int:
+    """`retries`. Raises InvalidRequest, which may be a TypeError too."""
+    if isinstance(retries, bool) or not isinstance(retries, int):
+        raise WrongType(f"retries: write a whole number such as 3, not {type(retries).__name__}")
+    if retries < 0:
+        raise InvalidRequest(f"retries: write a whole number from 0 on, not {retries}")
+    return retries
 
 
 def eval_request(code: str, key: str | None, timeout: float | None, language: Language) -> OutgoingRequest:
@@ -168,18 +168,26 @@ def decoded(response: httpx.Response) -> dict[str, Any] | Failure:
     return Failure(error, _seconds(response.headers.get(names.HEADER_RETRY_AFTER)))
 
 
-def unanswered(exc: httpx.RequestError, base: str) -> Failure:
+def answered(response: httpx.Response, read: Read[T], address: Address) -> T | Failure:
+    """What `read` finds in the response; names the proxy where it may be the proxy's own answer."""
+    outcome = read(response)
+    if address.proxy is not None and isinstance(outcome, Failure) and type(outcome.error) is TyrexError:
+        return Failure(TyrexError(f"{outcome.error.detail}, from {address.way}"))
+    return outcome
+
+
+def unanswered(exc: httpx.RequestError, address: Address) -> Failure:
     """How a request without a response failed; retryable only if it was certainly not sent."""
     error: TyrexError
     reason = str(exc) or type(exc).__name__
     if isinstance(exc, (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)):
-        error = NoRuntime(f"could not connect to {base}: {reason}")
+        error = NoRuntime(f"could not connect to {address.way}: {reason}")
     elif isinstance(exc, httpx.PoolTimeout):
-        error = QueueTimeout(f"all connections of this client to {base} were in use for too long")
+        error = QueueTimeout(f"all connections of this client to {address.way} were in use for too long")
     elif isinstance(exc, httpx.TimeoutException):
-        error = DeadRuntimeError(f"{base} did not answer in time; the code may have run")
+        error = DeadRuntimeError(f"{address.way} did not answer in time; the code may have run")
     else:
-        error = DeadRuntimeError(f"the connection to {base} broke ({reason}); the code may have run")
+        error = DeadRuntimeError(f"the connection to {address.way} broke ({reason}); the code may have run")
     error.__cause__ = exc
     return Failure(error)
 

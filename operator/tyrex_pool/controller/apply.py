@@ -24,8 +24,11 @@ class RefusedError(Exception):
     """The spec cannot be applied; `reason` is for the conditions of the status."""
 
     def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
+        super().__init__(reason, message)
         self.reason = Reason(reason, message)
+
+    def __str__(self) -> str:
+        return self.reason.message
 
 
 class Applier:

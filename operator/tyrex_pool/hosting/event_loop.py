@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from tyrex_pool.hosting.logs import configure_logs
+from tyrex_pool.server.http.descriptors import is_exhaustion
 
 Main = Callable[[asyncio.Event], Coroutine[Any, Any, int]]
 """Runs until the event is set; returns the exit code."""
@@ -34,6 +35,12 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """As asyncio does, but for connections that it cannot accept: listeners tell why, and once."""
+    if not ("socket" in context and is_exhaustion(context.get("exception"))):
+        loop.default_exception_handler(context)
+
+
 async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     stop = asyncio.Event()
     task = asyncio.ensure_future(main(stop))
@@ -44,6 +51,7 @@ async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
         stop.set()
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_report)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
     try:

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import warnings
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic
@@ -13,6 +15,7 @@ import msgspec
 from tyrex_pool.dispatch.custom import adapt
 from tyrex_pool.dispatch.strategy import Strategy
 from tyrex_pool.dispatch.ticket import Outcome, Ticket
+from tyrex_pool.local.home import Home
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.parameters import Language, call_parameters, checked_key, checked_timeout, eval_parameters
@@ -39,8 +42,9 @@ class LocalPool:
     else is a field of a TyrexPool's spec in the same form: `timeouts={"eval": "2s"}`, `limits={"heap": "64Mi"}`,
     `concurrency`, `queue`, `spec={…}`. Raises InvalidSpec or InvalidStrategy.
 
-    Use it as `async with LocalPool(…) as pool:` from the loop's main thread; entering raises NoRuntime, with the
-    reason, if the runtimes do not start.
+    Use it as `async with LocalPool(…) as pool:`, or with `open` and `close`, in the thread and the event loop that
+    opened it. Elsewhere, in a forked child too, its methods raise RuntimeError and do nothing; only `close` may be
+    called from every loop and thread of the process.
     """
 
     def __init__(
@@ -67,29 +71,67 @@ class LocalPool:
         self._spec = PoolSpec.parse(raw | spec)
         self._name = name
         self._pool: IsolatePool | None = None
+        self._home: Home | None = None
 
-    async def __aenter__(self) -> Self:
+    async def open(self) -> Self:
+        """Start the isolates, which `close` ends; returns the pool itself.
+
+        Raises NoRuntime, with the reason, if they do not start, and RuntimeError if the pool is open.
+        """
+        if self._home is not None:
+            self._home.check()
+            raise RuntimeError(f"the pool {self._name!r} is open already: close it first, or make another LocalPool")
+        self._home = Home()
+        try:
+            self._pool = await self._started()
+        except BaseException:
+            self._home = None
+            raise
+        self._forgotten = weakref.finalize(self, _end_forgotten, self._pool, self._home)
+        return self
+
+    async def _started(self) -> IsolatePool:
         pool = IsolatePool(self._name, self._spec, Sources(Path.cwd(), {}), self._strategy)
-        self._loop = asyncio.get_running_loop()
         try:
             pool.start()
             await pool.wait_ready()
         except BaseException:
             await pool.close()
             raise
-        self._pool = pool
-        return self
+        return pool
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        if kind is not None and self._home is not None and self._home.forked:
+            return  # a forked child ends here, by sys.exit() for instance: what it raised must reach its end
+        cancelled = kind is not None and not issubclass(kind, Exception)  # Ctrl-C and SystemExit too
+        await self.close(drain=0.0 if cancelled else None)
 
-    async def close(self) -> None:
-        """Let evals in flight end within `timeouts.drain`, then end every process."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.close(self._spec.timeouts.drain)
+    async def close(self, *, drain: float | None = None) -> None:
+        """Let evals end that somebody awaits, within `drain` seconds (None: `timeouts.drain`), then end every process;
+        again it does nothing.
+
+        When the event loop that opened the pool does not run any more, every process ends at once. Raises RuntimeError
+        in a forked child.
+        """
+        drain = self._spec.timeouts.drain if drain is None else drain
+        pool, home = self._pool, self._home
+        if pool is None or home is None:
+            return
+        if home.forked:
+            home.check()
+        self._pool = self._home = None
+        self._forgotten.detach()
+        if home.here:
+            await pool.close(drain)
+        elif home.loop.is_running():
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(pool.close(drain), home.loop))
+        else:
+            pool.abandon()
 
     async def eval(
         self, code: str, *, key: str | None = None, timeout: float | None = None, language: Language = "javascript"
@@ -111,27 +153,28 @@ class LocalPool:
 
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""
-        return pool_to_json(self._open().describe())
+        return pool_to_json(self._opened(in_loop=False).describe())
 
     def explain(self, key: str | None = None) -> dict[str, Any]:
         """The runtime that would serve `key` now, and the reason, as `GET /v1/explain` shows them."""
-        members: dict[str, Any] = msgspec.to_builtins(self._open().explain(checked_key(key)))
+        members: dict[str, Any] = msgspec.to_builtins(self._opened(in_loop=False).explain(checked_key(key)))
         return members
 
-    def _open(self) -> IsolatePool:
-        if self._pool is None:
-            raise RuntimeError("the pool is not open: use `async with LocalPool(...) as pool:`")
+    def _opened(self, *, in_loop: bool = True) -> IsolatePool:
+        if self._pool is None or self._home is None:
+            raise RuntimeError("the pool is not open: use `async with LocalPool(...) as pool:`, or `await pool.open()`")
+        self._home.check(in_loop=in_loop)
         return self._pool
 
     async def _run(self, work: EvalRequest | CallRequest, timeout: float | None) -> Any:
-        pool = self._open()
+        pool = self._opened()
         timeouts = self._spec.timeouts
         seconds = checked_timeout(timeout) or timeouts.eval
         if seconds > timeouts.max_eval:
             limit = format_duration(timeouts.max_eval)
             raise InvalidRequest(f"timeout: write seconds above 0 and up to timeouts.maxEval ({limit}); got {seconds}")
         now = monotonic()
-        future: asyncio.Future[bytes] = self._loop.create_future()
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         ticket = LocalTicket(work, work.key, now, now + seconds, _deliver)
         ticket.reply_to = future
         pool.submit(ticket)
@@ -149,9 +192,24 @@ class LocalPool:
 def _deliver(ticket: LocalTicket, outcome: Outcome) -> None:
     """Resolve the caller's future; isolates of this process never give a RemoteAnswer."""
     future = ticket.reply_to
-    if future.done():
+    if future.done() or future.get_loop().is_closed():
         return
     if isinstance(outcome, bytes):
         future.set_result(outcome)
     elif isinstance(outcome, TyrexError):
         future.set_exception(outcome)
+
+
+def _end_forgotten(pool: IsolatePool, home: Home) -> None:
+    """End a pool that was never closed, when its LocalPool is collected (in any thread) or the program ends."""
+    if home.forked:
+        return
+    warnings.warn(
+        f"the LocalPool {pool.name!r} was never closed: use `async with`, or `await pool.close()`",
+        ResourceWarning,
+        stacklevel=2,
+    )
+    if home.loop.is_running():
+        home.loop.call_soon_threadsafe(pool.abandon)  # not here: its code may be running now
+    else:
+        pool.abandon()

@@ -9,7 +9,8 @@ TyrexError                     an eval failed
 │   └── EvalTimeout            timeout              504
 ├── CallerError                the request
 │   ├── InvalidRequest         invalid_request      400
-│   │   └── WrongType          (a TypeError too: a parameter in Python of the wrong type)
+│   │   ├── WrongType          (a TypeError too: a parameter in Python of the wrong type)
+│   │   └── WrongContentType   (415: over HTTP, a body of another kind)
 │   ├── UnknownFunction        unknown_function     404
 │   ├── PayloadTooLarge        payload_too_large    413
 │   ├── Unauthenticated        unauthenticated      401
@@ -115,6 +116,12 @@ class WrongType(InvalidRequest, TypeError):
     """A parameter of a method has the wrong type: an InvalidRequest, and a TypeError for those who expect one."""
 
 
+class WrongContentType(InvalidRequest):
+    """A body has a content type that the path does not take: an InvalidRequest with a status of its own."""
+
+    status = 415
+
+
 class UnknownFunction(CallerError):
     name = "unknown_function"
     status = 404
@@ -185,9 +192,12 @@ class InvalidSpec(ValueError):
     """A manifest is wrong: `path` names the field, `problem` says what to write instead."""
 
     def __init__(self, path: str, problem: str) -> None:
-        super().__init__(f"{path}: {problem}")
+        super().__init__(path, problem)  # the arguments, with which pickle and copy make it again
         self.path = path
         self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
 
 
 class InvalidStrategy(ValueError):

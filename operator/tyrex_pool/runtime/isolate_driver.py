@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from time import monotonic
 
 from tyrex_pool.dispatch.balancer import Balancer
-from tyrex_pool.dispatch.ticket import DONE, RUNNING, WAITING, Ticket
+from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Ticket
 from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, HeapLimitError, InvalidRequest, TyrexError
 from tyrex_pool.model.pool_view import LastErrorView
 from tyrex_pool.pool.dispatcher import answer, too_late
@@ -18,6 +18,10 @@ from tyrex_pool.runtime.replies import ProtocolError
 
 GRACE = 0.02
 """Seconds in which an isolate reports that it begins, or declines, an eval whose lease has ended."""
+
+
+CANCEL_GRACE = 0.5
+"""Seconds in which an eval that nobody waits for any more may end by itself, so that its isolate stays."""
 
 
 class IsolateDriver:
@@ -104,6 +108,17 @@ class IsolateDriver:
             self._balancer.finish(ticket, now)
             answer(ticket, error)
 
+    def cancelled(self, ticket: Ticket) -> None:
+        """Nobody waits any more for `ticket`: it keeps its runtime for a short grace only.
+
+        Not where several evals run at a time: it keeps no other one waiting, and its isolate's end would cost those.
+        """
+        slot, end = ticket.slot, monotonic() + CANCEL_GRACE
+        if ticket.state in (RUNNING, STAGED) and slot is not None and slot.capacity == 1 and end < ticket.deadline:
+            self._balancer.deadlines.discard(ticket)
+            ticket.deadline = end
+            self._balancer.deadlines.add(ticket)
+
     def overdue(self, ticket: Ticket) -> None:
         """The deadline of `ticket`, which was sent, has passed: answer it, and end an isolate that still runs it."""
         isolate = self.runtimes[ticket.slot.index].isolate if ticket.slot is not None else None
@@ -118,6 +133,9 @@ class IsolateDriver:
         if ticket.state is not RUNNING:
             too_late(ticket, now)
         elif isolate.began(ticket):
+            if ticket.deliver is None:
+                isolate.end(causes.UNHEARD, settle=True)
+                return
             late = f"the deadline passed while it ran, {now - ticket.arrived:.3f} s after it came"
             if isolate.leftover_runs:
                 self._end_eval(ticket, DeadRuntimeError(f"{late}: {causes.HELD.detail}"), isolate, causes.HELD)

@@ -87,7 +87,9 @@ class IsolatePool:
         return f"no runtime is ready: {self.reason or 'they are starting'}"
 
     def cancel(self, ticket: Ticket) -> None:
+        """Nobody waits for `ticket` any more: it does not start, or its isolate is replaced after a short grace."""
         self.supervisor.dispatcher.cancel(ticket)
+        self.supervisor.cancelled(ticket)
 
     def explain(self, key: str | None) -> ExplainView:
         """The answer of `GET /v1/explain`."""
@@ -98,12 +100,22 @@ class IsolatePool:
         return describe(self.name, self.spec, self._strategy, self.runtimes, self.supervisor.last_error)
 
     async def close(self, drain: float = 0.0) -> None:
-        """Let evals end for `drain` seconds, then end every isolate and remove every file."""
+        """Let evals that are awaited end within `drain` seconds, then end every isolate and remove every file."""
         try:
             await self.supervisor.stop(drain)
         finally:
-            self._workspace.close()
-            self._strategy.close()
+            self._remove()
+
+    def abandon(self) -> None:
+        """The same at once, where the event loop does not run, and may be closed; blocks for milliseconds."""
+        try:
+            self.supervisor.abandon()
+        finally:
+            self._remove()
+
+    def _remove(self) -> None:
+        self._workspace.close()
+        self._strategy.close()
 
 
 def _warn_of_missing_features(spec: PoolSpec) -> None:

@@ -26,6 +26,7 @@ class IsolateStarter:
         self._spares: list[Isolate] = []
         self._failures = 0
         self._pause: asyncio.TimerHandle | None = None
+        self._closed = False
 
     @property
     def paused(self) -> bool:
@@ -80,6 +81,7 @@ class IsolateStarter:
 
     def close(self) -> None:
         """End all isolates without a slot; start no more."""
+        self._closed = True
         for isolate in [*self._starting, *self._spares]:
             isolate.end(causes.STOPPED)
         if self._pause is not None:
@@ -87,7 +89,7 @@ class IsolateStarter:
 
     def _start_failed(self, reason: str) -> None:
         self.failure = reason
-        if self._pause is None:  # else it is one of several that failed together
+        if self._pause is None and not self._closed:  # else it is one of several that failed together
             delay = _PAUSES[min(self._failures, len(_PAUSES) - 1)]
             self._failures += 1
             self._pause = self._loop.call_later(delay, self._resume)

@@ -85,24 +85,31 @@ class Process:
     def when_ended(self, loop: asyncio.AbstractEventLoop, ended: Callable[[int], None]) -> None:
         """Call `ended(status)` in the loop once: an exit code, or minus the signal."""
 
-        def reap() -> None:
-            if self._pidfd >= 0:
-                loop.remove_reader(self._pidfd)
-                os.close(self._pidfd)
-                self._pidfd = -1
-            self._kill_group()  # processes that it started; the group's number is not reused before `wait`
-            ended(self._child.wait())
-
+        self._loop = loop
+        self._ended = ended
         if self._pidfd >= 0:
-            loop.add_reader(self._pidfd, reap)
+            loop.add_reader(self._pidfd, self.reap)
         else:
 
             def wait() -> None:
-                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-                with contextlib.suppress(RuntimeError):  # the loop is closed: there is nobody to notify
-                    loop.call_soon_threadsafe(reap)
+                # Suppressed: somebody else has waited for it; the loop is closed, and there is nobody to notify.
+                with contextlib.suppress(ChildProcessError, RuntimeError):
+                    os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+                    loop.call_soon_threadsafe(self.reap)
 
             threading.Thread(target=wait, daemon=True).start()
+
+    def reap(self) -> None:
+        """Wait for the process, which has ended or was killed, and notify. For owners whose loop does not run any more;
+        else the loop calls it."""
+        if self._child.returncode is not None:
+            return
+        if self._pidfd >= 0:
+            self._loop.remove_reader(self._pidfd)
+            os.close(self._pidfd)
+            self._pidfd = -1
+        self._kill_group()  # processes that it started; the group's number is not reused before `wait`
+        self._ended(self._child.wait())
 
     def cpu_seconds(self) -> float:
         """CPU time of all its threads so far; 0 where the system does not say."""

@@ -61,14 +61,20 @@ class Supervisor(IsolateDriver):
         self._check_limits()
 
     async def stop(self, drain: float) -> None:
-        """Let running and waiting evals end, for at most `drain` seconds, then end every isolate."""
+        """Let the evals end that somebody waits for, for at most `drain` seconds, then end every isolate."""
         end = monotonic() + drain
         try:
-            while any(runtime.slot.own for runtime in self.runtimes) and monotonic() < end:
+            while monotonic() < end and any(map(_awaited, self.runtimes)):
                 await asyncio.sleep(_POLL)
         finally:
             self._end_all()
         await asyncio.gather(*(isolate.gone.wait() for isolate in self._dying))
+
+    def abandon(self) -> None:
+        """End every isolate now, where the event loop does not run, and may be closed."""
+        self._end_all()
+        for isolate in list(self._dying):
+            isolate.process.reap()
 
     def _end_all(self) -> None:
         self._stopping = True
@@ -182,3 +188,9 @@ class Supervisor(IsolateDriver):
         self._starter.check_limits()
         pause = _CHECK_BUSY if busy else _CHECK_IDLE
         self._limits_timer = self._loop.call_later(pause, self._check_limits)
+
+
+def _awaited(runtime: LocalRuntime) -> bool:
+    """Whether somebody waits for an eval that the runtime has."""
+    slot = runtime.slot
+    return any(ticket.deliver for ticket in (*slot.running, *slot.staged, *slot.returned, *slot.waiting))

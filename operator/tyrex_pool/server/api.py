@@ -11,12 +11,12 @@ from tyrex_pool.model.frames import RemoteAnswer
 from tyrex_pool.model.pool_view import PoolView, encode_pool
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
-from tyrex_pool.model.wire import decode_call, encode_json
+from tyrex_pool.model.wire import encode_json
 from tyrex_pool.pool.view import ExplainView
 from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
 from tyrex_pool.server.http.messages import RUNTIME_LINE, Request, error_answer, trace_line
 from tyrex_pool.server.http.routes import Pending, Responder, Routes
-from tyrex_pool.server.requests import CALL, EVAL, read_eval, read_text, read_timeout
+from tyrex_pool.server.requests import CALL, EVAL, read_call, read_eval, read_text, read_timeout
 from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK, Observer, record_of
 from tyrex_pool.server.telemetry.metrics import Metrics
 from tyrex_pool.server.ticket import ServerTicket
@@ -95,7 +95,7 @@ class Api:
         return self._submit(responder, request, read_eval(request))
 
     def _call(self, responder: Responder, request: Request) -> Pending | None:
-        return self._submit(responder, request, decode_call(request.body))
+        return self._submit(responder, request, read_call(request))
 
     def _submit(self, responder: Responder, request: Request, work: Work) -> Pending | None:
         head, key = request.head, work.key

@@ -5,14 +5,14 @@ from typing import Final
 from tyrex_pool.dispatch.ticket import Work
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
-from tyrex_pool.model.errors import InvalidRequest
+from tyrex_pool.model.errors import InvalidRequest, WrongContentType
 from tyrex_pool.model.spec import Timeouts
-from tyrex_pool.model.wire import EvalRequest, decode_call, decode_eval
+from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval
 from tyrex_pool.server.http.messages import Request
 
 EVAL: Final = names.PATH_EVAL.encode()
 CALL: Final = names.PATH_CALL.encode()
-_JSON: Final = (names.TYPE_JSON.encode(), b"")
+_JSON: Final = names.TYPE_JSON.encode()
 _LANGUAGES: Final = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
 
 
@@ -21,22 +21,40 @@ def read_work(request: Request) -> Work:
     if request.head.path == EVAL:
         return read_eval(request)
     if request.head.path == CALL:
-        return decode_call(request.body)
+        return read_call(request)
     raise InvalidRequest(f"there is no {request.head.path.decode('latin-1')}")
 
 
 def read_eval(request: Request) -> EvalRequest:
     """From JSON, or from the code itself with its content type."""
     kind = request.head.content_type
-    if kind not in _JSON:
-        kind = kind.partition(b";")[0].strip().lower()
-    if kind in _JSON:
+    if kind != _JSON:
+        kind = _media_type(kind)
+    if kind == _JSON:
         return decode_eval(request.body)
     language = _LANGUAGES.get(kind)
     if language is None:
-        known = ", ".join((names.TYPE_JSON, *names.LANGUAGES))
-        raise InvalidRequest(f"Content-Type: write one of {known}; got {kind.decode('latin-1')!r}")
+        raise _wrong_type(kind, names.TYPE_JSON, *names.LANGUAGES)
     return EvalRequest(read_text(request.body, "the body"), language=language)  # type: ignore[arg-type]
+
+
+def read_call(request: Request) -> CallRequest:
+    """From JSON, which no web page of another site sends without asking first."""
+    kind = request.head.content_type
+    if kind != _JSON and _media_type(kind) != _JSON:
+        raise _wrong_type(_media_type(kind), names.TYPE_JSON)
+    return decode_call(request.body)
+
+
+def _media_type(kind: bytes) -> bytes:
+    """Without parameters, in small letters."""
+    return kind.partition(b";")[0].strip().lower()
+
+
+def _wrong_type(kind: bytes, *known: str) -> WrongContentType:
+    listed = known[0] if len(known) == 1 else f"one of {', '.join(known)}"
+    got = repr(kind.decode("latin-1")) if kind else "none"
+    return WrongContentType(f"Content-Type: write {listed}; got {got}")
 
 
 def read_timeout(header: bytes | None, timeout_ms: int | None, timeouts: Timeouts) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tyrex_pool.model.spec import Limits
@@ -20,7 +21,8 @@ class Address:
     """Where to listen: `port` 0 takes any free one; `flexible` takes a free one when `port` is in use.
 
     With `socket` (a path) the public side listens there, and not on TCP. With `shared`, other processes of ours listen
-    on `port` too, `processes` with this one. Without `admin_port` there is no admin side.
+    on `port` too, `processes` with this one. Without `admin_port` there is no admin side. `allowed_hosts`:
+    names that requests may have as their host, on both sides; see `http/policy.py`.
     """
 
     host: str
@@ -31,6 +33,7 @@ class Address:
     socket: str | None = None
     shared: bool = False
     processes: int = 1
+    allowed_hosts: tuple[str, ...] = ()
 
 
 class Service:
@@ -52,15 +55,20 @@ class Service:
             public = await Listener.open_unix(api.routes, limit, address.socket, streams, unread)
         else:
             host, port, flexible = address.host, address.port, address.flexible
-            public = await listen(api.routes, limit, host, port, flexible, streams, address.shared, unread)
+            public = await listen(
+                api.routes, limit, host, port, flexible, streams, address.shared, unread, address.allowed_hosts
+            )
         private = None
         try:
             if address.admin_port is not None:
                 host, port, flexible = address.host, address.admin_port, address.admin_flexible
-                private = await listen(admin.routes, BODY_LIMIT, host, port, flexible, unread=unread)
+                private = await listen(
+                    admin.routes, BODY_LIMIT, host, port, flexible, unread=unread, allowed_hosts=address.allowed_hosts
+                )
         except BaseException:
             await public.close()
             raise
+        public.unfinished.bound = bound_of(limit, address.processes)
         api.metrics.connections = public.__len__
         api.metrics.unread = unread
         return cls(public, private, admin, address.processes)
@@ -74,6 +82,7 @@ class Service:
     def use_limits(self, limits: Limits) -> None:
         """From now on these limits hold, on open connections too."""
         self.public.limit_bodies(int(limits.request))
+        self.public.unfinished.bound = bound_of(int(limits.request), self._processes)
         self.public.unread.bound = bound_of(int(limits.result), self._processes)
 
     async def drain(self, seconds: float) -> None:
@@ -100,16 +109,17 @@ async def listen(
     streams: MakeStream | None = None,
     shared: bool = False,
     unread: Unread | None = None,
+    allowed_hosts: Sequence[str] = (),
 ) -> Listener:
     """Listen on TCP. Raises OSError, with what to do about a port that is in use."""
     try:
-        return await Listener.open(routes, limit, host, port, streams, shared, unread)
+        return await Listener.open(routes, limit, host, port, streams, shared, unread, allowed_hosts)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         if not flexible:
             raise in_use(host, port) from error
-        return await Listener.open(routes, limit, host, 0, streams, unread=unread)
+        return await Listener.open(routes, limit, host, 0, streams, False, unread, allowed_hosts)
 
 
 def in_use(host: str, port: int) -> OSError:

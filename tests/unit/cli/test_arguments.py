@@ -22,6 +22,12 @@ def options(words: list[str], flexible: bool) -> ServerOptions:
         pytest.param(["--port", "8080"], True, Address("127.0.0.1", 8080, 9090, False, True), id="chosen port"),
         pytest.param(["--admin-port", "1"], True, Address("127.0.0.1", 8080, 1, True, False), id="chosen admin port"),
         pytest.param(["--host", "::1"], False, Address("::1", 8080, 9090), id="host"),
+        pytest.param(
+            ["--allowed-host", "a.example", "--allowed-host", "[::2]"],
+            False,
+            Address("127.0.0.1", 8080, 9090, allowed_hosts=("a.example", "[::2]")),
+            id="hosts",
+        ),
         pytest.param(["--socket", "/a"], False, Address("127.0.0.1", 8080, 9090, socket="/a"), id="socket"),
     ],
 )
@@ -42,3 +48,10 @@ def test_what_is_no_port(capsys: pytest.CaptureFixture[str], port: str) -> None:
     with pytest.raises(SystemExit):
         options([f"--port={port}"], False)
     assert f"write a port from 0 to 65535, not '{port}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "http://a", "a:80", "a/b", "a b", "*", "a,b", "::1", "user@a"])
+def test_what_is_no_host(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    with pytest.raises(SystemExit):
+        options([f"--allowed-host={name}"], False)
+    assert f"write a host name without scheme, port and path, not '{name}'" in capsys.readouterr().err

@@ -222,12 +222,6 @@ async def test_what_cannot_be_sent(ask: Ask, method: str, args: list[Any], optio
         await ask("http://unused.invalid", method, *args, **options)
 
 
-@pytest.mark.parametrize("url", ["render.web.svc", "ftp://a", "http://", "", "http://a:b", "/v1/eval"])
-async def test_a_url_is_checked_at_once(ask: Ask, url: str) -> None:
-    with pytest.raises(InvalidRequest, match=r"write a URL such as http://render\.web\.svc, not "):
-        await ask(url, "pool")
-
-
 async def test_an_http_client_of_yours_stays_open(pool: ScriptedPool) -> None:
     pool.script = [THREE]
     with httpx.Client(headers={"Authorization": "Bearer x"}) as http:

@@ -46,3 +46,16 @@ def test_a_second_signal_cancels() -> None:
 def test_the_limit_of_descriptors_is_the_hard_one() -> None:
     body = "soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)\nprint(soft == hard)\nreturn 0"
     assert run(body) == (0, "True\n")
+
+
+def test_what_asyncio_reports() -> None:
+    """But that it cannot accept a connection: a listener tells why, and not once for each."""
+    body = (
+        "sys.stderr = sys.stdout\nreport = asyncio.get_running_loop().call_exception_handler\n"
+        "report({'message': 'accepting', 'socket': 1, 'exception': OSError(24, 'no more')})\n"
+        "report({'message': 'resetting', 'socket': 1, 'exception': OSError(104, 'a reset')})\n"
+        "report({'message': 'failing', 'exception': ValueError('a defect')})\nreturn 0"
+    )
+    code, output = run(body)
+    assert code == 0
+    assert [word for word in ("accepting", "resetting", "failing") if word in output] == ["resetting", "failing"]

@@ -194,6 +194,7 @@ def submit(
     """The same, with what can be cancelled."""
     outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     asked = Head()
+    asked.content_type = b"application/json"
     asked.path = b"/v1/eval"
 
     def deliver(ticket: ServerTicket, told: Any) -> None:

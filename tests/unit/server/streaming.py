@@ -32,6 +32,7 @@ from tyrex_pool.server.telemetry.metrics import Metrics
 from tyrex_pool.server.ticket import ServerTicket
 
 LIMIT = 100_000
+JSON = b"application/json"
 EVAL = b'{"code": "1 + 2"}'
 
 
@@ -88,7 +89,9 @@ class Proxy(Client):
         async with asyncio.timeout(10):
             assert await self.reader.readexactly(len(ACCEPTED)) == ACCEPTED
 
-    def order(self, number: int, body: bytes = EVAL, path: bytes = b"/v1/eval", kind: bytes = b"", **more: Any) -> None:
+    def order(
+        self, number: int, body: bytes = EVAL, path: bytes = b"/v1/eval", kind: bytes = JSON, **more: Any
+    ) -> None:
         self.send(ordered(number, body, path, kind, **more))
 
     def forget(self, number: int) -> None:
@@ -113,7 +116,7 @@ def ordered(
     number: int,
     body: bytes = EVAL,
     path: bytes = b"/v1/eval",
-    kind: bytes = b"",
+    kind: bytes = JSON,
     timeout_ms: int = 5000,
     queue: int | None = None,
     trace: bytes = b"",

@@ -76,6 +76,7 @@ class Evals:
         outcomes: list[str] = []
         self.outcomes.append(outcomes)
         head = Head()
+        head.content_type = b"application/json"
         head.path = b"/v1/eval"
         now = monotonic()
         seconds = self.chance.choice([0.01, 5.0, 5.0, 5.0])

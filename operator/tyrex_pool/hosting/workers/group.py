@@ -98,7 +98,8 @@ async def supervise(options: ProxyOptions, stop: asyncio.Event) -> int:
     assert wanted.admin_port is not None
     with reserved(wanted.host, wanted.port) as port:
         group = WorkerGroup(_orders(options, port), stop)
-        admin = await listen(GroupAdmin(group).routes, BODY_LIMIT, wanted.host, wanted.admin_port)
+        routes, hosts = GroupAdmin(group).routes, wanted.allowed_hosts
+        admin = await listen(routes, BODY_LIMIT, wanted.host, wanted.admin_port, allowed_hosts=hosts)
         try:
             async with group.running():
                 if not stop.is_set():

@@ -5,6 +5,10 @@
 The hot path has no task, no stream and no dictionary of headers, and a head that came before is not parsed again. A
 connection handles one request at a time, and none while its client has not taken the answer before: so no more than
 one answer waits to be read. Pipelined requests wait for their turn, and reading pauses when too many do.
+
+A client that sends no more may have left, or wait for its answers (half-close): to its server both look alike until it
+is sent something. So the first bytes of the answer, which are always the same, go out at once. The system of a client
+that has left refuses them.
 """
 
 import asyncio
@@ -13,10 +17,11 @@ from enum import Enum
 from time import monotonic
 from typing import cast
 
-from tyrex_pool.model.errors import TyrexError
+from tyrex_pool.model.errors import InvalidRequest, Overloaded, TyrexError
 from tyrex_pool.model.frames import is_handshake
+from tyrex_pool.server.http.date import DATE
 from tyrex_pool.server.http.head_cache import END, HeadCache
-from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake
+from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake, too_slow
 from tyrex_pool.server.http.parser import (
     BETWEEN,
     ENDED,
@@ -28,12 +33,18 @@ from tyrex_pool.server.http.parser import (
     RequestParser,
 )
 from tyrex_pool.server.http.peer import MakeStream, Peer
-from tyrex_pool.server.http.routes import Pending, Routes, no_route
-from tyrex_pool.server.http.sockets import reset, unsent
+from tyrex_pool.server.http.policy import ANY_HOST, Policy
+from tyrex_pool.server.http.routes import Pending, Routes, head_handler, no_route
+from tyrex_pool.server.http.sockets import broken, reset, unsent
+from tyrex_pool.server.http.unfinished import Unfinished
 from tyrex_pool.server.http.unread import Unread
 
 log = logging.getLogger("tyrex_pool")
 
+EARLY = b"HTTP/1.1 "
+"""The first bytes of every answer."""
+FIRST_LOOK, LONGEST_LOOK = 0.001, 0.1
+"""Seconds between two looks whether a client that half-closed is still there; they double each time."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 PIPELINED = 16
 HELD = 65_536
@@ -65,12 +76,13 @@ IDLE, BUSY, CLOSING = ConnectionState
 class Connection(asyncio.Protocol):
     """`limit` bounds a body in bytes and may change; the connection registers itself in `peers` while it is open.
 
-    With `streams` a client may change from HTTP to one of those.
+    With `streams` a client may change from HTTP to one of those. `policy` says which requests are refused.
     """
 
     __slots__ = (
-        "_finishing", "_head", "_heads", "_held", "_loop", "_parser", "_peers", "_pending", "_reading_paused",
-        "_refusal", "_routes", "_since", "_state", "_streams", "_transport", "_unread", "_waiting", "_writable",
+        "_counted", "_early", "_finishing", "_half_closed", "_head", "_heads", "_held", "_loop", "_parser", "_peers",
+        "_pending", "_reading_paused", "_refusal", "_routes", "_since", "_state", "_streams", "_taking", "_transport",
+        "_unfinished", "_unread", "_waiting", "_writable",
     )  # fmt: skip
 
     def __init__(
@@ -82,21 +94,30 @@ class Connection(asyncio.Protocol):
         unread: Unread,
         loop: asyncio.AbstractEventLoop,
         streams: MakeStream | None = None,
+        policy: Policy = ANY_HOST,
+        unfinished: Unfinished | None = None,
     ) -> None:
         self._routes = routes
         self._heads = heads
         self._peers = peers
         self._unread = unread
+        self._unfinished = Unfinished() if unfinished is None else unfinished
+        self._counted = 0
+        """Bytes of bodies that `_unfinished` knows of."""
         self._streams = streams
         self._loop = loop
-        self._parser = RequestParser(limit)
+        self._parser = RequestParser(limit, policy)
         self._state = IDLE
         self._waiting: list[Request] = []  # a deque is made for thousands, and larger
         self._head: Head
         """Of the request in hand."""
         self._pending: Pending | None = None
         self._refusal: Refusal | None = None
-        self._finishing = False
+        self._finishing = self._half_closed = False
+        self._early = 0
+        """Bytes of the answer to the request in hand that went out before it."""
+        self._taking = False
+        """Whether the next request begins when a client that half-closed has taken the answer before."""
         self._reading_paused = False
         self._writable = True
         self._held = 0
@@ -120,12 +141,41 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._peers.discard(self)
         self._unread.done(self)
+        self._unfinished.forget(self)
         self._state = CLOSING
         self._waiting.clear()
         self._parser.close()
         if self._pending is not None:
             self._pending.abandon()
             self._pending = None
+
+    def eof_received(self) -> bool:
+        """Keep the connection while an answer is owed."""
+        if self._state is CLOSING:
+            return False
+        self._finishing = self._half_closed = True
+        if self._parser.reading:
+            self._give_up(*error_answer(InvalidRequest("the connection ended before the request did")))
+        if self._state is BUSY:
+            self._early = len(EARLY)
+            self._send_before(EARLY)
+        elif not (self._waiting or self._refusal):
+            return False
+        self._watch(FIRST_LOOK)
+        return True
+
+    def _watch(self, pause: float) -> None:
+        """See whether a client that half-closed is still there, and whether it has taken the answer before."""
+        if self._state is CLOSING:
+            return None
+        if broken(self._transport):
+            return self._transport.abort()
+        if self._taking and unsent(self._transport) == 0:
+            self._taking = False
+            self._state = IDLE
+            self._next()
+            pause = FIRST_LOOK
+        self._loop.call_later(pause, self._watch, min(2 * pause, LONGEST_LOOK))
 
     def pause_writing(self) -> None:
         self._writable = False
@@ -162,6 +212,20 @@ class Connection(asyncio.Protocol):
             if self._state is CLOSING:
                 break
             self._take(event)
+        self._count()
+
+    def _count(self) -> None:
+        """Report the bodies that have not come whole, or wait."""
+        size = self._parser.held + self._held
+        if size != self._counted and self._state is not CLOSING:
+            self._counted = size
+            self._unfinished.hold(self, size)
+
+    def refuse_body(self) -> None:
+        """There is no room for the bodies of this connection; the eval in hand, if there is one, goes on."""
+        self._counted = self._held = 0
+        self._waiting.clear()
+        self._give_up(*error_answer(Overloaded("too many bodies are being sent at once")))
 
     def _learn(self, data: bytes, event: Event) -> None:
         if isinstance(event, ParsedRequest) and event.cacheable:
@@ -190,9 +254,7 @@ class Connection(asyncio.Protocol):
                 self._refusal = event
                 self._next()
             case ExpectsContinue():
-                self._transport.write(CONTINUE)
-                if not self._writable:
-                    self._unread.wait(self, len(CONTINUE), monotonic())
+                self._send_before(CONTINUE)
             case EndOfRequests():
                 self.finish()
 
@@ -207,6 +269,7 @@ class Connection(asyncio.Protocol):
         while self._waiting and self._free():
             request = self._waiting.pop(0)
             self._held -= len(request.body)
+            self._count()
             self._handle(request)
         if self._state is CLOSING:
             return
@@ -214,8 +277,8 @@ class Connection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
         if self._free() and self._refusal is not None:
-            (start, body), self._refusal = self._refusal, None
-            self._write(start, body, body, last=True)
+            refusal, self._refusal = self._refusal, None
+            self._write(*refusal, last=True)
             self._loop.call_later(LINGER, self.close)
 
     def _handle(self, request: Request) -> None:
@@ -224,7 +287,10 @@ class Connection(asyncio.Protocol):
         try:
             handler = self._routes[request.head.path][request.head.method]
         except KeyError:
-            return self.respond(*no_route(self._routes, request.head))
+            found = head_handler(self._routes, request.head)
+            if found is None:
+                return self.respond(*no_route(self._routes, request.head))
+            handler = found
         try:
             pending = handler(self, request)
         except TyrexError as error:
@@ -243,10 +309,13 @@ class Connection(asyncio.Protocol):
         self._state = IDLE
         self._pending = None
         head = self._head
-        last = not head.keep_alive or (self._finishing and not self._waiting)
+        last = not head.keep_alive or (self._finishing and not self._waiting and self._refusal is None)
         self._write(start, body, b"" if head.method == b"HEAD" else body, last)
         if last:
             self.close()
+        elif self._half_closed:  # if it has left, that shows now
+            self._state = BUSY
+            self._taking = True
         elif self._waiting or self._reading_paused or self._refusal is not None:
             self._loop.call_soon(self._next)
         else:
@@ -254,13 +323,22 @@ class Connection(asyncio.Protocol):
 
     def _write(self, start: bytes, body: bytes, shown: bytes, last: bool) -> None:
         close = b"Connection: close\r\n" if last else b""
+        if self._early:
+            start, self._early = start[self._early :], 0
         size = len(shown)
         if size < LARGE:
-            self._transport.write(b"%bContent-Length: %d\r\n%b\r\n%b" % (start, len(body), close, shown))
+            self._transport.write(b"%b%bContent-Length: %d\r\n%b\r\n%b" % (start, DATE.line, len(body), close, shown))
         else:
-            self._transport.writelines((b"%bContent-Length: %d\r\n%b\r\n" % (start, len(body), close), shown))
+            head = b"%b%bContent-Length: %d\r\n%b\r\n" % (start, DATE.line, len(body), close)
+            self._transport.writelines((head, shown))
         if not self._writable:  # not all of it could be sent
             self._unread.wait(self, len(start) + size, monotonic())
+
+    def _send_before(self, data: bytes) -> None:
+        """Send something before the answer."""
+        self._transport.write(data)
+        if not self._writable:
+            self._unread.wait(self, len(data), monotonic())
 
     # The end
 
@@ -282,16 +360,32 @@ class Connection(asyncio.Protocol):
         reset(self._transport)
 
     def finish(self, last_call: float = 0.0) -> None:
-        """Close when all requests are answered that have come, and one that still comes within `last_call` seconds."""
+        """Close when all requests are answered that have come whole, at the latest within `last_call` seconds."""
         self._finishing = True
         if last_call:
             self._loop.call_later(last_call, self.finish)
-        elif self._state is IDLE and not (self._waiting or self._refusal or self._parser.reading):
-            self.close()
+        elif self._state is IDLE and not (self._waiting or self._refusal):
+            if self._parser.reading:
+                self._give_up(*too_slow("the server ends: send the request again"))
+            else:
+                self.close()
 
     def sweep(self, now: float) -> None:
         """Close it if the client has been silent, or slow to send, for too long. `Unread` finds those slow to read."""
         if self._state is IDLE and self._writable:
             longest = SLOWEST if self._parser.reading else IDLE_SECONDS
-            if now - max(self._since, self._parser.begun_at) > longest:
+            if now - max(self._since, self._parser.begun_at) <= longest:
+                return
+            if self._parser.reading:
+                self._give_up(*too_slow(f"send a request within {SLOWEST:g} seconds"))
+            else:
                 self.close()
+
+    def _give_up(self, start: bytes, body: bytes) -> None:
+        """Refuse a request that has begun to come."""
+        self._parser.stop()
+        self._unfinished.forget(self)
+        self._counted = 0
+        self._count()
+        self._refusal = Refusal(start, body, body)
+        self._next()

@@ -4,22 +4,28 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 
 from tyrex_pool.server.http.connection import LAST_CALL, Connection
+from tyrex_pool.server.http.date import DATE
+from tyrex_pool.server.http.descriptors import DESCRIPTORS
 from tyrex_pool.server.http.head_cache import HeadCache
 from tyrex_pool.server.http.heap import give_back
 from tyrex_pool.server.http.peer import MakeStream, Peer
+from tyrex_pool.server.http.policy import ANY_HOST, Policy
 from tyrex_pool.server.http.routes import Routes
+from tyrex_pool.server.http.unfinished import Unfinished
 from tyrex_pool.server.http.unread import Unread
 
-_SWEEP = 5.0
+_SWEEP = 2.0
 _LOOK = 0.5
 """Seconds between two looks at those who have not read their answers: so soon it is known who reads."""
 _BACKLOG = 1024
 _MUCH = 16 << 20
-"""Bytes of answers that waited, and were freed, after which the process gives memory back."""
+"""Bytes of answers that waited, and of bodies that did not come whole, that were freed, after which the process gives
+memory back."""
 _TURNS = 3
 """Turns of the event loop after which a socket that it accepted is a connection of ours, and a closed one is gone."""
 
@@ -37,7 +43,9 @@ class Listener:
         self._streams = streams
         self._heads = HeadCache()
         self.unread = Unread() if unread is None else unread
+        self.unfinished = Unfinished()
         self._limit = limit
+        self._policy = ANY_HOST
         self._server: asyncio.Server
         self._socket_path: str | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -57,16 +65,19 @@ class Listener:
         streams: MakeStream | None = None,
         shared: bool = False,
         unread: Unread | None = None,
+        allowed_hosts: Sequence[str] = (),
     ) -> "Listener":
-        """Listen on TCP; `shared`: beside others that do so too. Raises OSError."""
+        """Listen on TCP; `shared`: beside others that do so too. `allowed_hosts`: see Policy. Raises OSError."""
         self = cls(routes, limit, streams, unread)
         reuse_port = shared or None
         self._server = await self._loop.create_server(
             self._connection, host, port, backlog=_BACKLOG, reuse_port=reuse_port
         )
+        addresses = [listening.getsockname() for listening in self._server.sockets]
+        self._policy = Policy.of((address[0] for address in addresses), allowed_hosts)
         self._sweep()
         self._look()
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = addresses[0][1]
         return self
 
     @classmethod
@@ -94,7 +105,15 @@ class Listener:
 
     def _connection(self) -> Connection:
         connection = Connection(
-            self._routes, self._heads, self._limit, self._peers, self.unread, self._loop, self._streams
+            self._routes,
+            self._heads,
+            self._limit,
+            self._peers,
+            self.unread,
+            self._loop,
+            self._streams,
+            self._policy,
+            self.unfinished,
         )
         if self._stopped:  # it was accepted just before
             connection.finish(LAST_CALL)
@@ -104,13 +123,17 @@ class Listener:
         now = monotonic()
         for peer in list(self._peers):
             peer.sweep(now)
-        if self.unread.released > _MUCH:
-            self.unread.released = 0
-            give_back()
         self._timer = self._loop.call_later(_SWEEP, self._sweep)
 
     def _look(self) -> None:
-        self.unread.sweep(monotonic())
+        now = monotonic()
+        DATE.refresh()
+        if self._server.sockets:
+            DESCRIPTORS.check(self._server.sockets[0].fileno(), now)
+        self.unread.sweep(now)
+        if self.unread.released + self.unfinished.released > _MUCH:
+            self.unread.released = self.unfinished.released = 0
+            give_back()
         self._look_timer = self._loop.call_later(_LOOK, self._look)
 
     def stop_accepting(self) -> None:
@@ -135,7 +158,7 @@ class Listener:
 
     def _accept_the_rest(self, descriptor: int) -> None:
         """Accept what waits in the kernel: for its client it is a connection, which may carry a request already."""
-        with socket.socket(fileno=os.dup(descriptor)) as listening, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as listening:
             while True:  # until that would block
                 task = self._loop.create_task(self._adopt(listening.accept()[0]))
                 self._adopting.add(task)

@@ -45,9 +45,10 @@ _TRACE_LINE: Final = f"{names.HEADER_TRACE}: %b\r\n".encode()
 _RETRY_LINE: Final = f"{names.HEADER_RETRY_AFTER}: 1\r\n".encode()
 _REASONS: Final = {
     200: b"OK", 400: b"Bad Request", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found",
-    405: b"Method Not Allowed", 408: b"Request Timeout", 413: b"Content Too Large", 422: b"Unprocessable Content",
-    431: b"Request Header Fields Too Large", 500: b"Internal Server Error", 502: b"Bad Gateway",
-    503: b"Service Unavailable", 504: b"Gateway Timeout",
+    405: b"Method Not Allowed", 408: b"Request Timeout", 413: b"Content Too Large", 415: b"Unsupported Media Type",
+    421: b"Misdirected Request", 422: b"Unprocessable Content", 431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error", 501: b"Not Implemented", 502: b"Bad Gateway", 503: b"Service Unavailable",
+    504: b"Gateway Timeout",
 }  # fmt: skip
 
 
@@ -68,6 +69,11 @@ def trace_line(trace: bytes) -> bytes:
 def too_large(limit: int) -> TyrexError:
     """The answer to a body of more than `limit` bytes."""
     return PayloadTooLarge(f"send at most {limit} bytes (limits.request)")
+
+
+def too_slow(detail: str) -> tuple[bytes, bytes]:
+    """Head and body of the answer to a request that did not come whole in time."""
+    return plain_problem(408, "invalid_request", detail)
 
 
 def mistake() -> TyrexError:

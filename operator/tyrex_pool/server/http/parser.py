@@ -15,15 +15,18 @@ import httptools
 
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest
+from tyrex_pool.server.http import policy
 from tyrex_pool.server.http.messages import Head, Request, error_answer, plain_problem, too_large
+from tyrex_pool.server.http.policy import ANY_HOST, Policy
+from tyrex_pool.server.http.target import Target, read_target
 
 _MAX_HEAD: Final = 65_536
 _LENGTH_FRAMED: Final = (b"POST", b"GET")
 """Methods whose requests and answers are framed by their length alone."""
 _FIELDS: Final = {
+    **policy.FIELDS,
     b"content-length": "length",
     b"expect": "expect",
-    b"transfer-encoding": "chunked",
     b"upgrade": "upgrade",
     b"content-type": "content_type",
     names.HEADER_KEY.lower().encode(): "key",
@@ -31,6 +34,7 @@ _FIELDS: Final = {
     names.HEADER_QUEUE.lower().encode(): "queue",
     names.HEADER_TRACE.encode(): "trace",
 }
+_NO_TARGET: Final = Target(None, b"", b"")
 _SAME_FRAMING: Final = b"%b / HTTP/1.1\r\n%b%b\r\n"
 
 
@@ -53,10 +57,11 @@ class ParsedRequest(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """The answer (head and body) to a request that is not read to its end."""
+    """The answer (head and body) to a request that is not read to its end. Of the body, `shown` is sent."""
 
     start: bytes
     body: bytes
+    shown: bytes
 
 
 class ExpectsContinue(NamedTuple):
@@ -72,16 +77,17 @@ Event = ParsedRequest | Refusal | ExpectsContinue | EndOfRequests
 
 class RequestParser:
     """One connection's requests. `limit` bounds a body in bytes and may change; `begun_at` is when the last request
-    began, on the clock of `feed`'s caller.
+    began, on the clock of `feed`'s caller. `policy` says which heads are refused.
     """
 
     __slots__ = (
-        "_chunked", "_chunks", "_events", "_expects", "_head", "_head_size", "_now", "_offers_upgrade", "_parser",
-        "_replaying", "_size", "_trace", "_unfinished", "_url", "begun_at", "limit", "state",
+        "_chunks", "_events", "_head", "_head_size", "_now", "_parser", "_policy", "_replaying", "_said", "_size",
+        "_target", "_unfinished", "_url", "begun_at", "limit", "state",
     )  # fmt: skip
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, policy: Policy = ANY_HOST) -> None:
         self.limit = limit
+        self._policy = policy
         self.state = BETWEEN
         self.begun_at = 0.0
         self._parser = httptools.HttpRequestParser(self)
@@ -94,16 +100,23 @@ class RequestParser:
 
     def _begin(self) -> None:
         self._head = Head()
-        self._url = self._trace = b""
+        self._url = b""
+        self._target = _NO_TARGET
+        self._said: dict[str, bytes] = {}
+        """The headers that matter, by their names in `_FIELDS`; several of one name are joined by a comma."""
         self._size = 0
         self._head_size = 0
         self._chunks: list[bytes] = []
-        self._expects = self._chunked = self._offers_upgrade = False
 
     @property
     def reading(self) -> bool:
         """Whether a part of a request has come, and its rest is still expected."""
         return self.state is HEAD or self.state is BODY
+
+    @property
+    def held(self) -> int:
+        """Bytes of a body that has not come whole."""
+        return self._size if self.state is BODY else 0
 
     def feed(self, data: bytes, now: float) -> list[Event]:
         """The events that `data`, received at `now` (`monotonic()` seconds), completes."""
@@ -132,7 +145,11 @@ class RequestParser:
 
     def _go_on_with_body(self) -> None:
         keep_alive = self._parser.should_keep_alive()
-        framing = b"Transfer-Encoding: chunked\r\n" if self._chunked else b"Content-Length: %d\r\n" % self._head.length
+        framing = (
+            b"Transfer-Encoding: chunked\r\n"
+            if "transfer" in self._said
+            else b"Content-Length: %d\r\n" % self._head.length
+        )
         close = b"" if keep_alive else b"Connection: close\r\n"
         method = self._parser.get_method()
         self._parser = httptools.HttpRequestParser(self)
@@ -140,10 +157,14 @@ class RequestParser:
         self._parser.feed_data(_SAME_FRAMING % (method, framing, close))
         self._replaying = False
 
-    def close(self) -> None:
-        """Forget what was read: httptools' parser and this one refer to each other, which would keep it for long."""
+    def stop(self) -> None:
+        """Read no more, and forget a request that has not come whole."""
         self.state = ENDED
         self._chunks = []
+
+    def close(self) -> None:
+        """Forget what was read: httptools' parser and this one refer to each other, which would keep it for long."""
+        self.stop()
         self._events = []
         del self._parser
 
@@ -169,31 +190,27 @@ class RequestParser:
                 self._head_too_large()
             return
         field = _FIELDS.get(name.lower())
-        if field is None:
-            return
-        if field == "length":
-            self._head.length = int(value)
-            if self._head.length > self.limit:
-                self._too_large()
-        elif field == "expect":
-            self._expects = True
-        elif field == "chunked":
-            self._chunked = True
-        elif field == "upgrade":
-            self._offers_upgrade = True
-        elif field == "trace":
-            self._trace = value.strip(b" \t")
-        else:
-            setattr(self._head, field, value)
+        if field is not None:
+            before = self._said.get(field)
+            self._said[field] = value if before is None else before + b", " + value
 
     def on_headers_complete(self) -> None:
         if self._replaying or self.state is ENDED:
             return
         self.state = BODY
         self._unfinished = 0
+        head, said = self._head, self._said
+        head.method = self._parser.get_method()
+        head.length = int(said.get("length", b"0"))
+        self._target = read_target(self._url)
+        refusal = self._policy.refuse(said, self._parser.get_http_version(), self._target.authority)
         if self._head_size > _MAX_HEAD:
             self._head_too_large()
-        elif self._expects:
+        elif refusal is not None:
+            self._refuse(*refusal)
+        elif head.length > self.limit:
+            self._too_large()
+        elif "expect" in said:
             self._events.append(ExpectsContinue())
 
     def on_body(self, chunk: bytes) -> None:
@@ -210,7 +227,7 @@ class RequestParser:
         if self.state is ENDED:
             return
         method = self._parser.get_method()
-        if self._parser.should_upgrade() and method != b"CONNECT" and (self._chunked or self._head.length):
+        if self._parser.should_upgrade() and method != b"CONNECT" and ("transfer" in self._said or self._head.length):
             return  # the body is still to come
         self.state = BETWEEN
         self._unfinished = 0
@@ -220,14 +237,16 @@ class RequestParser:
             self._events.append(EndOfRequests())
 
     def _finished(self, method: bytes) -> ParsedRequest:
-        head = self._head
-        head.path, _, head.query = self._url.partition(b"?")
-        head.method = method
+        head, said = self._head, self._said
+        _, head.path, head.query = self._target
         head.keep_alive = self._parser.should_keep_alive()
+        head.content_type = said.get("content_type", b"")
+        head.key, head.timeout_ms, head.queue = said.get("key"), said.get("timeout_ms"), said.get("queue")
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
         self._chunks = []
-        cacheable = head.keep_alive and method in _LENGTH_FRAMED and not (self._expects or self._offers_upgrade)
-        return ParsedRequest(Request(head, body, self._now, self._trace), cacheable)
+        cacheable = head.keep_alive and method in _LENGTH_FRAMED and not ("expect" in said or "upgrade" in said)
+        trace = said.get("trace", b"").strip(b" \t")
+        return ParsedRequest(Request(head, body, self._now, trace), cacheable)
 
     # Refusals
 
@@ -241,4 +260,5 @@ class RequestParser:
         if self.state is not ENDED:
             self.state = ENDED
             self._chunks = []
-            self._events.append(Refusal(start, body))
+            shown = b"" if self._head.method == b"HEAD" else body
+            self._events.append(Refusal(start, body, shown))

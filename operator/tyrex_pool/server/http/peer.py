@@ -13,7 +13,7 @@ class Peer(Protocol):
     limit: int
 
     def finish(self, last_call: float = 0.0) -> None:
-        """Close when all requests are answered that have come, and one that still comes within `last_call` seconds."""
+        """Close when all requests are answered that have come whole, at the latest within `last_call` seconds."""
         ...
 
     def sweep(self, now: float) -> None:

@@ -28,12 +28,17 @@ Routes = Mapping[bytes, Mapping[bytes, Handler]]
 """Path → method → handler."""
 
 
+def head_handler(routes: Routes, head: Head) -> Handler | None:
+    """The handler of a HEAD request: that of GET. Whoever sends the answer leaves its body out."""
+    return routes.get(head.path, {}).get(b"GET") if head.method == b"HEAD" else None
+
+
 def no_route(routes: Routes, head: Head) -> tuple[bytes, bytes]:
     """Head and body of the answer to a request whose path (404) or method (405) has no handler."""
     methods = routes.get(head.path)
     if methods is None:
         paths = ", ".join(sorted(path.decode() for path in routes))
         return plain_problem(404, "not_found", f"there is nothing here; there is {paths}")
-    allowed = b", ".join(methods)
+    allowed = b", ".join((*methods, b"HEAD") if b"GET" in methods else methods)
     start, body = plain_problem(405, "method_not_allowed", f"use {allowed.decode()}")
     return start + b"Allow: %b\r\n" % allowed, body

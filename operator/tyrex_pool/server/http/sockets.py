@@ -1,4 +1,4 @@
-"""What asyncio's transports do not offer and their sockets do: how much the peer has not taken, and a reset."""
+"""What asyncio's transports do not offer and their sockets do: whether the peer takes what it is sent, and a reset."""
 
 import asyncio
 import contextlib
@@ -27,6 +27,19 @@ def unsent(transport: asyncio.WriteTransport) -> int:
     except (OSError, ValueError):  # it is closed, or another system
         return held
     return held + int(queued)
+
+
+def broken(transport: asyncio.WriteTransport) -> bool:
+    """Whether the peer has refused what was sent to it, as a closed socket does: a transport that no longer reads does
+    not notice by itself.
+    """
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is None:
+        return True
+    try:
+        return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+    except (OSError, ValueError):  # it is closed
+        return True
 
 
 def reset(transport: asyncio.WriteTransport) -> None:

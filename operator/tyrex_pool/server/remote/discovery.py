@@ -32,8 +32,13 @@ class Endpoint:
 
     @property
     def name(self) -> str:
+        return self.socket or self.authority
+
+    @property
+    def authority(self) -> str:
+        """The header Host of requests to it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.socket or f"{host}:{self.port}"
+        return host if self.socket else f"{host}:{self.port}"
 
 
 class Discovery(Protocol):

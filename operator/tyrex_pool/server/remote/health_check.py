@@ -28,7 +28,7 @@ class HealthCheck:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._request = _GET % (names.PATH_POOL.encode(), endpoint.name.encode())
+        self._request = _GET % (names.PATH_POOL.encode(), endpoint.authority.encode())
         self._kept: _Connection | None = None
 
     async def check(self) -> PoolView:

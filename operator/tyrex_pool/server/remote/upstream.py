@@ -171,7 +171,7 @@ async def connect(endpoint: Endpoint, owner: Owner[Runtime], runtime: Runtime) -
     loop = asyncio.get_running_loop()
 
     def make() -> Upstream[Runtime]:
-        return Upstream(endpoint.name, owner, runtime)
+        return Upstream(endpoint.authority, owner, runtime)
 
     if endpoint.socket is not None:
         transport, upstream = await loop.create_unix_connection(make, endpoint.socket)

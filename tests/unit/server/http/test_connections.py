@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 
 from tests.unit.server.listening import (
+    CHUNKED,
     HEAD,
     TRAILED,
     Client,
@@ -17,7 +18,7 @@ from tests.unit.server.listening import (
     post,
 )
 from tyrex_pool.model.errors import NoRuntime
-from tyrex_pool.server.http.connection import CLOSING, Connection
+from tyrex_pool.server.http.connection import CLOSING, SLOWEST, Connection
 from tyrex_pool.server.http.head_cache import HeadCache
 from tyrex_pool.server.http.messages import Request, error_answer
 from tyrex_pool.server.http.routes import Pending, Responder, Routes
@@ -93,16 +94,49 @@ async def test_close_answers_a_request_that_is_on_its_way(client: Client, server
     assert (await client.closed()).startswith(b"GET|/echo")
 
 
-async def test_close_waits_for_a_request_that_has_begun(client: Client, server: Server) -> None:
+async def test_close_waits_for_a_request_that_comes_whole_in_time(client: Client, server: Server) -> None:
     request = post("/echo", b"abc")
     client.send(get("/echo") + request[:-1])
     await client.answer()
     server.listener.stop_accepting()
-    (connection,) = server.listener._peers
-    connection.finish()  # as when the last call is over
     client.send(request[-1:])
     assert (await client.head())[1]["connection"] == "close"
     assert (await client.closed()).endswith(b"|abc")
+
+
+PARTS = [
+    pytest.param(b"P", id="a byte"),
+    pytest.param(b"POST ", id="a method"),
+    pytest.param(b"POST /echo HTTP/1.1\r\nHost: loc", id="half a head"),
+    pytest.param(post("/echo", b"abc")[:-3], id="a head"),
+    pytest.param(post("/echo", b"abc")[:-1], id="all but a byte"),
+    pytest.param(CHUNKED[:-2], id="all but the end of the chunks"),
+]
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_close_does_not_wait_for_a_request_that_stays_a_part(client: Client, server: Server, part: bytes) -> None:
+    """The drain ends with the last call, whatever has begun to come."""
+    client.send(get("/echo") + part)
+    await client.answer()
+    server.listener.stop_accepting()
+    status, headers = await client.head()
+    assert (status, headers["connection"]) == (408, "close")
+    client.send(b"x")
+    await client.closed()
+    async with asyncio.timeout(10):
+        while len(server.listener):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_part_of_a_request_behind_another_does_not_hold_the_end(client: Client, server: Server) -> None:
+    client.send(post("/later") + post("/echo", b"abc")[:-1])
+    later = await server.later.get()
+    server.listener.stop_accepting()
+    later.connection.respond(HEAD, b"last")
+    status, headers = await client.head()
+    assert (status, headers["connection"]) == (200, "close")
+    assert await client.closed() == b"last"
 
 
 async def test_close_waits_no_longer_than_its_last_call(client: Client, server: Server) -> None:
@@ -122,7 +156,6 @@ async def test_close_waits_no_longer_than_its_last_call(client: Client, server: 
         pytest.param(TRAILED, 70.0, False, id="silent for a while after an answer to chunks"),
         pytest.param(get("/echo"), 80.0, True, id="silent for long after an answer"),
         pytest.param(b"POST /echo HT", 20.0, False, id="half a request for a while"),
-        pytest.param(b"POST /echo HT", 40.0, True, id="half a request for long"),
         pytest.param(post("/later"), 1e6, False, id="waiting for us"),
     ],
 )
@@ -139,6 +172,22 @@ async def test_sweep(client: Client, server: Server, sent: bytes, after: float, 
     (connection,) = connections
     connection.sweep(connection._since + after)
     assert (connection._state is CLOSING) == closed
+
+
+@pytest.mark.parametrize("part", PARTS)
+async def test_a_request_that_does_not_end(client: Client, server: Server, part: bytes) -> None:
+    client.send(part)
+    async with asyncio.timeout(10):
+        while not server.listener._peers or not _begun(next(iter(server.listener._peers))):
+            await asyncio.sleep(0.001)
+    (connection,) = server.listener._peers
+    began = cast("Any", connection)._parser.begun_at
+    connection.sweep(began + SLOWEST)
+    assert _begun(connection)
+    connection.sweep(began + SLOWEST + 0.1)
+    status, headers = await client.head()
+    assert (status, headers["connection"], headers["content-type"]) == (408, "close", "application/problem+json")
+    assert b"30 seconds" in await client.closed()
 
 
 def _begun(connection: Any) -> bool:

@@ -54,7 +54,9 @@ REFUSED = [
     pytest.param(post("/a", b"x" * (LIMIT + 1), *H2C), ["413"], id="h2c with a body over the limit"),
     pytest.param(get("/a") + b"hello\r\n\r\n", ["GET /a ", "400"], id="no HTTP behind a request"),
     pytest.param(get("/" + "y" * 70_000), ["431"], id="a long path"),
-    pytest.param(b"CONNECT pool:80 HTTP/1.1\r\n\r\n" + NEXT, ["CONNECT pool:80 ", "end"], id="CONNECT"),
+    pytest.param(
+        b"CONNECT pool:80 HTTP/1.1\r\nHost: pool:80\r\n\r\n" + NEXT, ["CONNECT pool:80 ", "end"], id="CONNECT"
+    ),
     pytest.param(get("/a", "Connection: close") + NEXT, ["GET /a ", "400"], id="a request after the last"),
     pytest.param(
         get("/a", "Connection: Upgrade, close", "Upgrade: h2c") + NEXT, ["GET /a ", "400"], id="h2c, the last"

@@ -20,7 +20,7 @@ BIG = 8_000_000
 """Bytes of an answer: more than the kernels hold."""
 ROOM = 3
 """Big answers that the bound has room for."""
-EXPECTING = b"POST /echo HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
+EXPECTING = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n"
 
 
 def big(responder: Responder, request: Request) -> None:
