@@ -60,6 +60,7 @@ var SafeProxy = Proxy;
 var NotCapable = Deno.errors.NotCapable;
 var define = Object.defineProperty;
 var prototypeOf = Object.getPrototypeOf;
+var setPrototypeOf = Object.setPrototypeOf;
 var Bytes = Uint8Array;
 var Numbers = Uint32Array;
 var now = performance.now.bind(performance);
@@ -1324,7 +1325,7 @@ function onRefusedExit(refused) {
 var getBuiltinModule = import_node_process4.default.getBuiltinModule;
 var Failure2 = Error;
 var ArrayPrototype = Array.prototype;
-var { setPrototypeOf } = SafeObject;
+var { setPrototypeOf: setPrototypeOf2 } = SafeObject;
 var hooks = moduleHooks();
 var armed = false;
 keepStreams();
@@ -1386,7 +1387,7 @@ function keepModuleHooks() {
       set
     });
   }
-  setPrototypeOf(hooks, prototype2);
+  setPrototypeOf2(hooks, prototype2);
 }
 function throwFromWatch() {
   const { lstatSync } = Deno;
@@ -1412,23 +1413,50 @@ function calledByWatch() {
 }
 
 // protocol.ts
-function parseHello(line) {
-  const fields = parseJson(line);
-  const secrets = new Numbers(4);
-  secrets[0] = fields[1];
-  secrets[1] = fields[2];
-  secrets[2] = fields[3];
-  secrets[3] = fields[4];
-  return {
-    __proto__: null,
-    tag: fields[0],
-    secrets,
-    logToken: fields[5],
-    concurrency: fields[6],
-    resultLimit: fields[7],
-    bufferLimit: fields[8]
-  };
-}
+var NONE = [];
+var Hello = class {
+  tag;
+  secrets;
+  logToken;
+  concurrency;
+  resultLimit;
+  bufferLimit;
+  constructor(fields) {
+    this.tag = fields[0];
+    this.secrets = new Numbers(4);
+    for (let i = 0; i < 4; i++) this.secrets[i] = fields[i + 1];
+    this.logToken = fields[5];
+    this.concurrency = fields[6];
+    this.resultLimit = fields[7];
+    this.bufferLimit = fields[8];
+  }
+};
+var Order = class {
+  nonceHigh;
+  nonceLow;
+  number;
+  context;
+  kind;
+  startBefore;
+  code;
+  args;
+  next = null;
+  constructor(fields) {
+    this.nonceHigh = fields[0];
+    this.nonceLow = fields[1];
+    this.number = fields[2];
+    this.context = new Context(fields[3]);
+    this.kind = fields[4];
+    this.startBefore = fields[5];
+    this.code = fields[6];
+    this.args = this.kind === "call" ? fields[7] : NONE;
+  }
+};
+for (const { prototype: prototype2 } of [
+  Hello,
+  Order
+]) setPrototypeOf(prototype2, null);
+var parseHello = (line) => new Hello(parseJson(line));
 function parseOrder(line) {
   let fields;
   try {
@@ -1436,20 +1464,7 @@ function parseOrder(line) {
   } catch {
     return null;
   }
-  if (!isArray(fields)) return null;
-  const kind = fields[4];
-  return {
-    __proto__: null,
-    nonceHigh: fields[0],
-    nonceLow: fields[1],
-    number: fields[2],
-    context: new Context(fields[3]),
-    kind,
-    startBefore: fields[5],
-    code: fields[6],
-    args: kind === "call" ? fields[7] : null,
-    next: null
-  };
+  return isArray(fields) ? new Order(fields) : null;
 }
 var tagOf = (order, secrets) => disguise(order, secrets, 0);
 var markOf = (order, secrets) => disguise(order, secrets, 2);

@@ -46,6 +46,7 @@ export const SafeProxy = Proxy;
 export const NotCapable = Deno.errors.NotCapable;
 export const define = Object.defineProperty;
 export const prototypeOf = Object.getPrototypeOf as (value: object) => object;
+export const setPrototypeOf: (value: object, prototype: null) => void = Object.setPrototypeOf;
 export const Bytes = Uint8Array;
 export const Numbers = Uint32Array;
 export const now: () => number = performance.now.bind(performance);

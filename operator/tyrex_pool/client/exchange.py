@@ -193,11 +193,10 @@ def unanswered(exc: httpx.RequestError, address: Address) -> Failure:
 
 
 def _post(path: str, body: dict[str, Any], work: EvalRequest | CallRequest, timeout: float | None) -> OutgoingRequest:
-    timeout = checked_timeout(timeout)
     if work.key is not None:
         body["key"] = work.key
     if timeout is not None:
-        body["timeoutMs"] = math.ceil(timeout * 1000)
+        body["timeoutMs"] = math.ceil(checked_timeout(timeout) * 1000)
     return OutgoingRequest("POST", path, timeout, encode_json(body))
 
 

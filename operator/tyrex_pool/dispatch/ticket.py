@@ -53,7 +53,7 @@ class Ticket:
         self.deliver = deliver
         self.started = 0.0
         self.finished = 0.0
-        self.state = State.WAITING
+        self.state = WAITING
         self.slot: Slot[Self, object] | None = None
         self.id = b""
         self.epoch = 0

@@ -169,7 +169,7 @@ class LocalPool:
     async def _run(self, work: EvalRequest | CallRequest, timeout: float | None) -> Any:
         pool = self._opened()
         timeouts = self._spec.timeouts
-        seconds = checked_timeout(timeout) or timeouts.eval
+        seconds = timeouts.eval if timeout is None else checked_timeout(timeout)
         if seconds > timeouts.max_eval:
             limit = format_duration(timeouts.max_eval)
             raise InvalidRequest(f"timeout: write seconds above 0 and up to timeouts.maxEval ({limit}); got {seconds}")
@@ -192,12 +192,16 @@ class LocalPool:
 def _deliver(ticket: LocalTicket, outcome: Outcome) -> None:
     """Resolve the caller's future; isolates of this process never give a RemoteAnswer."""
     future = ticket.reply_to
-    if future.done() or future.get_loop().is_closed():
+    if future.done():
         return
-    if isinstance(outcome, bytes):
-        future.set_result(outcome)
-    elif isinstance(outcome, TyrexError):
-        future.set_exception(outcome)
+    try:
+        if isinstance(outcome, bytes):
+            future.set_result(outcome)
+        elif isinstance(outcome, TyrexError):
+            future.set_exception(outcome)
+    except RuntimeError:  # the event loop is closed
+        if not future.get_loop().is_closed():
+            raise
 
 
 def _end_forgotten(pool: IsolatePool, home: Home) -> None:

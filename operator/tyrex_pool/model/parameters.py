@@ -38,6 +38,9 @@ def call_parameters(function: str, args: tuple[Any, ...], key: str | None) -> Ca
 
 
 def _checked_language(language: Language) -> Language:
+    for known in _LANGUAGES:
+        if known is language:
+            return known
     given = _text("language", language)
     for known in _LANGUAGES:
         if known == given:
@@ -50,10 +53,8 @@ def checked_key(key: str | None) -> str | None:
     return None if key is None else _text("key", key, " or None")
 
 
-def checked_timeout(timeout: float | None) -> float | None:
+def checked_timeout(timeout: float) -> float:
     """`timeout`, in seconds. Raises InvalidRequest for what no pool allows; a pool's own limit may be lower."""
-    if timeout is None:
-        return None
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise WrongType(f"timeout: write a number of seconds such as 2.5, or None, not {type(timeout).__name__}")
     if not 0 < timeout < float("inf"):
@@ -69,6 +70,8 @@ def _shown(number: float) -> str:
 
 def _text(name: str, value: str, alternative: str = "") -> str:
     """`value` as a plain str, without a subclass that JSON cannot carry."""
+    if type(value) is str and value.isascii():
+        return value
     if not isinstance(value, str):
         raise WrongType(f"{name}: write a str{alternative}, not {type(value).__name__}{_hint(value)}")
     if not is_well_formed(value):

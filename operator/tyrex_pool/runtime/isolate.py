@@ -44,7 +44,10 @@ class Phase(Enum):
     ENDED = "Ended"
 
 
-_SERVING = (Phase.READY, Phase.RETIRING)
+STARTING, READY, RETIRING, ENDING, ENDED = Phase
+"""Module names: every eval looks some up, and a look-up in the class costs more."""
+
+_SERVING = (READY, RETIRING)
 LocalSlot: TypeAlias = "Slot[Ticket, LocalRuntime]"
 
 
@@ -87,7 +90,7 @@ class Isolate(PipeWriter):
 
     def __init__(self, launch: Launch, owner: Owner, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(IsolateProcess(launch), loop)
-        self.phase = Phase.STARTING
+        self.phase = STARTING
         self.slot: LocalSlot | None = None
         self.id_prefix = b""
         self.sent = 0
@@ -135,7 +138,7 @@ class Isolate(PipeWriter):
 
     def receive(self) -> None:
         """Read and handle every reply that has come."""
-        while self.phase is not Phase.ENDED:
+        while self.phase is not ENDED:
             try:
                 data = self.process.pipe.recv(_READ)
             except BlockingIOError:
@@ -153,14 +156,14 @@ class Isolate(PipeWriter):
                 return
             if len(data) < _READ:
                 break
-        if self.phase is Phase.READY:
+        if self.phase is READY:
             self._owner.isolate_waits(self)
-        elif self.phase is Phase.RETIRING and not self._tickets:
+        elif self.phase is RETIRING and not self._tickets:
             self.end(self._retired_for)
 
     def _handle(self, replies: list[Reply]) -> None:
         for tag, status, payload in replies:
-            if self.phase is Phase.ENDED:
+            if self.phase is ENDED:
                 return
             ticket = self._tickets.pop(tag, None)
             if ticket is not None:
@@ -175,15 +178,15 @@ class Isolate(PipeWriter):
     def _handle_start(self, status: bytes, payload: bytes) -> None:
         if status == b"started" and not self._clock_offset:
             self._clock_offset = self._began_at(payload)
-        elif status == b"ready" and self.phase is Phase.STARTING:
+        elif status == b"ready" and self.phase is STARTING:
             self.learn_clock(payload)
             self._start_timer.cancel()
-            self.phase = Phase.READY
+            self.phase = READY
             self.memory.main_module_loaded()
             self.process.main_module_loaded()
             self._budget = IdleBudget(self._usage())
             self._owner.isolate_ready(self)
-        elif status == b"failed" and self.phase is Phase.STARTING:
+        elif status == b"failed" and self.phase is STARTING:
             self.end(causes.main_module_failed(payload, self.process.changed_since_start))
         elif status == b"spoiled" and self.phase in _SERVING and payload in causes.SPOILERS:
             self.end(causes.SPOILERS[payload])
@@ -229,7 +232,7 @@ class Isolate(PipeWriter):
 
     def check_limits(self) -> None:
         """End the isolate if it holds more than its limit in resident memory, or is over its budget between evals."""
-        if self.phase in (Phase.STARTING, *_SERVING) and self.memory.over_limit:
+        if self.phase in (STARTING, *_SERVING) and self.memory.over_limit:
             self.receive()  # the evals that it has answered are not to blame
             self.end(causes.OVER_MEMORY, settle=True)
         elif self.phase in _SERVING and self._budget is not None:
@@ -242,7 +245,7 @@ class Isolate(PipeWriter):
         """End it, when nothing of what earlier evals left behind can cost an eval that runs."""
         if self.runs and not cause.by_itself:
             self.flush()
-            self.phase = Phase.RETIRING
+            self.phase = RETIRING
             self._retired_for = cause
         else:
             self.end(cause, settle=True)
@@ -270,9 +273,9 @@ class Isolate(PipeWriter):
         With `settle` its earlier replies are handled first: a reply that is not in the pipe after the kill was not
         sent, and the evals staged behind it did not start.
         """
-        if self.phase in (Phase.ENDING, Phase.ENDED):
+        if self.phase in (ENDING, ENDED):
             return
-        self.phase = Phase.ENDING
+        self.phase = ENDING
         self.process.kill()
         if settle:
             self.receive()
@@ -281,17 +284,17 @@ class Isolate(PipeWriter):
     def _process_ended(self, status: int) -> None:
         """The process is gone: we killed it, or it ended by itself."""
         self.gone.set()
-        starting = self.phase is Phase.STARTING
-        if self.phase is not Phase.ENDED:
+        starting = self.phase is STARTING
+        if self.phase is not ENDED:
             self.receive()
-        if self.phase is not Phase.ENDED:
+        if self.phase is not ENDED:
             self._output.close()
             self.log.close()
             self._close(causes.of_exit(status, list(self.log.tail), starting))
         self._owner.isolate_gone(self)
 
     def _close(self, cause: causes.Cause) -> None:
-        self.phase = Phase.ENDED
+        self.phase = ENDED
         self._start_timer.cancel()
         self._output.close()
         self.log.close()

@@ -13,7 +13,7 @@ from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, HeapLimitErro
 from tyrex_pool.model.pool_view import LastErrorView
 from tyrex_pool.pool.dispatcher import answer, too_late
 from tyrex_pool.runtime import causes
-from tyrex_pool.runtime.isolate import LEASE, Isolate, LocalRuntime, LocalSlot, Phase
+from tyrex_pool.runtime.isolate import LEASE, READY, Isolate, LocalRuntime, LocalSlot
 from tyrex_pool.runtime.replies import ProtocolError
 
 GRACE = 0.02
@@ -39,7 +39,7 @@ class IsolateDriver:
     def pump(self, slot: LocalSlot) -> None:
         """Send the tickets that the isolate of `slot` may be sent now."""
         isolate = slot.owner.isolate
-        if isolate is None or isolate.phase is not Phase.READY:
+        if isolate is None or isolate.phase is not READY:
             return
         now = monotonic()
         isolate_is_idle = False
@@ -79,7 +79,7 @@ class IsolateDriver:
 
     def _flush(self) -> None:
         for isolate in self._flushing:
-            if isolate.phase is Phase.READY:
+            if isolate.phase is READY:
                 isolate.flush()
         self._flushing.clear()
 
