@@ -1554,6 +1554,7 @@ function callbackOf(listener) {
 var define4 = SafeObject.defineProperty;
 var { dispatchEvent } = EventTarget.prototype;
 var { preventDefault } = Event.prototype;
+var { runMicrotasks } = core;
 var typeOf = getterOf2(Event.prototype, "type");
 var errorOf = getterOf2(ErrorEvent.prototype, "error");
 var messageOf = getterOf2(ErrorEvent.prototype, "message");
@@ -1644,7 +1645,10 @@ function guarded(callback, report2, leftovers) {
     } catch (error) {
       report2(error);
     }
-    if (left) leftovers.end();
+    if (left) {
+      runMicrotasks();
+      leftovers.end();
+    }
   };
 }
 function getterOf2(prototype2, name) {

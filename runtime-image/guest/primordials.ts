@@ -8,6 +8,7 @@ import { types } from "node:util";
 
 interface Core {
   byteLength(text: string): number;
+  runMicrotasks(): void;
   setReportExceptionCallback(callback: (error: unknown) => void): void;
   setUnhandledPromiseRejectionHandler(handler: (promise: unknown, reason: unknown) => boolean): void;
 }

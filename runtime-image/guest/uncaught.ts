@@ -15,6 +15,7 @@ import { shown } from "./text.ts";
 const define = SafeObject.defineProperty;
 const { dispatchEvent } = EventTarget.prototype;
 const { preventDefault } = Event.prototype;
+const { runMicrotasks } = core;
 const typeOf = getterOf(Event.prototype, "type");
 const errorOf = getterOf(ErrorEvent.prototype, "error");
 const messageOf = getterOf(ErrorEvent.prototype, "message");
@@ -112,7 +113,10 @@ function guarded(callback: Callback, report: Report, leftovers: Leftovers): Call
     } catch (error) {
       report(error);
     }
-    if (left) leftovers.end();
+    if (left) {
+      runMicrotasks(); // else they would run after the end: what the callback has set going is left behind too
+      leftovers.end();
+    }
   };
 }
 

@@ -245,9 +245,18 @@ def test_exits_that_come_while_another_eval_runs(pool: RunningPool, code: str, l
     assert pool.epochs() != epochs
 
 
-@pytest.mark.parametrize("code", ["for (;;);", "const a = []; for (;;) a.push(new Array(1e5).fill(1.5));"])
-def test_who_is_held_up_while_it_runs_is_not_to_blame(pool: RunningPool, code: str) -> None:
-    pool.eval(f"setTimeout(() => {{ {code} }}, 50); 1")
+@pytest.mark.parametrize("later", LATER)
+@pytest.mark.parametrize(
+    "code",
+    [
+        "for (;;);",
+        "const a = []; for (;;) a.push(new Array(1e5).fill(1.5));",
+        "const again = () => Promise.resolve().then(again); again();",
+        "(async () => { for (;;) await null; })();",
+    ],
+)
+def test_who_is_held_up_while_it_runs_is_not_to_blame(pool: RunningPool, code: str, later: str) -> None:
+    pool.eval(later.replace("30", "50") % code)
     answer = pool.post("new Promise((ok) => setTimeout(ok, 1000))", timeoutMs=400)
     assert answer.json()["name"] in {"dead_runtime_error", "heap_limit_error"}
     problem(answer, "dead_runtime_error", "platform")
