@@ -41,7 +41,7 @@ var import_node_process = __toESM(require("node:process"));
 
 // primordials.ts
 var import_node_util = require("node:util");
-var { core } = Deno[Deno.internal];
+var { core, Console } = Deno[Deno.internal];
 var uncurry = Function.prototype.bind.bind(Function.prototype.call);
 var isNativeError = import_node_util.types.isNativeError;
 var parseJson = JSON.parse;
@@ -437,6 +437,23 @@ var LEVELS = [
   "error",
   "trace"
 ];
+var OTHERS = [
+  "assert",
+  "count",
+  "countReset",
+  "dir",
+  "dirxml",
+  "table",
+  "time",
+  "timeEnd",
+  "timeLog"
+];
+var LEVEL_OF = [
+  "debug",
+  "log",
+  "warn",
+  "error"
+];
 var MESSAGE_LENGTH = 8192;
 var Context = class {
   id;
@@ -477,7 +494,8 @@ function openLog(start2) {
       __proto__: null,
       eval: getStore()?.id ?? null,
       level,
-      message
+      message,
+      cut: text.length > MESSAGE_LENGTH || void 0
     })}
 `);
     const line = new Bytes(sizeOf(start2) + sizeOf(fields));
@@ -491,6 +509,10 @@ function captureConsole(print) {
     globalThis.console[level] = (...args) => {
       print(level, apply(format, void 0, args));
     };
+  }
+  const others = new Console((text, level) => print(LEVEL_OF[level] ?? "log", slice(text, 0, text.length - 1)));
+  for (const name of OTHERS) {
+    globalThis.console[name] = others[name].bind(others);
   }
 }
 

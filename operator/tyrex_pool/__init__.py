@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tyrex_pool.client import AsyncClient, Client
     from tyrex_pool.local.blocking import BlockingLocalPool
     from tyrex_pool.local.pool import LocalPool
+    from tyrex_pool.model.answer import Answer
+    from tyrex_pool.model.console import ConsoleLine
     from tyrex_pool.model.errors import (
         ConversionError,
         DeadRuntimeError,
@@ -38,9 +40,11 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Answer",
     "AsyncClient",
     "BlockingLocalPool",
     "Client",
+    "ConsoleLine",
     "ConversionError",
     "DeadRuntimeError",
     "EvalTimeout",
@@ -64,9 +68,11 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
+    "Answer": "tyrex_pool.model.answer",
     "AsyncClient": "tyrex_pool.client",
     "BlockingLocalPool": "tyrex_pool.local.blocking",
     "Client": "tyrex_pool.client",
+    "ConsoleLine": "tyrex_pool.model.console",
     "LocalPool": "tyrex_pool.local.pool",
 }
 

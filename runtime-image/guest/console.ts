@@ -4,12 +4,25 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import * as util from "node:util";
-import { apply, Bytes, encode, setBytes, sizeOf, stringifyJson } from "./primordials.ts";
+import { apply, Bytes, Console, encode, setBytes, sizeOf, slice, stringifyJson } from "./primordials.ts";
 import { writeErrors } from "./stdio.ts";
 import { shown } from "./text.ts";
 
 const { format } = util;
 const LEVELS = ["debug", "log", "info", "warn", "error", "trace"] as const;
+const OTHERS = [
+  "assert",
+  "count",
+  "countReset",
+  "dir",
+  "dirxml",
+  "table",
+  "time",
+  "timeEnd",
+  "timeLog",
+] as const; // deno-fmt-ignore
+/** As Deno numbers them. */
+const LEVEL_OF = ["debug", "log", "warn", "error"] as const;
 const MESSAGE_LENGTH = 8_192;
 
 export type Callback = (...given: unknown[]) => void;
@@ -74,7 +87,15 @@ export function openLog(start: Uint8Array): Print {
     const message = shown(text, MESSAGE_LENGTH);
     // The newline before ends whatever unfinished line a guest wrote itself.
     const fields = encode(
-      `${stringifyJson({ __proto__: null, eval: getStore()?.id ?? null, level, message })}\n`,
+      `${
+        stringifyJson({
+          __proto__: null,
+          eval: getStore()?.id ?? null,
+          level,
+          message,
+          cut: text.length > MESSAGE_LENGTH || undefined,
+        })
+      }\n`,
     );
     const line = new Bytes(sizeOf(start) + sizeOf(fields));
     setBytes(line, start, 0);
@@ -88,5 +109,12 @@ export function captureConsole(print: Print): void {
     globalThis.console[level] = (...args: unknown[]): void => {
       print(level, apply(format, undefined, args) as string);
     };
+  }
+  // Of the others Deno makes the text, each with a newline at its end.
+  const others = new Console((text, level) =>
+    print(LEVEL_OF[level] ?? "log", slice(text, 0, text.length - 1))
+  );
+  for (const name of OTHERS) {
+    globalThis.console[name] = (others[name] as Callback).bind(others);
   }
 }

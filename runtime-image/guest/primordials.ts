@@ -13,10 +13,17 @@ interface Core {
   setUnhandledPromiseRejectionHandler(handler: (promise: unknown, reason: unknown) => boolean): void;
 }
 
-/** Deno's own operations, which guests cannot reach after `closeBackDoors`. */
-export const { core } = (Deno as unknown as Record<symbol, { core: Core }>)[
+interface Internals {
+  core: Core;
+  Console: new (
+    print: (text: string, level: number) => void,
+  ) => Record<string, (...given: unknown[]) => void>;
+}
+
+/** Deno's own operations, and its class of `console`, which guests cannot reach after `closeBackDoors`. */
+export const { core, Console } = (Deno as unknown as Record<symbol, Internals>)[
   (Deno as unknown as { internal: symbol }).internal
-] as { core: Core };
+] as Internals;
 
 export const uncurry = Function.prototype.bind.bind(Function.prototype.call) as <
   This,

@@ -260,6 +260,7 @@ def test_a_star_stands_alone(spec: Node, side: str, kind: str) -> None:
                 f"quantity(string(self.heap)).compareTo(quantity('{MIN_HEAP}')) >= 0": ".heap",
                 "quantity(string(self.request)).compareTo(quantity('0')) > 0": ".request",
                 "quantity(string(self.result)).compareTo(quantity('0')) > 0": ".result",
+                "quantity(string(self.console)).compareTo(quantity('0')) > 0": ".console",
             },
             id="limits",
         ),

@@ -27,8 +27,8 @@ MEMBERS = {"type", "title", "status", "detail", "name", "fault", "retryable"}
 def problem(response: httpx.Response, name: str, fault: str | None = None, status: int | None = None) -> dict[str, Any]:
     """The problem document of `response`, which must be a `name` as the contract has it.
 
-    `fault` and `status` where they are not those of the table. The guest's `value` and `stack` are the caller's to
-    check.
+    `fault` and `status` where they are not those of the table. The guest's `value`, `stack` and
+    `console` are the caller's to check.
     """
     assert response.headers["content-type"] == "application/problem+json", response.text
     document: dict[str, Any] = response.json()
@@ -40,5 +40,5 @@ def problem(response: httpx.Response, name: str, fault: str | None = None, statu
     assert document["type"] == f"urn:tyrex:error:{name}"
     assert document["title"]
     assert document["detail"]
-    assert set(document) - {"value", "stack"} == MEMBERS
+    assert set(document) - {"value", "stack", "console", "consoleTruncated"} == MEMBERS
     return document

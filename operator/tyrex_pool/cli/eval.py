@@ -9,9 +9,11 @@ from tyrex_pool.cli import target
 from tyrex_pool.cli.output import json_text
 from tyrex_pool.client import Answer, AsyncClient
 from tyrex_pool.hosting.errors import BadInput
+from tyrex_pool.model.console import ConsoleLine
 from tyrex_pool.model.durations import parse_duration
 from tyrex_pool.model.errors import TyrexError
-from tyrex_pool.model.wire import decode_json, problem
+from tyrex_pool.model.text import printable
+from tyrex_pool.model.wire import console_members, decode_json, problem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=timeout, metavar="2s", help="from the pool's receipt of the eval on")
     parser.add_argument("--language", choices=("javascript", "typescript"), default="javascript")
     parser.add_argument("--call", metavar="ARGS", help="CODE names a global function: call it with this JSON array")
+    parser.add_argument("--console", action="store_true", help="print what the code prints, to standard error")
     parser.add_argument("--json", action="store_true", help="print result and runtime, or the problem, as JSON")
 
 
@@ -31,12 +34,26 @@ def run(args: argparse.Namespace) -> int:
         answer = asyncio.run(_run(args))
     except TyrexError as exc:
         if not args.json:
+            print_console(exc.console, exc.console_truncated)
             raise
         print(json_text(decode_json(problem(exc))))
         return 1
     whole = {"result": answer.result, "runtime": answer.runtime, "epoch": answer.epoch}
+    if answer.console is not None:
+        if args.json:
+            whole |= console_members(answer.console, answer.console_truncated)
+        else:
+            print_console(answer.console, answer.console_truncated)
     print(json_text(whole if args.json else answer.result))
     return 0
+
+
+def print_console(lines: list[ConsoleLine] | None, truncated: bool) -> None:
+    """Print what an eval printed to standard error, as a shell would see it."""
+    for line in lines or ():
+        print(printable(line.text), file=sys.stderr)
+    if truncated:
+        print("… (more was printed than limits.console allows)", file=sys.stderr)
 
 
 async def _run(args: argparse.Namespace) -> Answer:
@@ -47,9 +64,13 @@ async def _run(args: argparse.Namespace) -> Answer:
 async def evaluate(client: AsyncClient, args: argparse.Namespace) -> Answer:
     """Evaluate the code in `args`, or call the function. Raises BadInput or a TyrexError."""
     if args.call is None:
-        return await client.eval_response(args.code, key=args.key, timeout=args.timeout, language=args.language)
+        return await client.eval_response(
+            args.code, key=args.key, timeout=args.timeout, language=args.language, console=args.console
+        )
     values = arguments(args.call)
-    return await client.call_response(args.code.strip(), *values, key=args.key, timeout=args.timeout)
+    return await client.call_response(
+        args.code.strip(), *values, key=args.key, timeout=args.timeout, console=args.console
+    )
 
 
 def arguments(text: str) -> list[Any]:

@@ -2,6 +2,6 @@
 
 from tyrex_pool.client.asynchronous import AsyncClient
 from tyrex_pool.client.blocking import Client
-from tyrex_pool.client.exchange import Answer
+from tyrex_pool.model.answer import Answer
 
 __all__ = ["Answer", "AsyncClient", "Client"]

@@ -9,7 +9,8 @@ import httpx
 from tyrex_pool.client import exchange
 from tyrex_pool.client.address import parse_address
 from tyrex_pool.client.connections import LoopConnections
-from tyrex_pool.client.exchange import Answer, Failure, OutgoingRequest
+from tyrex_pool.client.exchange import Failure, OutgoingRequest
+from tyrex_pool.model.answer import Answer
 from tyrex_pool.model.parameters import Language
 
 T = TypeVar("T")
@@ -34,18 +35,26 @@ class AsyncClient:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        console: bool = False,
     ) -> Any:
-        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval."""
-        return (await self.eval_response(code, key=key, timeout=timeout, language=language)).result
+        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval.
 
-    async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+        With `console` an Answer: its `result`, and what the code printed as its `console`. Errors have that too then.
+        """
+        answer = await self.eval_response(code, key=key, timeout=timeout, language=language, console=console)
+        return answer if console else answer.result
+
+    async def call(
+        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+    ) -> Any:
         """The value of the global `function` (a dotted name) called with `args`.
 
         Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
         Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
-        InvalidRequest names the value's path and what to pass instead.
+        InvalidRequest names the value's path and what to pass instead. `console` as in `eval`.
         """
-        return (await self.call_response(function, *args, key=key, timeout=timeout)).result
+        answer = await self.call_response(function, *args, key=key, timeout=timeout, console=console)
+        return answer if console else answer.result
 
     async def eval_response(
         self,
@@ -54,15 +63,16 @@ class AsyncClient:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        console: bool = False,
     ) -> Answer:
         """As `eval`, with the runtime and its epoch."""
-        return await self._send(exchange.eval_request(code, key, timeout, language), exchange.evaluated)
+        return await self._send(exchange.eval_request(code, key, timeout, language, console), exchange.evaluated)
 
     async def call_response(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None
+        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
     ) -> Answer:
         """As `call`, with the runtime and its epoch."""
-        return await self._send(exchange.call_request(function, args, key, timeout), exchange.evaluated)
+        return await self._send(exchange.call_request(function, args, key, timeout, console), exchange.evaluated)
 
     async def pool(self) -> dict[str, Any]:
         """The pool as its server sees it: `GET /v1/pool`."""

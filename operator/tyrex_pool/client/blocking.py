@@ -9,7 +9,8 @@ import httpx
 from tyrex_pool.client import exchange
 from tyrex_pool.client.address import parse_address
 from tyrex_pool.client.connections import ProcessConnections
-from tyrex_pool.client.exchange import Answer, Failure, OutgoingRequest
+from tyrex_pool.client.exchange import Failure, OutgoingRequest
+from tyrex_pool.model.answer import Answer
 from tyrex_pool.model.parameters import Language
 
 T = TypeVar("T")
@@ -40,18 +41,26 @@ class Client:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        console: bool = False,
     ) -> Any:
-        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval."""
-        return self.eval_response(code, key=key, timeout=timeout, language=language).result
+        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval.
 
-    def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+        With `console` an Answer: its `result`, and what the code printed as its `console`. Errors have that too then.
+        """
+        answer = self.eval_response(code, key=key, timeout=timeout, language=language, console=console)
+        return answer if console else answer.result
+
+    def call(
+        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+    ) -> Any:
         """The value of the global `function` (a dotted name) called with `args`.
 
         Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
         Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
-        InvalidRequest names the value's path and what to pass instead.
+        InvalidRequest names the value's path and what to pass instead. `console` as in `eval`.
         """
-        return self.call_response(function, *args, key=key, timeout=timeout).result
+        answer = self.call_response(function, *args, key=key, timeout=timeout, console=console)
+        return answer if console else answer.result
 
     def eval_response(
         self,
@@ -60,13 +69,16 @@ class Client:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        console: bool = False,
     ) -> Answer:
         """As `eval`, with the runtime and its epoch."""
-        return self._send(exchange.eval_request(code, key, timeout, language), exchange.evaluated)
+        return self._send(exchange.eval_request(code, key, timeout, language, console), exchange.evaluated)
 
-    def call_response(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Answer:
+    def call_response(
+        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+    ) -> Answer:
         """As `call`, with the runtime and its epoch."""
-        return self._send(exchange.call_request(function, args, key, timeout), exchange.evaluated)
+        return self._send(exchange.call_request(function, args, key, timeout, console), exchange.evaluated)
 
     def pool(self) -> dict[str, Any]:
         """The pool as its server sees it: `GET /v1/pool`."""

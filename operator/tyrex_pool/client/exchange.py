@@ -10,9 +10,12 @@ from random import Random
 from typing import Any, Final, Literal, TypeVar
 
 import httpx
+import msgspec
 
 from tyrex_pool.client.address import Address
 from tyrex_pool.model import names
+from tyrex_pool.model.answer import Answer
+from tyrex_pool.model.console import ConsoleLine
 from tyrex_pool.model.errors import (
     DeadRuntimeError,
     InvalidRequest,
@@ -46,18 +49,6 @@ LONGEST_PAUSE: Final = 30.0
 T = TypeVar("T")
 
 _CHANCE: Final = Random()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The result of an eval, the name of the runtime that ran it, and the runtime's epoch.
-
-    The epoch changes whenever the runtime loses its state.
-    """
-
-    result: Any
-    runtime: str
-    epoch: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +106,22 @@ def checked_retries(retries: int) -> int:
     return retries
 
 
-def eval_request(code: str, key: str | None, timeout: float | None, language: Language) -> OutgoingRequest:
+def eval_request(
+    code: str, key: str | None, timeout: float | None, language: Language, console: bool = False
+) -> OutgoingRequest:
     """`POST /v1/eval`; `timeout` in seconds. Raises InvalidRequest, which may be a TypeError too."""
-    work = eval_parameters(code, key, language)
-    body = {"code": work.code}
+    work = eval_parameters(code, key, language, console)
+    body: dict[str, Any] = {"code": work.code}
     if work.language != "javascript":
         body["language"] = work.language
     return _post(names.PATH_EVAL, body, work, timeout)
 
 
-def call_request(function: str, args: tuple[Any, ...], key: str | None, timeout: float | None) -> OutgoingRequest:
+def call_request(
+    function: str, args: tuple[Any, ...], key: str | None, timeout: float | None, console: bool = False
+) -> OutgoingRequest:
     """`POST /v1/call`; `timeout` in seconds. Raises InvalidRequest, also for arguments that JSON cannot carry."""
-    work = call_parameters(function, args, key)
+    work = call_parameters(function, args, key, console)
     return _post(names.PATH_CALL, {"function": work.function, "args": work.args}, work, timeout)
 
 
@@ -150,7 +145,13 @@ def evaluated(response: httpx.Response) -> Answer | Failure:
         return Failure(from_problem(response.status_code, response.content))
     headers = response.headers
     runtime, epoch = headers.get(names.HEADER_RUNTIME, ""), headers.get(names.HEADER_EPOCH, "")
-    return Answer(document["result"], runtime, epoch)
+    console = document.get("console")
+    if console is not None:
+        try:
+            console = msgspec.convert(console, list[ConsoleLine])
+        except msgspec.ValidationError:
+            return Failure(from_problem(response.status_code, response.content))
+    return Answer(document["result"], runtime, epoch, console, document.get("consoleTruncated", False))
 
 
 def decoded(response: httpx.Response) -> dict[str, Any] | Failure:
@@ -195,6 +196,8 @@ def unanswered(exc: httpx.RequestError, address: Address) -> Failure:
 def _post(path: str, body: dict[str, Any], work: EvalRequest | CallRequest, timeout: float | None) -> OutgoingRequest:
     if work.key is not None:
         body["key"] = work.key
+    if work.console:
+        body["console"] = True
     if timeout is not None:
         body["timeoutMs"] = math.ceil(checked_timeout(timeout) * 1000)
     return OutgoingRequest("POST", path, timeout, encode_json(body))

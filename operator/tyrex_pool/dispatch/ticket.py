@@ -5,6 +5,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Generic, Self, TypeVar
 
+from tyrex_pool.model.console import Console
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import RemoteAnswer
 from tyrex_pool.model.wire import CallRequest, EvalRequest
@@ -30,12 +31,12 @@ class Ticket:
 
     `deliver(ticket, outcome)` is called once; it is None when nobody waits for the answer any more. What else the
     creator of a ticket needs is in a subclass. `trace` is as `model.trace_context` has it; `bucket` belongs to
-    Deadlines.
+    Deadlines; `console` is what the eval printed, if its work asks for that and it was sent.
     """
 
     __slots__ = (
-        "arrived", "attempts", "bucket", "deadline", "deliver", "epoch", "finished", "id", "key", "lease", "slot",
-        "started", "state", "trace", "work",
+        "arrived", "attempts", "bucket", "console", "deadline", "deliver", "epoch", "finished", "id", "key", "lease",
+        "slot", "started", "state", "trace", "work",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +62,7 @@ class Ticket:
         self.attempts = 0
         self.trace = b""
         self.bucket: dict[Self, None] | None = None
+        self.console: Console | None = None
 
 
 T = TypeVar("T", bound=Ticket)

@@ -16,6 +16,8 @@ from tyrex_pool.dispatch.custom import adapt
 from tyrex_pool.dispatch.strategy import Strategy
 from tyrex_pool.dispatch.ticket import Outcome, Ticket
 from tyrex_pool.local.home import Home
+from tyrex_pool.model.answer import Answer
+from tyrex_pool.model.console import Console
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.parameters import Language, call_parameters, checked_key, checked_timeout, eval_parameters
@@ -134,22 +136,31 @@ class LocalPool:
             pool.abandon()
 
     async def eval(
-        self, code: str, *, key: str | None = None, timeout: float | None = None, language: Language = "javascript"
+        self,
+        code: str,
+        *,
+        key: str | None = None,
+        timeout: float | None = None,
+        language: Language = "javascript",
+        console: bool = False,
     ) -> Any:
         """The completion value of `code`, awaited if it is a promise. `timeout` in seconds.
 
+        With `console` an Answer: its `result`, and what the code printed as its `console`. Errors have that too then.
         Raises a TyrexError; for a parameter of the wrong type it is an InvalidRequest that is a TypeError too.
         """
-        return await self._run(eval_parameters(code, key, language), timeout)
+        return await self._run(eval_parameters(code, key, language, console), timeout)
 
-    async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+    async def call(
+        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+    ) -> Any:
         """The value of the global `function` (a dotted name) called with `args`.
 
         Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
         Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
-        InvalidRequest names the value's path and what to pass instead. Raises a TyrexError.
+        InvalidRequest names the value's path and what to pass instead. `console` as in `eval`. Raises a TyrexError.
         """
-        return await self._run(call_parameters(function, args, key), timeout)
+        return await self._run(call_parameters(function, args, key, console), timeout)
 
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""
@@ -184,9 +195,15 @@ class LocalPool:
             pool.cancel(ticket)
             raise
         try:
-            return decode_json(payload)
+            result = decode_json(payload)
         except ValueError as error:
             raise unreadable(error) from error
+        return result if ticket.console is None else _answer(ticket, result, ticket.console)
+
+
+def _answer(ticket: LocalTicket, result: Any, console: Console) -> Answer:
+    runtime = ticket.slot.name if ticket.slot is not None else ""
+    return Answer(result, runtime, str(ticket.epoch), console.lines, console.truncated)
 
 
 def _deliver(ticket: LocalTicket, outcome: Outcome) -> None:

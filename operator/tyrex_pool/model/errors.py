@@ -27,6 +27,8 @@ InvalidStrategy                a custom strategy does not load
 
 from typing import Any, ClassVar, Literal
 
+from tyrex_pool.model.console import Console, ConsoleLine
+
 Fault = Literal["guest", "caller", "platform"]
 
 ABSENT: Any = object()
@@ -39,7 +41,8 @@ class TyrexError(Exception):
     `name`, `status`, `title`, `fault` and `retryable` belong to the class, as the contract's error table has
     them; `detail` (str) says what happened this time. `value` is the JSON value a guest threw and `stack` its
     stack, both None where there is none (`has_value` tells a thrown null from no value). `retryable` is true
-    only if the eval certainly never started. `fault` may be given for one instance.
+    only if the eval certainly never started. `fault` may be given for one instance. `console` is what the eval
+    printed, None unless that was asked for; `console_truncated`: something was left out.
     """
 
     name: ClassVar[str] = "error"
@@ -47,6 +50,8 @@ class TyrexError(Exception):
     title: ClassVar[str] = "The eval failed"
     retryable: ClassVar[bool] = False
     fault: Fault = "platform"
+    console: list[ConsoleLine] | None = None
+    console_truncated: bool = False
 
     def __init__(
         self, detail: str = "", *, value: Any = ABSENT, stack: str | None = None, fault: Fault | None = None
@@ -58,6 +63,11 @@ class TyrexError(Exception):
         self.stack = stack
         if fault is not None:
             self.fault = fault
+
+    def add_console(self, console: Console | None) -> None:
+        """Have the error carry what the eval printed."""
+        if console is not None:
+            self.console, self.console_truncated = console.lines, console.truncated
 
 
 class GuestError(TyrexError):

@@ -20,13 +20,13 @@ Language = Literal["javascript", "typescript"]
 _LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
 
-def eval_parameters(code: str, key: str | None, language: Language) -> EvalRequest:
+def eval_parameters(code: str, key: str | None, language: Language, console: bool = False) -> EvalRequest:
     """The request for an eval; its deadline is not part of it. Raises InvalidRequest."""
     code, key = _text("code", code), checked_key(key)
-    return EvalRequest(code, key, None, _checked_language(language))
+    return EvalRequest(code, key, None, _checked_language(language), _checked_console(console))
 
 
-def call_parameters(function: str, args: tuple[Any, ...], key: str | None) -> CallRequest:
+def call_parameters(function: str, args: tuple[Any, ...], key: str | None, console: bool = False) -> CallRequest:
     """The request for a call. Its `args` are JSON already, as the caller may change them. Raises InvalidRequest."""
     function, key = _text("function", function), checked_key(key)
     check_arguments(args)
@@ -34,7 +34,7 @@ def call_parameters(function: str, args: tuple[Any, ...], key: str | None) -> Ca
         encoded = [msgspec.Raw(encode_json(arg)) for arg in args]
     except (TypeError, ValueError) as error:
         raise InvalidRequest(f"args: an argument cannot travel as JSON: {error}") from error
-    return CallRequest(function, encoded, key)
+    return CallRequest(function, encoded, key, None, _checked_console(console))
 
 
 def _checked_language(language: Language) -> Language:
@@ -46,6 +46,12 @@ def _checked_language(language: Language) -> Language:
         if known == given:
             return known
     raise InvalidRequest(f"language: write {one_of(_LANGUAGES, given)}, not {quote(given)}")
+
+
+def _checked_console(console: bool) -> bool:
+    if console is True or console is False:
+        return console
+    raise WrongType(f"console: write True or False, not {type(console).__name__}")
 
 
 def checked_key(key: str | None) -> str | None:

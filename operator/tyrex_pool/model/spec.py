@@ -103,16 +103,17 @@ class Timeouts(Schema, frozen=True):
 
 
 class Limits(Schema, frozen=True):
-    """In bytes. `heap` of one isolate; `request` and `result` of one eval."""
+    """In bytes. `heap` of one isolate; `request`, `result` and `console` (what an answer carries of it) of one eval."""
 
     heap: Bytes = Bytes(128 << 20)
     request: Bytes = Bytes(1 << 20)
     result: Bytes = Bytes(8 << 20)
+    console: Bytes = Bytes(64 << 10)
 
     def __post_init__(self) -> None:
         if self.heap < MIN_HEAP:
             raise InvalidSpec(".heap", f"write at least {MIN_HEAP}, not {self.heap}")
-        for name, value in (("request", self.request), ("result", self.result)):
+        for name, value in (("request", self.request), ("result", self.result), ("console", self.console)):
             if value < 1:
                 raise InvalidSpec(f".{name}", f"write more than 0, not {value}")
 

@@ -13,6 +13,7 @@ import msgspec
 
 from tyrex_pool.model import names
 from tyrex_pool.model.arguments import check_arguments
+from tyrex_pool.model.console import ConsoleLine
 from tyrex_pool.model.errors import ABSENT, ERRORS, ConversionError, Fault, InvalidRequest, TyrexError
 from tyrex_pool.model.text import is_well_formed
 from tyrex_pool.model.validation_errors import explain
@@ -23,12 +24,14 @@ TimeoutMs = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class EvalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of `POST /v1/eval`. `key` and `timeout_ms` may be absent or null, which is None here."""
+    """The body of `POST /v1/eval`. `key` and `timeout_ms` may be absent or null, which is None here. `console`: the
+    answer carries what the eval printed."""
 
     code: str
     key: str | None = None
     timeout_ms: TimeoutMs | None = None
     language: Literal["javascript", "typescript"] = "javascript"
+    console: bool = False
 
 
 class CallRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -38,6 +41,7 @@ class CallRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     args: list[Any] = msgspec.field(default_factory=list)
     key: str | None = None
     timeout_ms: TimeoutMs | None = None
+    console: bool = False
 
 
 class _Problem(msgspec.Struct):
@@ -48,6 +52,8 @@ class _Problem(msgspec.Struct):
     fault: Fault | None = None
     value: Any = ABSENT
     stack: str | None = None
+    console: list[ConsoleLine] | None = None
+    console_truncated: bool = msgspec.field(default=False, name="consoleTruncated")
 
 
 _EVAL: Final = msgspec.json.Decoder(EvalRequest)
@@ -99,9 +105,16 @@ def problem(error: TyrexError) -> bytes:
     }
     if error.stack is not None:
         members["stack"] = error.stack
+    if error.console is not None:
+        members |= console_members(error.console, error.console_truncated)
     if error.has_value:
         members["value"] = error.value
     return encode_json(members)
+
+
+def console_members(lines: list[ConsoleLine], truncated: bool) -> dict[str, Any]:
+    """The members of an answer that say what the eval printed."""
+    return {"console": lines, "consoleTruncated": True} if truncated else {"console": lines}
 
 
 def from_problem(status: int, body: bytes) -> TyrexError:
@@ -115,7 +128,10 @@ def from_problem(status: int, body: bytes) -> TyrexError:
     except (ValueError, KeyError):
         answer = body[:_SNIPPET].decode("utf-8", "replace")
         return TyrexError(f"HTTP {status} without a problem document of a pool: {answer!r}")
-    return kind(document.detail, value=document.value, stack=document.stack, fault=document.fault)
+    error = kind(document.detail, value=document.value, stack=document.stack, fault=document.fault)
+    if document.console is not None:
+        error.console, error.console_truncated = document.console, document.console_truncated
+    return error
 
 
 def _problem_members(body: bytes) -> Any:

@@ -13,6 +13,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 
+from tyrex_pool.model.console import Console
 from tyrex_pool.model.trace_context import span_id, trace_id
 from tyrex_pool.model.wire import encode_json
 
@@ -20,6 +21,8 @@ RATE = 1 << 20
 """Bytes that one isolate may add to the log in a second, as the log writes them; each line counts `_RECORD` more."""
 _RECORD = 512
 _READ = 4_096
+_PIPE = 1 << 20
+"""Bytes that `release` reads at most; a pipe of Linux holds 64 KiB, unless somebody made it larger."""
 LONGEST_LINE = 65_536
 """Bytes; a console message of the guest side is shorter, even when each of its characters is escaped."""
 _TAIL_LINES = 20
@@ -53,6 +56,7 @@ class GuestLog:
         self._current = current
         self._trace_of = trace_of
         self._held = b""
+        self._collected: dict[str, Console] = {}
         self._budget = RATE
         self._reading = False
         self._pause: asyncio.TimerHandle | None = None
@@ -72,6 +76,22 @@ class GuestLog:
         if self._reading:
             self._reading = False
             self._loop.remove_reader(self._descriptor)
+
+    def collect(self, eval_id: str, limit: int) -> Console:
+        """Keep what the eval prints from now on, until `release`: at most `limit` bytes."""
+        console = self._collected[eval_id] = Console(limit)
+        return console
+
+    def release(self, eval_id: str) -> None:
+        """The eval has ended: what it printed until now is in its Console, what comes later is not.
+
+        Reads what the isolate has written, as much as a pipe holds, also when it has printed what it may.
+        """
+        if not self._closed:
+            end = self.bytes + _PIPE
+            while self.bytes < end and len(self._read()) > 1:
+                pass
+        self._collected.pop(eval_id, None)
 
     def _readable(self) -> None:
         if not self._read():
@@ -109,7 +129,10 @@ class GuestLog:
         if line.startswith(self._token):
             with contextlib.suppress(ValueError, KeyError, TypeError):
                 fields = json.loads(line[len(self._token) :])
-                return self._record(_LEVELS[fields["level"]], fields["message"], fields["eval"])
+                level, message, eval_id = fields["level"], fields["message"], fields["eval"]
+                if (console := self._collected.get(eval_id)) is not None:
+                    console.add(level, message, "cut" in fields)
+                return self._record(_LEVELS[level], message, eval_id)
         text = line[:LONGEST_LINE].decode(errors="replace").rstrip("\r")
         self.tail.append(text)
         self._record(logging.INFO, text, self._current())

@@ -131,6 +131,8 @@ class Isolate(PipeWriter):
         self._tickets[tag] = ticket
         ticket.id = eval_id
         ticket.lease = lease_end
+        if ticket.work.console:
+            ticket.console = self.log.collect(eval_id.decode(), self._launch.console)
         if ticket.trace:
             self._traces.begin(eval_id.decode(), ticket.trace)
 
@@ -169,6 +171,8 @@ class Isolate(PipeWriter):
             if ticket is not None:
                 if ticket.trace:
                     self._traces.end(ticket.id.decode())
+                if ticket.console is not None:
+                    self.log.release(ticket.id.decode())
                 self._owner.isolate_replied(self, ticket, status, payload)
             elif tag == self._hello:
                 self._handle_start(status, payload)

@@ -105,6 +105,7 @@ class IsolateDriver:
             self._end_eval(ticket, HeapLimitError(causes.OVERFULL.detail), isolate, causes.OVERFULL)
         else:
             error = _guest_error(status, payload)
+            error.add_console(ticket.console)
             self._balancer.finish(ticket, now)
             answer(ticket, error)
 
@@ -156,6 +157,9 @@ class IsolateDriver:
         """Answer `ticket` with an error of its own, and end the isolate, which cannot be used any more."""
         ticket.finished = monotonic()
         self._record_error(error.name, error.detail)
+        if ticket.console is not None:
+            isolate.log.release(ticket.id.decode())
+            error.add_console(ticket.console)
         answer(ticket, error)
         isolate.end(cause, settle=cause is not causes.OVERFULL)
 

@@ -34,7 +34,7 @@ _PROCESSES = ("/proc", "/dev/core", "/dev/fd", "/dev/stdin", "/dev/stdout", "/de
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How isolates of a pool are started: `command` (the pipe's descriptor is appended), times in seconds.
+    """How isolates of a pool are started: `command` (the pipe's descriptor is appended), times in s, sizes in bytes.
 
     `environment` lacks DENO_DIR, which `caches` makes for each. `writes_files`: the permissions let Deno, or what
     guests start, write files.
@@ -46,6 +46,7 @@ class Launch:
     limits: IsolateLimits
     startup: float
     heap: int
+    console: int
     caches: DenoCaches
     writes_files: bool
 
@@ -85,6 +86,7 @@ class Workspace:
             limits=IsolateLimits(spec.concurrency, int(spec.limits.result), int(spec.limits.heap)),
             startup=float(spec.timeouts.startup),
             heap=int(spec.limits.heap),
+            console=int(spec.limits.console),
             caches=caches,
             writes_files=writes,
         )

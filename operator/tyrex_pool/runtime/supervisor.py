@@ -170,6 +170,7 @@ class Supervisor(IsolateDriver):
         for ticket in lost:
             if isolate.began(ticket):
                 error = cause.error(alone=begun == 1 and not isolate.leftover_runs, first=isolate.sent == 1)
+                error.add_console(ticket.console)
             else:
                 error = NoRuntime(f"{ATTEMPTS} isolates in turn ended before the eval began; the last: {cause.detail}")
             if ticket.deliver is not None:

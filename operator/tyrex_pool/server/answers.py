@@ -4,15 +4,25 @@ from typing import Final
 
 from tyrex_pool.dispatch.ticket import Ticket
 from tyrex_pool.model import names
+from tyrex_pool.model.wire import console_members, encode_json
 from tyrex_pool.server.http.messages import head
 
 JSON_HEAD: Final = head(200, names.TYPE_JSON)
 """The start of every result."""
-RESULT_BODY: Final = b'{"result":%b}'
+_RESULT_BODY: Final = b'{"result":%b}'
+_WITH_CONSOLE: Final = b'{"result":%b,%b'
 _TIMING: Final = (
     f"{names.HEADER_EPOCH}: %d\r\n{names.HEADER_EVAL}: %b\r\n"
     f"{names.HEADER_SERVER_TIMING}: queue;dur=%.3f, eval;dur=%.3f\r\n"
 ).encode()
+
+
+def result_body(ticket: Ticket, result: bytes) -> bytes:
+    """The body for a `result` in JSON."""
+    console = ticket.console
+    if console is None:
+        return _RESULT_BODY % result
+    return _WITH_CONSOLE % (result, encode_json(console_members(console.lines, console.truncated))[1:])
 
 
 def timing_lines(ticket: Ticket) -> bytes:

@@ -13,7 +13,7 @@ from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.trace_context import accepted
 from tyrex_pool.model.wire import encode_json
 from tyrex_pool.pool.view import ExplainView
-from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
+from tyrex_pool.server.answers import JSON_HEAD, result_body, timing_lines
 from tyrex_pool.server.http.messages import RUNTIME_LINE, Request, error_answer, trace_line
 from tyrex_pool.server.http.routes import Pending, Responder, Routes
 from tyrex_pool.server.requests import CALL, EVAL, read_call, read_eval, read_text, read_timeout
@@ -145,7 +145,7 @@ class Api:
         responder = ticket.reply_to
         trace = trace_line(ticket.trace) if ticket.trace else b""
         if isinstance(outcome, bytes):
-            responder.respond(_RESULT % (_label(ticket), timing_lines(ticket), trace), RESULT_BODY % outcome)
+            responder.respond(_RESULT % (_label(ticket), timing_lines(ticket), trace), result_body(ticket, outcome))
             self.metrics.ended(OK, ticket)
         elif isinstance(outcome, RemoteAnswer):
             responder.respond(outcome.start + trace, outcome.body)

@@ -7,7 +7,7 @@ from time import monotonic
 from tyrex_pool.dispatch.ticket import Outcome
 from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.frames import ACCEPTED, GOODBYE, UNREADABLE, Frames, Order, RemoteAnswer, decode_order, encode
-from tyrex_pool.server.answers import JSON_HEAD, RESULT_BODY, timing_lines
+from tyrex_pool.server.answers import JSON_HEAD, result_body, timing_lines
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.http.frame_writer import FrameWriter, prepare
 from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake, too_large
@@ -142,7 +142,7 @@ class Stream(asyncio.Protocol):
         slot = ticket.slot
         assert slot is not None
         if isinstance(outcome, bytes):
-            name, start, more, body = OK, JSON_HEAD, timing_lines(ticket), RESULT_BODY % outcome
+            name, start, more, body = OK, JSON_HEAD, timing_lines(ticket), result_body(ticket, outcome)
         else:
             assert isinstance(outcome, TyrexError)  # isolates have no other outcome
             start, body = error_answer(outcome)

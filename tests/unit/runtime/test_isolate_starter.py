@@ -20,7 +20,9 @@ class Starts:
         self.retries = 0
         owner = cast("Owner", None)  # no isolate ever starts, so there is nobody to notify
         limits, caches = IsolateLimits(1, 1, 1), DenoCaches(folder, {}, False)
-        launch = Launch(("/nonexistent/deno",), "/", {}, limits, startup=1.0, heap=1, caches=caches, writes_files=False)
+        launch = Launch(
+            ("/nonexistent/deno",), "/", {}, limits, startup=1.0, heap=1, console=1, caches=caches, writes_files=False
+        )
         self.starter = IsolateStarter(launch, owner, asyncio.get_running_loop(), self.retry)
 
     def retry(self) -> None:

@@ -6,8 +6,9 @@ from typing import Final, NamedTuple, Protocol
 
 from tyrex_pool.dispatch.ticket import Outcome, Ticket
 from tyrex_pool.model import names
+from tyrex_pool.model.console import Console
 from tyrex_pool.model.errors import ERRORS, Fault, TyrexError
-from tyrex_pool.model.wire import problem
+from tyrex_pool.model.wire import console_members, encode_json, problem
 
 OK: Final = "ok"
 ABANDONED: Final = "abandoned"
@@ -69,7 +70,7 @@ class _Answered(NamedTuple):
 def record_of(ticket: Ticket, outcome: Outcome | None, path: bytes, received: int, parent: bytes) -> EvalRecord:
     """`outcome` None: the eval was abandoned. `path`, `received` (bytes of the body) and `parent` are its request's."""
     slot = ticket.slot
-    answered = _answered(outcome)
+    answered = _answered(outcome, ticket.console)
     return EvalRecord(
         answered.outcome,
         answered.status,
@@ -89,14 +90,18 @@ def record_of(ticket: Ticket, outcome: Outcome | None, path: bytes, received: in
     )
 
 
-def _answered(outcome: Outcome | None) -> _Answered:
+def _answered(outcome: Outcome | None, console: Console | None) -> _Answered:
     if outcome is None:
         return _Answered(ABANDONED, 0, None, b"", 0)
     if isinstance(outcome, bytes):
-        return _Answered(OK, 200, None, b"", len(outcome) + len(_RESULT_FRAME))
+        return _Answered(OK, 200, None, b"", len(outcome) + len(_RESULT_FRAME) + _console_size(console))
     if isinstance(outcome, TyrexError):
         return _Answered(outcome.name, outcome.status, outcome.fault, b"", len(problem(outcome)))
     kind, found = ERRORS.get(outcome.name), _EVAL_ID.search(outcome.start)
     status = int(outcome.start.split(b" ", 2)[1])
     fault, eval_id = kind.fault if kind is not None else None, found[1] if found is not None else b""
     return _Answered(outcome.name, status, fault, eval_id, len(outcome.body))
+
+
+def _console_size(console: Console | None) -> int:
+    return 0 if console is None else len(encode_json(console_members(console.lines, console.truncated))) - 1
