@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, cast
 
-from tyrex_pool.cli.output import PROGRAM, error_text, escape_for_stdout, program
+from tyrex_pool.cli.output import PROGRAM, error_text, program
+from tyrex_pool.cli.streams import prepare_streams
 from tyrex_pool.hosting.errors import BadInput, user_message
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy, TyrexError
 from tyrex_pool.model.text import printable
@@ -51,7 +52,7 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Raises SystemExit for --help, --version and wrong options."""
-    escape_for_stdout()
+    prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     name = words[0] if words else "--help"
     command = COMMANDS.get(name)
