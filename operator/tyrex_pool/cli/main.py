@@ -47,6 +47,7 @@ COMMANDS = {
     "operator": Command("tyrex_pool.cli.operator", "turn the TyrexPools of a cluster into pods"),
     "agent": Command("tyrex_pool.cli.agent", "serve one runtime, inside its pod"),
     "proxy": Command("tyrex_pool.cli.proxy", "dispatch evals to runtimes elsewhere"),
+    "completion": Command("tyrex_pool.cli.completion", "print what completes this command line in a shell"),
 }
 
 
@@ -55,15 +56,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     name = words[0] if words else "--help"
-    command = COMMANDS.get(name)
-    if command is None:
+    if name not in COMMANDS:
         overview().parse_args(words or ["--help"])
         return 2  # not reached: the overview accepts --help and --version alone, which exit by themselves
+    module, parser = load(name)
+    # Intermixed: options may stand between positional arguments, as in `eval POOL --url URL CODE`.
+    return guarded(module, parser.parse_intermixed_args(words[1:]))
+
+
+def load(name: str) -> tuple[CommandModule, argparse.ArgumentParser]:
+    """The module of the command `name`, and its parser."""
+    command = COMMANDS[name]
     module = cast("CommandModule", importlib.import_module(command.module))
     parser = argparse.ArgumentParser(f"{program()} {name}", description=f"{command.summary}.".capitalize())
     module.add_arguments(parser)
-    # Intermixed: options may stand between positional arguments, as in `eval POOL --url URL CODE`.
-    return guarded(module, parser.parse_intermixed_args(words[1:]))
+    return module, parser
 
 
 def overview() -> argparse.ArgumentParser:
