@@ -26,7 +26,8 @@ class Endpoint:
         with contextlib.suppress(ValueError):
             parts = urlsplit(url)
             port = 80 if parts.port is None else parts.port
-            if parts.hostname and port and url.removesuffix("/") == f"http://{parts.netloc}" and _plain(parts.netloc):
+            alone = url[len("http://") :].removesuffix("/") == parts.netloc
+            if parts.scheme == "http" and parts.hostname and port and alone and _plain(parts.netloc):
                 return cls(parts.hostname, port)
         raise ValueError(f"write http://HOST:PORT or unix:/PATH, not {url!r}")
 

@@ -8,6 +8,7 @@ from tyrex_pool.server.remote.discovery import Endpoint
     [
         ("http://a:1", Endpoint("a", 1)),
         ("http://a", Endpoint("a", 80)),
+        ("HTTP://A:1", Endpoint("a", 1)),
         ("http://a:/", Endpoint("a", 80)),
         ("http://a:65535/", Endpoint("a", 65_535)),
         ("http://[::1]:8080", Endpoint("::1", 8080)),
