@@ -7,7 +7,7 @@ curl localhost:8000/total -H 'Content-Type: application/json' -d '[1, 2.5]'
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ RULES = "export const total = (prices) => prices.reduce((sum, price) => sum + pr
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with LocalPool(size=1, inline=RULES) as app.state.pool:
         yield
 

@@ -1,5 +1,6 @@
-"""Settings for flask_app.py: the application is imported once, and each worker opens its pool."""
+"""Settings for flask_app.py and django_app.py: the application is imported once, and each worker opens its pool."""
 
+from importlib import import_module
 from typing import Any
 
 preload_app = True
@@ -8,12 +9,13 @@ threads = 4
 
 
 def post_worker_init(worker: Any) -> None:
-    from flask_app import pool
-
-    pool.open()
+    pool_of(worker).open()
 
 
 def worker_exit(server: Any, worker: Any) -> None:
-    from flask_app import pool
+    pool_of(worker).close()
 
-    pool.close()
+
+def pool_of(worker: Any) -> Any:
+    """The variable `pool` of the application's module."""
+    return import_module(worker.app.app_uri.partition(":")[0]).pool

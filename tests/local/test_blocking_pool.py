@@ -242,41 +242,64 @@ def test_a_pool_that_is_never_closed_ends_with_a_warning(program: str, tmp_path:
 
 
 INTERRUPTED = """
-import sys, threading
+import os, sys, threading
 from tyrex_pool import BlockingLocalPool
-with BlockingLocalPool(size=1) as pool:
-    def tell():
-        while not pool.status()["inFlight"]: pass
-        print("ready", flush=True)
-    threading.Thread(target=tell, daemon=True).start()
-    %s
+
+def tell(when):
+    def wait():
+        while not when(): pass
+        os.write(1, b"ready\\n")  # `print` would hold a lock of the interpreter
+    threading.Thread(target=wait, daemon=True).start()
+
+def loops():
+    return pool.eval("for (;;) {}", timeout=50)
+
+def busy():
+    return pool.status()["inFlight"]
+
+def closing():
+    try: pool.status()
+    except RuntimeError: return True
+
+def loops_in_a_thread():
+    def other():
+        try: loops()
+        except Exception: pass
+    threading.Thread(target=other, daemon=True).start()
+    while not busy(): pass
+
+pool = BlockingLocalPool(size=1, inline=sys.argv[1] or None)
 """
-LOOP = "pool.eval('for (;;) {}', timeout=50)"
 
 
 @pytest.mark.parametrize(
-    "wait",
+    ("work", "inline"),
     [
-        pytest.param(LOOP, id="in-an-eval"),
-        pytest.param(f"threading.Thread(target=lambda: {LOOP}, daemon=True).start(); tell()", id="in-close"),
+        pytest.param("with pool: tell(busy); loops()", "", id="in-an-eval"),
+        pytest.param("with pool: loops_in_a_thread(); tell(closing)", "", id="in-close-of-a-block"),
+        pytest.param("pool.open(); loops_in_a_thread(); tell(closing); pool.close()", "", id="in-close"),
+        pytest.param("with pool: loops_in_a_thread(); tell(busy); threading.Event().wait()", "", id="by"),
         pytest.param(
-            f"threading.Thread(target=lambda: {LOOP}, daemon=True).start(); threading.Event().wait()", id="by"
+            "tell(lambda: any(thread.name == 'tyrex-pool local' for thread in threading.enumerate())); pool.open()",
+            "await new Promise((ok) => setTimeout(ok, 60_000))",
+            id="in-open",
         ),
     ],
 )
-def test_ctrl_c(wait: str, tmp_path: Path) -> None:
+def test_ctrl_c(work: str, inline: str, tmp_path: Path) -> None:
     program = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED % wait],
+        [sys.executable, "-c", f"{INTERRUPTED}\n{work}", inline],
         cwd=ROOT / "operator", env={"TMPDIR": str(tmp_path)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    try:
-        assert program.stdout is not None
-        assert program.stdout.readline() == "ready\n"
-        program.send_signal(signal.SIGINT)
-        program.communicate(timeout=20)
-    finally:
-        program.kill()
-        program.wait()
+    with program:
+        try:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "ready\n"
+            program.send_signal(signal.SIGINT)
+            _, errors = program.communicate(timeout=20)
+        finally:
+            program.kill()
     assert program.returncode == -signal.SIGINT
+    assert (errors.count("Traceback"), errors.splitlines()[-1]) == (1, "KeyboardInterrupt")
     assert list(tmp_path.glob("tyrex-pool-*")) == []

@@ -1,8 +1,10 @@
 """Connections of Client and AsyncClient: to one process and one event loop, directly or through a proxy or a socket."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -324,13 +326,27 @@ def test_a_message_names_the_proxy(variables: dict[str, str], said: str) -> None
         assert "secret" not in line
 
 
-def test_an_answer_of_the_proxy_itself(pool: RunningPool) -> None:
-    """Here another server plays the proxy, which does not know the path."""
-    proxy = f"http://127.0.0.1:{pool.admin.base_url.port}"
-    lines = output_of(ASK, "http://pool.invalid", env={"HTTP_PROXY": proxy}).splitlines()
+class Refusal(BaseHTTPRequestHandler):
+    """A proxy that forwards nothing."""
+
+    def do_POST(self) -> None:
+        self.send_error(407)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def test_an_answer_of_the_proxy_itself() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            proxy = f"http://127.0.0.1:{server.server_port}"
+            lines = output_of(ASK, "http://pool.invalid", env={"HTTP_PROXY": proxy}).splitlines()
+        finally:
+            server.shutdown()
     assert len(lines) == 2
     for line in lines:
-        assert "without a problem document" in line
+        assert "407 without a problem document" in line
         assert f"from http://pool.invalid through the proxy {proxy}" in line
 
 

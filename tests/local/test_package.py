@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -39,6 +40,7 @@ async def main() -> None:
     async with LocalPool(2, strategy=Last(), permissions={"allow": {"net": ["*"]}}, limits={"heap": "64Mi"}) as pool:
         await pool.eval("1", key="a", timeout=2.0, language="typescript")
     same: LocalPool = await LocalPool().open()
+    await same.close()
     async with AsyncClient("http://a", retries=3) as client:
         await client.call("f", 1, [2])
     with Client("unix:/a") as blocking:
@@ -46,39 +48,83 @@ async def main() -> None:
     try:
         pass
     except ExecutionError as error:
-        error.stack and error.detail.upper()
+        print(error.stack, error.detail.upper())
     except TyrexError as error:
-        error.name.upper(), error.retryable
+        print(error.name.upper(), error.retryable)
 
 text: str = __version__ + tyrex_pool.__version__
 asyncio.run(main())
 """
 WRONG = """
-from tyrex_pool import LocalPol
-from tyrex_pool import AsyncCient
-from tyrex_pool import TyrexErrror
-from tyrex_pool import version
+from tyrex_pool import LocalPol  #
+from tyrex_pool import AsyncCient  #
+from tyrex_pool import TyrexErrror  #
+from tyrex_pool import version  #
 import tyrex_pool
-tyrex_pool.Clients("http://a")
-tyrex_pool.localpool
-tyrex_pool.LocalPool(strategy=7)
-tyrex_pool.LocalPool().eval(1)
-tyrex_pool.Client("http://a").eval("1", language="python")
-tyrex_pool.Client("http://a", retries="3")
-tyrex_pool.Client(b"http://a").evaluate("1")
+tyrex_pool.Clients("http://a")  #
+tyrex_pool.localpool  #
+tyrex_pool.LocalPool(strategy=7)  #
+tyrex_pool.LocalPool(size="2")  #
+tyrex_pool.LocalPool().eval(1)  #
+tyrex_pool.BlockingLocalPool().evaluate("1")  #
+tyrex_pool.Client("http://a").eval("1", language="python")  #
+tyrex_pool.Client("http://a").eval("1", timeout="1s")  #
+tyrex_pool.Client("http://a", retries="3")  #
+tyrex_pool.Client(b"http://a")  #
+with tyrex_pool.LocalPool() as pool:  #
+    pass
+async def late() -> int:
+    async with tyrex_pool.LocalPool() as pool:
+        return await pool.evall("1")  #
 """
+Errors = dict[int, str]
+"""What a type checker says, by line of the program."""
 
 
-def test_a_type_checker_accepts_a_program(tmp_path: Path) -> None:
-    done = mypy(GOOD, tmp_path)
-    assert done.returncode == 0, done.stdout
+def mypy_errors(source: str, folder: Path) -> Errors:
+    done = mypy(source, folder)
+    assert done.returncode in (0, 1), done.stderr
+    lines = [line.split(":", 2) for line in done.stdout.splitlines() if ": error:" in line]
+    return {int(number): text for _, number, text in lines}
 
 
-def test_a_type_checker_refuses_what_is_not_there(tmp_path: Path) -> None:
-    said = mypy(WRONG, tmp_path).stdout
-    lines = {int(line.split(":")[1]) for line in said.splitlines() if ": error:" in line}
-    assert lines == {2, 3, 4, 5, *range(7, 14)}, said
-    assert 'has no attribute "LocalPol"' in said
+def pyright_errors(source: str, folder: Path) -> Errors:
+    (folder / "program.py").write_text(source)
+    settings = {"typeCheckingMode": "strict", "enableTypeIgnoreComments": False}
+    (folder / "pyrightconfig.json").write_text(json.dumps(settings))
+    program = Path(sys.executable).with_name("basedpyright")
+    done = subprocess.run(
+        [program, "--outputjson", "--level", "error", "--pythonpath", sys.executable, "--project", folder],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode in (0, 1), done.stderr
+    found = json.loads(done.stdout)
+    assert found["summary"]["filesAnalyzed"] == 1
+    return {entry["range"]["start"]["line"] + 1: entry["message"] for entry in found["generalDiagnostics"]}
+
+
+CHECKERS = pytest.mark.parametrize("errors", [mypy_errors, pyright_errors])
+Checker = Callable[[str, Path], Errors]
+
+
+@CHECKERS
+def test_a_type_checker_accepts_a_program(errors: Checker, tmp_path: Path) -> None:
+    assert errors(GOOD, tmp_path) == {}
+
+
+@CHECKERS
+def test_a_type_checker_refuses_typical_mistakes(errors: Checker, tmp_path: Path) -> None:
+    found = errors(WRONG, tmp_path)
+    wrong = {number for number, line in enumerate(WRONG.splitlines(), 1) if line.endswith("#")}
+    assert set(found) == wrong, found
+    assert "LocalPol" in found[2]
+
+
+@CHECKERS
+@pytest.mark.parametrize("name", ["fastapi_app.py", "flask_app.py", "test_rules.py"])
+def test_a_type_checker_accepts_the_examples(errors: Checker, name: str, tmp_path: Path) -> None:
+    source = (ROOT / "examples" / "python" / name).read_text()
+    assert errors(source, tmp_path) == {}
 
 
 @pytest.mark.parametrize("name", ["LocalPol", "version", "_x", "__wrapped__", "errors2"])

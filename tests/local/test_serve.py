@@ -69,7 +69,7 @@ def main_module_files(serving: Serving) -> None:
     assert list(serving.files.iterdir()), "the entry file lies there while it runs"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 @pytest.mark.parametrize("before", [idle, working, main_module_files])
 def test_a_signal_ends_it(serve: Serve, before: Callable[[Serving], None], number: signal.Signals) -> None:
     serving = serve()
@@ -377,3 +377,21 @@ def test_on_a_terminal(serve: Serve) -> None:
     assert "Traceback" not in terminal.read()
     assert list(serving.files.iterdir()) == []
     terminal.close()
+
+
+@pytest.mark.parametrize("code", [pytest.param("1", id="idle"), pytest.param("await_me", id="while an eval runs")])
+def test_a_terminal_that_is_closed(serve: Serve, code: str) -> None:
+    serving = serve(HELLO + "spec: {size: 1, mainModule: {inline: 'globalThis.await_me = new Promise(() => {})'}}")
+    serving.command += ["--access-log"]  # which it writes to a terminal that is gone
+    terminal = Terminal(serving)
+    until(lambda: "/v1/eval" in terminal.read() and terminal.shown.endswith("\n"))
+    url = re.search(r"http://\S+(?=/v1/eval)", terminal.shown)
+    assert url is not None
+    with ThreadPoolExecutor() as threads, httpx.Client(base_url=url[0], timeout=30, trust_env=False) as http:
+        answer = threads.submit(http.post, "/v1/eval", json={"code": code, "timeoutMs": 500})
+        until(lambda: answer.done() or http.get("/v1/pool").json()["inFlight"])
+        terminal.close()
+        assert answer.result().status_code == (200 if code == "1" else 504)
+    assert serving.wait() == 0
+    assert serving.gone()
+    assert list(serving.files.iterdir()) == []

@@ -1,17 +1,27 @@
 """Arguments that several commands share, and what they are parsed into."""
 
 import argparse
+import ipaddress
 import os
 
-from tyrex_pool.hosting.options import ServerOptions
+from tyrex_pool.hosting.options import EVERYWHERE, ServerOptions
 from tyrex_pool.model import names
 from tyrex_pool.server.http.policy import is_host
 from tyrex_pool.server.service import Address
 
 
+def add_file_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument for `read_manifest`."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="a manifest with one TyrexPool, and the ConfigMaps it uses; - reads it from standard input",
+    )
+
+
 def add_server_arguments(parser: argparse.ArgumentParser, host: str) -> None:
     """The arguments that `server_options` reads; `host` is the default address."""
-    parser.add_argument("--host", default=host, help=f"address to listen on (default {host})")
+    parser.add_argument("--host", type=address, default=host, help=f"address to listen on (default {host})")
     parser.add_argument("--port", type=port, help=f"port of the HTTP interface (default {names.SERVE_PORT}, 0: any)")
     parser.add_argument("--admin-port", type=port, help=f"port of health and metrics (default {names.ADMIN_PORT})")
     parser.add_argument("--socket", metavar="PATH", help="listen on this Unix socket instead of a port")
@@ -43,6 +53,24 @@ def server_options(args: argparse.Namespace, command: str, *, flexible: bool = F
         allowed_hosts=tuple(args.allowed_host),
     )
     return ServerOptions(command, listen, args.access_log)
+
+
+def address(text: str) -> str:
+    """An argument's type: an address to listen on; an empty text is every one, as sockets have it."""
+    if not _is_address(text):
+        raise argparse.ArgumentTypeError(
+            f"write an address such as 127.0.0.1, ::1 or {EVERYWHERE} (all), without scheme and port, not {text!r}"
+        )
+    return text or EVERYWHERE
+
+
+def _is_address(text: str) -> bool:
+    if ":" not in text:
+        return not any(char == "/" or char.isspace() for char in text)
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 def host_name(text: str) -> str:

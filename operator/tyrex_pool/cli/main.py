@@ -10,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, cast
 
-from tyrex_pool.cli.output import PROGRAM, error_text, escape_for_stdout, program
+from tyrex_pool.cli.output import PROGRAM, error_text, program
+from tyrex_pool.cli.streams import prepare_streams
 from tyrex_pool.hosting.errors import BadInput, user_message
 from tyrex_pool.model.errors import InvalidSpec, InvalidStrategy, TyrexError
 from tyrex_pool.model.text import printable
@@ -46,23 +47,30 @@ COMMANDS = {
     "operator": Command("tyrex_pool.cli.operator", "turn the TyrexPools of a cluster into pods"),
     "agent": Command("tyrex_pool.cli.agent", "serve one runtime, inside its pod"),
     "proxy": Command("tyrex_pool.cli.proxy", "dispatch evals to runtimes elsewhere"),
+    "completion": Command("tyrex_pool.cli.completion", "print what completes this command line in a shell"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Raises SystemExit for --help, --version and wrong options."""
-    escape_for_stdout()
+    prepare_streams()
     words = list(sys.argv[1:] if argv is None else argv)
     name = words[0] if words else "--help"
-    command = COMMANDS.get(name)
-    if command is None:
+    if name not in COMMANDS:
         overview().parse_args(words or ["--help"])
         return 2  # not reached: the overview accepts --help and --version alone, which exit by themselves
+    module, parser = load(name)
+    # Intermixed: options may stand between positional arguments, as in `eval POOL --url URL CODE`.
+    return guarded(module, parser.parse_intermixed_args(words[1:]))
+
+
+def load(name: str) -> tuple[CommandModule, argparse.ArgumentParser]:
+    """The module of the command `name`, and its parser."""
+    command = COMMANDS[name]
     module = cast("CommandModule", importlib.import_module(command.module))
     parser = argparse.ArgumentParser(f"{program()} {name}", description=f"{command.summary}.".capitalize())
     module.add_arguments(parser)
-    # Intermixed: options may stand between positional arguments, as in `eval POOL --url URL CODE`.
-    return guarded(module, parser.parse_intermixed_args(words[1:]))
+    return module, parser
 
 
 def overview() -> argparse.ArgumentParser:

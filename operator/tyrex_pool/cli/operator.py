@@ -7,6 +7,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final
 
+from tyrex_pool.cli.arguments import address, port
 from tyrex_pool.cli.eval import timeout as duration
 from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.hosting.operator import operator, remove_pools, require_extra
@@ -44,8 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-lease", action="store_true", help="operate at once, without a Lease: there is no other operator"
     )
-    parser.add_argument("--host", default=EVERYWHERE, help=f"address of the admin port (default {EVERYWHERE})")
-    parser.add_argument("--admin-port", type=int, default=names.ADMIN_PORT, help="port of health and metrics")
+    parser.add_argument(
+        "--host", type=address, default=EVERYWHERE, help=f"address of the admin port (default {EVERYWHERE})"
+    )
+    parser.add_argument("--admin-port", type=port, default=names.ADMIN_PORT, help="port of health and metrics")
     parser.add_argument(
         "--remove-pools", action="store_true", help="delete all pools, wait until they are gone, and end"
     )

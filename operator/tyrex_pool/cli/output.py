@@ -1,7 +1,5 @@
 """Formats the output of commands: JSON, tables and errors, free of control sequences for a terminal."""
 
-import codecs
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +12,6 @@ from tyrex_pool.model.text import printable
 from tyrex_pool.model.wire import encode_json
 
 PROGRAM = "tyrex-pool"
-_ESCAPES = "tyrex_pool.json"
 FAULTS = {"guest": "the evaluated code", "caller": "the request", "platform": "the pool"}
 RETRIES = {
     "guest": "not safe, the code has run",
@@ -26,20 +23,6 @@ RETRIES = {
 def program() -> str:
     """The program's name as the user typed it: kubectl runs `kubectl-tyrex` for `kubectl tyrex`."""
     return "kubectl tyrex" if Path(sys.argv[0]).stem == "kubectl-tyrex" else PROGRAM
-
-
-def escape_for_stdout() -> None:
-    """From now on what the encoding of stdout has not is written as JSON's escapes, instead of raising."""
-    codecs.register_error(_ESCAPES, _escaped)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors=_ESCAPES)
-
-
-def _escaped(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
-    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2)), error.end
 
 
 def json_text(value: Any, *, pretty: bool | None = None) -> str:

@@ -5,6 +5,7 @@ import argparse
 from tyrex_pool.cli.arguments import add_server_arguments, server_options
 from tyrex_pool.dispatch.strategies import STRATEGIES
 from tyrex_pool.hosting.errors import BadInput
+from tyrex_pool.hosting.manifest_file import STANDARD_INPUT
 from tyrex_pool.hosting.options import EVERYWHERE
 from tyrex_pool.hosting.proxy import proxy
 from tyrex_pool.hosting.proxy_options import FollowedPool, ListedRuntimes, ProxyOptions
@@ -13,7 +14,9 @@ from tyrex_pool.server.remote.discovery import Endpoint
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", nargs="?", help="the pool's manifest (default: a pool as `spec: {}`)")
+    parser.add_argument(
+        "file", metavar="FILE", nargs="?", help="the pool's manifest, - for standard input (default: `spec: {}`)"
+    )
     parser.add_argument("--runtime", metavar="URL", action="append", help="http://HOST:PORT or unix:/PATH; repeatable")
     parser.add_argument("--strategy", choices=sorted(STRATEGIES), help="instead of the manifest's")
     parser.add_argument("--pool", metavar="NAME", help="follow this TyrexPool of the cluster, instead of all these")
@@ -38,6 +41,8 @@ def options(args: argparse.Namespace) -> ProxyOptions:
     """Raises BadInput for arguments that exclude or need each other, and for a URL that is none."""
     if args.workers > 1 and args.socket is not None:
         raise BadInput("leave out --socket, or --workers: several workers share a port")
+    if args.workers > 1 and args.file == STANDARD_INPUT:
+        raise BadInput("write the manifest to a file, or leave out --workers: each worker reads it")
     return ProxyOptions(server_options(args, "proxy"), _source(args), args.workers)
 
 

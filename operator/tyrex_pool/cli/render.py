@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from tyrex_pool.cli.arguments import add_file_argument
 from tyrex_pool.cli.output import json_text
 from tyrex_pool.hosting.manifest_file import read_manifest
 from tyrex_pool.model import names
@@ -13,7 +14,7 @@ from tyrex_pool.resources import image
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a manifest with one TyrexPool, and the ConfigMaps it uses")
+    add_file_argument(parser)
     for component, default in (("runtime", names.RUNTIME_IMAGE), ("proxy", names.OPERATOR_IMAGE)):
         parser.add_argument(
             f"--{component}-image",

@@ -4,13 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from tyrex_pool.cli.arguments import add_server_arguments, server_options
+from tyrex_pool.cli.arguments import add_file_argument, add_server_arguments, server_options
 from tyrex_pool.hosting.options import LOOPBACK, ServeOptions, Trial
 from tyrex_pool.hosting.serve import serve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a manifest with one TyrexPool, and the ConfigMaps it uses")
+    add_file_argument(parser)
     add_server_arguments(parser, LOOPBACK)
     parser.add_argument(
         "--try",

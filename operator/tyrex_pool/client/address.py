@@ -57,11 +57,20 @@ def parse_address(url: str, *, own_transport: bool = False) -> Address:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as exc:
         raise InvalidRequest(f"{_EXAMPLE}, not {url!r}: {exc}") from exc
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not _is_name(parsed.host):
         raise InvalidRequest(f"{_EXAMPLE}, not {url!r}")
+    if parsed.port is not None and not 0 < parsed.port < 65_536:
+        raise InvalidRequest(f"write a port from 1 to 65535 in the URL, not {url!r}")
     if "?" in url or "#" in url:
         raise InvalidRequest(f"write the URL without a query and a fragment, not {url!r}: paths are appended to it")
     return Address(url, url.rstrip("/"), proxy=None if own_transport else _proxy(parsed))
+
+
+def _is_name(host: str) -> bool:
+    """Whether it can be looked up; Python raises no OSError for what cannot."""
+    labels = host.removesuffix(".").split(".")
+    escaped = "%" in host and ":" not in host  # what has no place in a name; in IPv6 a zone follows it
+    return all(0 < len(label) < 64 for label in labels) and not escaped
 
 
 def _unix(url: str, own_transport: bool) -> Address:

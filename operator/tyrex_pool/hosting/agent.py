@@ -12,7 +12,7 @@ from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.hosting.event_loop import run
 from tyrex_pool.hosting.local_server import serve_pool
 from tyrex_pool.hosting.logs import log
-from tyrex_pool.hosting.manifest_file import read_manifest
+from tyrex_pool.hosting.manifest_file import STANDARD_INPUT, read_manifest
 from tyrex_pool.hosting.options import AgentOptions
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec
@@ -53,7 +53,7 @@ async def manifest_of_revision(
     while True:
         manifest, sources = read_manifest(file)
         found = manifest.annotations.get(names.ANNOTATION_SPEC_HASH)
-        if revision in (None, found) or stop.is_set():
+        if file == STANDARD_INPUT or revision in (None, found) or stop.is_set():
             return manifest, sources
         if monotonic() > end:
             raise BadInput(f"{file} is of revision {found}, and this runtime of {revision}: start it again")
@@ -63,8 +63,10 @@ async def manifest_of_revision(
 def drain_time(file: Path, default: float) -> float:
     """Seconds of `timeouts.drain` in the manifest's present version, which may differ from the one at the start.
 
-    Returns `default` when the file cannot be read.
+    Returns `default` when the file cannot be read, or was standard input.
     """
+    if str(file) == STANDARD_INPUT:
+        return default
     try:
         return float(Manifest.load(file.read_text()).spec.timeouts.drain)
     except (OSError, UnicodeDecodeError, InvalidSpec) as error:

@@ -17,7 +17,8 @@ Main = Callable[[asyncio.Event], Coroutine[Any, Any, int]]
 def run(main: Main) -> int:
     """Run `main(stop)`, on uvloop where it is installed; returns the exit code.
 
-    The first SIGINT or SIGTERM sets `stop`. The second one cancels `main`; the exit code is 130 then.
+    The first SIGINT, SIGTERM or SIGHUP sets `stop`. A second SIGINT or SIGTERM cancels `main`; the exit code is 130
+    then. A terminal that closes may send several SIGHUP. Under nohup they are ignored, as before.
     """
     configure_logs()
     _raise_descriptor_limit()
@@ -50,10 +51,13 @@ async def _with_signals(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
             task.cancel()
         stop.set()
 
+    reactions = {signal.SIGINT: on_signal, signal.SIGTERM: on_signal}
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        reactions[signal.SIGHUP] = stop.set
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_report)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
+    for number, reaction in reactions.items():
+        loop.add_signal_handler(number, reaction)
     try:
         return await task
     except asyncio.CancelledError:

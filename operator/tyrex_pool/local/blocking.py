@@ -67,8 +67,8 @@ class BlockingLocalPool:
         if host is not None:
             host.check()
             self._host = None
-            self._forgotten.detach()
             host.end(drain)
+            self._forgotten.detach()  # not before: Ctrl-C may come at any line
 
     def __enter__(self) -> Self:
         return self.open()
@@ -125,7 +125,7 @@ async def _status(pool: LocalPool) -> dict[str, Any]:
 
 def _end_forgotten(host: Host, name: str) -> None:
     """End a pool that was never closed, when it is collected or the program ends."""
-    if host.forked:
+    if host.forked or host.ended:
         return
     warnings.warn(
         f"the BlockingLocalPool {name!r} was never closed: use `with`, or `pool.close()`", ResourceWarning, stacklevel=2

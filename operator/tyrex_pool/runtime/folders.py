@@ -111,7 +111,10 @@ def _strange(root: Path) -> PermissionError:
 def _remove_unlocked(root: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         for folder in list((root / _PRIVATE).iterdir()):
-            descriptor = os.open(folder, _OPEN)
+            try:
+                descriptor = os.open(folder, _OPEN)
+            except OSError:  # no pool's folder: a file or a link
+                continue
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 _remove(root, folder.name)

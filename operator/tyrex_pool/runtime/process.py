@@ -7,6 +7,7 @@ killed with it. On Linux the kernel kills it when our process dies, also while g
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import os
 import resource
 import signal
@@ -21,6 +22,8 @@ from typing import Any
 
 NICE = 5
 """By how much the CPU priority of isolates is below ours: a server must answer while guests use all CPU."""
+_FIRST_OF_OURS = 3
+"""The first descriptor behind the standard streams."""
 _PR_SET_PDEATHSIG = 1
 _libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
 
@@ -40,13 +43,20 @@ def _in_child(parent: int) -> Callable[[], None]:
     return prepare
 
 
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets. The second one is none of the child's standard streams, also where ours are closed."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        return ours, socket.socket(fileno=fcntl.fcntl(theirs, fcntl.F_DUPFD_CLOEXEC, _FIRST_OF_OURS))
+
+
 class Process:
     """A running Deno. `pipe` (our end of the socket pair), `output` and `log` (its standard output and its standard
     error) do not block."""
 
     def __init__(self, command: Sequence[str], directory: str, environment: Mapping[str, str]) -> None:
         """`command` gets the number of its end of the pair as a last argument. Raises OSError."""
-        self.pipe, theirs = socket.socketpair()
+        self.pipe, theirs = _pair()
         self.log, log_end = os.pipe()
         self.output, output_end = os.pipe()
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -114,12 +115,18 @@ async def listen(
     """Listen on TCP. Raises OSError, with what to do about a port that is in use."""
     try:
         return await Listener.open(routes, limit, host, port, streams, shared, unread, allowed_hosts)
+    except socket.gaierror as error:
+        raise unknown(host, error) from error
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
         if not flexible:
             raise in_use(host, port) from error
         return await Listener.open(routes, limit, host, 0, streams, False, unread, allowed_hosts)
+
+
+def unknown(host: str, error: socket.gaierror) -> OSError:
+    return OSError(error.errno, f"it is no address of this machine: {error.strerror}", host)
 
 
 def in_use(host: str, port: int) -> OSError:

@@ -22,6 +22,9 @@ def options(words: list[str], flexible: bool) -> ServerOptions:
         pytest.param(["--port", "8080"], True, Address("127.0.0.1", 8080, 9090, False, True), id="chosen port"),
         pytest.param(["--admin-port", "1"], True, Address("127.0.0.1", 8080, 1, True, False), id="chosen admin port"),
         pytest.param(["--host", "::1"], False, Address("::1", 8080, 9090), id="host"),
+        pytest.param(["--host", ""], False, Address("0.0.0.0", 8080, 9090), id="every host"),
+        pytest.param(["--host", "fe80::1%eth0"], False, Address("fe80::1%eth0", 8080, 9090), id="host with a zone"),
+        pytest.param(["--host", "localhost"], False, Address("localhost", 8080, 9090), id="host by name"),
         pytest.param(
             ["--allowed-host", "a.example", "--allowed-host", "[::2]"],
             False,
@@ -55,3 +58,12 @@ def test_what_is_no_host(capsys: pytest.CaptureFixture[str], name: str) -> None:
     with pytest.raises(SystemExit):
         options([f"--allowed-host={name}"], False)
     assert f"write a host name without scheme, port and path, not '{name}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["http://127.0.0.1", "127.0.0.1:8080", "[::1]", "a b", " ", "::1/128", "1.2.3.4:"])
+def test_what_is_no_address(capsys: pytest.CaptureFixture[str], host: str) -> None:
+    with pytest.raises(SystemExit):
+        options([f"--host={host}"], False)
+    assert f"write an address such as 127.0.0.1, ::1 or 0.0.0.0 (all), without scheme and port, not {host!r}" in (
+        " ".join(capsys.readouterr().err.split())
+    )

@@ -52,6 +52,10 @@ def test_options(words: list[str], options: ProxyOptions) -> None:
         pytest.param(
             ["--runtime", "ftp://a"], "--runtime: write http://HOST:PORT or unix:/PATH, not 'ftp://a'", id="URL"
         ),
+        pytest.param(
+            ["--runtime", "http://127.0.0.1:0"], "--runtime: write http://HOST:PORT or unix:/PATH", id="port 0"
+        ),
+        pytest.param([*LISTED, "-", "--workers", "2"], "write the manifest to a file, or leave out --workers", id="-"),
         pytest.param([*LISTED, "--workers", "2", "--socket", "/s"], "leave out --socket, or --workers", id="socket"),
     ],
 )

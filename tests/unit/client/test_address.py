@@ -41,6 +41,11 @@ NO_URL = r"write a URL such as http://render\.web\.svc or unix:/run/render\.sock
     ("url", "said"),
     [
         *((url, NO_URL) for url in ("render.web.svc", "ftp://a", "http://", "", "http://a:b", "/v1/eval", "a.b:80")),
+        *((url, NO_URL) for url in ("http://a b", "http://a..b", "http://.", f"http://{'a' * 64}", "http://a.b..")),
+        *(
+            (url, "write a port from 1 to 65535 in the URL")
+            for url in ("http://a:0", "http://a:65536", "https://a:-1", "http://[::1]:99999", f"http://a:{10**12}")
+        ),
         *(
             (url, "without a query and a fragment")
             for url in ("http://a?x=1", "http://a/?", "http://a/b?c#d", "http://a#x", "http://a/#", "https://a/v1?k=v")

@@ -67,6 +67,32 @@ def test_what_a_crash_left_goes_with_the_next_start(root: Path) -> None:
     assert not root.exists()
 
 
+@pytest.mark.parametrize("killed", [1, 3])
+def test_what_several_crashes_left_goes_at_once(root: Path, killed: int) -> None:
+    living = Folders()
+    left = []
+    for _ in range(killed):
+        folders = Folders()
+        (folders.private / "deno").mkdir()
+        os.close(folders._lock)  # what the kernel does for a killed one
+        left += [folders.private, folders.modules]
+    Folders().close()
+    assert not any(folder.exists() for folder in left)
+    assert living.private.is_dir()
+    assert living.modules.is_dir()
+    living.close()
+
+
+def test_what_is_no_pool_s_folder_hinders_no_start(root: Path) -> None:
+    folders = Folders()
+    (root / "private" / "file").write_text("")
+    (root / "private" / "link").symlink_to(root.parent)
+    (root / "private" / "dangling").symlink_to(root / "nowhere")
+    Folders().close()
+    folders.close()
+    assert sorted(path.name for path in (root / "private").iterdir()) == ["dangling", "file", "link"]
+
+
 def test_many_at_once(root: Path) -> None:
     def once(_: int) -> bool:
         folders = Folders()

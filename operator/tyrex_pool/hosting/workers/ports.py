@@ -5,7 +5,7 @@ import errno
 import socket
 from collections.abc import Iterator
 
-from tyrex_pool.server.service import in_use
+from tyrex_pool.server.service import in_use, unknown
 
 SocketAddress = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 """Of IPv4, of IPv6, and of a Python without IPv6, as `socket.getaddrinfo` returns it."""
@@ -17,7 +17,10 @@ def reserved(host: str, port: int) -> Iterator[int]:
 
     Yields the port. Raises OSError when another process has it, even if that one would share it.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except socket.gaierror as error:
+        raise unknown(host, error) from error
     family, kind, protocol, _, address = found[0]
     if port:
         # Without SO_REUSEPORT first: with it, the bind would succeed beside another proxy.

@@ -5,7 +5,6 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
-from pathlib import Path
 from time import monotonic
 
 from tyrex_pool.server.http.connection import LAST_CALL, Connection
@@ -17,6 +16,7 @@ from tyrex_pool.server.http.peer import MakeStream, Peer
 from tyrex_pool.server.http.policy import ANY_HOST, Policy
 from tyrex_pool.server.http.routes import Routes
 from tyrex_pool.server.http.unfinished import Unfinished
+from tyrex_pool.server.http.unix_socket import UnixSocket
 from tyrex_pool.server.http.unread import Unread
 
 _SWEEP = 2.0
@@ -47,7 +47,7 @@ class Listener:
         self._limit = limit
         self._policy = ANY_HOST
         self._server: asyncio.Server
-        self._socket_path: str | None = None
+        self._unix_socket: UnixSocket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._look_timer: asyncio.TimerHandle | None = None
         self._adopting: set[asyncio.Task[None]] = set()
@@ -89,12 +89,14 @@ class Listener:
         streams: MakeStream | None = None,
         unread: Unread | None = None,
     ) -> "Listener":
-        """Listen on a Unix socket, which `close` removes. Raises OSError."""
+        """Listen on a Unix socket, which `close` removes; see UnixSocket. Raises OSError."""
         self = cls(routes, limit, streams, unread)
-        self._server = await self._loop.create_unix_server(self._connection, path, backlog=_BACKLOG)
+        self._unix_socket = UnixSocket(path, _BACKLOG)
+        self._server = await self._loop.create_unix_server(
+            self._connection, sock=self._unix_socket.listening, backlog=_BACKLOG
+        )
         self._sweep()
         self._look()
-        self._socket_path = path
         return self
 
     def limit_bodies(self, limit: int) -> None:
@@ -182,8 +184,8 @@ class Listener:
         for peer in list(self._peers):  # their clients do not read what was written
             peer.abort()
         await asyncio.sleep(0)
-        if self._socket_path is not None:
-            _remove(Path(self._socket_path))
+        if self._unix_socket is not None:
+            self._unix_socket.remove()
 
     def __len__(self) -> int:
         return len(self._peers) + len(self._adopting)
@@ -192,8 +194,3 @@ class Listener:
 async def _turns() -> None:
     for _ in range(_TURNS):
         await asyncio.sleep(0)
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()

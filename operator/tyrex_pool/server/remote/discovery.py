@@ -1,6 +1,7 @@
 """The endpoints of a proxy's runtimes: from a fixed list here, from EndpointSlices in a cluster."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,17 +18,17 @@ class Endpoint:
 
     @classmethod
     def parse(cls, url: str) -> "Endpoint":
-        """From `http://host:port` or `unix:/path`. Raises ValueError with what to write."""
+        """From `http://host:port` or `unix:/path`. Raises ValueError with what to write; nothing listens on port 0."""
         if url.startswith("unix:"):
             path = url.removeprefix("unix:").removeprefix("//")
             if path.startswith("/"):
                 return cls("localhost", 0, path)
-        parts = urlsplit(url)
-        try:
-            if parts.scheme == "http" and parts.hostname and parts.path in ("", "/") and not parts.query:
-                return cls(parts.hostname, parts.port or 80)
-        except ValueError:
-            pass
+        with contextlib.suppress(ValueError):
+            parts = urlsplit(url)
+            port = 80 if parts.port is None else parts.port
+            alone = url[len("http://") :].removesuffix("/") == parts.netloc
+            if parts.scheme == "http" and parts.hostname and port and alone and _plain(parts.netloc):
+                return cls(parts.hostname, port)
         raise ValueError(f"write http://HOST:PORT or unix:/PATH, not {url!r}")
 
     @property
@@ -39,6 +40,11 @@ class Endpoint:
         """The header Host of requests to it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.socket else f"{host}:{self.port}"
+
+
+def _plain(netloc: str) -> bool:
+    """Whether it has no user, no password and no space."""
+    return not any(char == "@" or char.isspace() for char in netloc)
 
 
 class Discovery(Protocol):

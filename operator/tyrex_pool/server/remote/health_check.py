@@ -11,6 +11,8 @@ from tyrex_pool.server.remote.discovery import Endpoint
 
 _GET = b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n"
 _STRANGE = "it does not answer as a pool's server does"
+_LONGEST = 4 << 20
+"""Bytes of an answer; thousands of runtimes fit in it."""
 _TIMES = 25
 """Points in each second at which checks start: few, so that checks share the cost of a wake-up, but more than one."""
 
@@ -42,10 +44,10 @@ class HealthCheck:
             try:
                 body = await self._ask(kept)
                 if kept.usable:
-                    return decode_pool(body)
+                    return _decode(body)
             except (OSError, ValueError):
                 pass
-        return decode_pool(await self._ask(await self._connect()))
+        return _decode(await self._ask(await self._connect()))
 
     async def _connect(self) -> "_Connection":
         loop = asyncio.get_running_loop()
@@ -68,6 +70,13 @@ class HealthCheck:
     def close(self) -> None:
         if self._kept is not None:
             self._kept.close()
+
+
+def _decode(body: bytes) -> PoolView:
+    try:
+        return decode_pool(body)
+    except ValueError as error:
+        raise ValueError(f"{_STRANGE}: {error}") from error
 
 
 class _Connection(asyncio.Protocol):
@@ -100,7 +109,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):  # the latter for 101, which nobody asked for
             self._settle(ValueError(_STRANGE))
             self.close()
 
@@ -109,6 +118,9 @@ class _Connection(asyncio.Protocol):
 
     def on_body(self, chunk: bytes) -> None:
         self._body += chunk
+        if len(self._body) > _LONGEST:
+            self._settle(ValueError(_STRANGE))
+            self.close()
 
     def on_message_complete(self) -> None:
         self.usable = self.usable and self._parser.should_keep_alive()

@@ -18,6 +18,8 @@ from tyrex_pool.server.ticket import ServerTicket
 
 _CHECK_SOON: Final = 0.1
 """Seconds between two checks of a runtime that is not ready."""
+_DOUBLINGS: Final = 5
+"""So often does this time double while a server answers, but not as a pool's server does: that will not change soon."""
 _GONE: Final = frozenset({SlotState.STOPPED, SlotState.UNREACHABLE})
 
 
@@ -68,36 +70,42 @@ class Membership:
         self._mark_unavailable(runtime, SlotState.STOPPED, "it is not part of the pool any more")
 
     async def _keep_checking(self, runtime: RemoteRuntime) -> None:
+        strange = 0
         with contextlib.closing(HealthCheck(runtime.endpoint)) as health_check:
             while True:
-                await self._check_runtime(runtime, health_check)
+                strange = strange + 1 if await self._check_runtime(runtime, health_check) else 0
                 runtime.checked = True
                 self._note_checks()
                 ready = runtime.state is SlotState.READY
-                pause = seconds_to_next_check(runtime.slot.index, monotonic()) if ready else _CHECK_SOON
+                soon = _CHECK_SOON * 2 ** min(strange, _DOUBLINGS)
+                pause = seconds_to_next_check(runtime.slot.index, monotonic()) if ready else soon
                 await asyncio.sleep(pause)
 
-    async def _check_runtime(self, runtime: RemoteRuntime, health_check: HealthCheck) -> None:
-        """Update the state of a runtime. It is ready when its server says so and a stream to it is open."""
+    async def _check_runtime(self, runtime: RemoteRuntime, health_check: HealthCheck) -> bool:
+        """Update the state of a runtime. It is ready when its server says so and a stream to it is open.
+
+        Returns whether its server answered, and not as a pool's server does.
+        """
         before = runtime.slot.own
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 view = await health_check.check()
         except (OSError, ValueError) as error:
             self._mark_unreachable(runtime, runtime.failure(error))
-            return
+            return isinstance(error, ValueError)
         runtime.last_error = view.last_error
         if not view.ready or not view.runtimes:
             self._mark_unavailable(runtime, *_trouble(view))
-            return
+            return False
         if runtime.upstream is None and not runtime.opening and not await self.driver.open_stream(runtime):
-            return
+            return True
         was_ready = runtime.state in SERVING
         runtime.update(view, max(before, runtime.slot.own))  # an eval may have ended since the server counted it
         if self._queue_length is not None:
             runtime.set_queue_length(self._queue_length)
         if not was_ready:
             self._update_ready()
+        return False
 
     def _note_checks(self) -> None:
         if not self.checked.is_set() and all(runtime.checked for runtime in self.runtimes.values()):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from tyrex_pool.dispatch.balancer import Balancer
-from tyrex_pool.dispatch.strategy import DispatchStrategy
+from tyrex_pool.dispatch.strategy import DispatchStrategy, Unusable
 from tyrex_pool.model.errors import NoRuntime
 from tyrex_pool.model.pool_view import PoolView
 from tyrex_pool.pool.view import PARKED, ExplainView, describe, explain
@@ -101,24 +101,30 @@ class RemotePool:
 
     @property
     def ready(self) -> bool:
-        return self._members.checked.is_set() if self._follows_definitions else bool(self._balancer.ready)
+        if self._follows_definitions:
+            return self._members.checked.is_set()
+        return bool(self._balancer.ready) and not isinstance(self._definition.strategy, Unusable)
 
     @property
     def reason(self) -> str | None:
-        """Why no runtime is ready."""
+        """Why the pool is not ready, or no runtime is."""
         if not self._defined.is_set():
             return self._undefined_reason
         if not self.runtimes:
             return PARKED if self.spec.size == 0 else "it has no runtimes yet"
+        if self._balancer.ready and isinstance(self._definition.strategy, Unusable):
+            return self._definition.strategy.reason
         return next((runtime.reason for runtime in self.runtimes.values() if runtime.reason), "no runtime answers yet")
 
     def describe(self) -> PoolView:
-        """The answer of `GET /v1/pool`."""
+        """The answer of `GET /v1/pool`. A pool of a fixed list is ready as in `ready`; one of a cluster when it is
+        what its TyrexPool says."""
         runtimes, strategy = self.runtimes.values(), self._definition.strategy
         errors = [runtime.last_error for runtime in runtimes if runtime.last_error is not None]
         last_error = max(errors, key=lambda error: error.at, default=None)
         view = describe(self.name, self.spec, strategy, runtimes, last_error, self._definition.generation)
-        return view if self._defined.is_set() else msgspec.structs.replace(view, ready=False)
+        ready = view.ready and self._defined.is_set() if self._follows_definitions else self.ready
+        return msgspec.structs.replace(view, ready=ready)
 
     def explain(self, key: str | None) -> ExplainView:
         """The answer of `GET /v1/explain`."""

@@ -146,12 +146,25 @@ async def test_a_server_that_ends_is_seen_at_once() -> None:
         pytest.param(ENDLESS[:-5], id="half an answer"),
         pytest.param(KEPT.replace(b"ready", b"steady"), id="another report"),
         pytest.param(KEPT.replace(b"{", b"["), id="no JSON"),
+        pytest.param(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", id="101"),
+        pytest.param(b"HTTP/1.1 101 Switching Protocols\r\n\r\n", id="101 to nothing"),
+        pytest.param(KEPT.replace(b"200 OK", b"101 Switching Protocols"), id="101 with a report"),
+        pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n", id="204"),
+        pytest.param(b"HTTP/1.1 304 Not Modified\r\n\r\n", id="304"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n", id="302"),
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", id="100 alone"),
+        pytest.param(KEPT.replace(b"HTTP/1.1", b"HTTP/9.9"), id="another HTTP"),
+        pytest.param(KEPT.replace(b"\r\n", b"\r\nContent-Length: 1\r\n", 1), id="two lengths"),
+        pytest.param(b"\x15\x03\x03\x00\x02\x02\x46", id="TLS"),
+        pytest.param(b"\0" * 1000, id="zeros"),
+        pytest.param(ENDLESS[:-2] + b" " * (5 << 20) + ENDLESS[-2:], id="more than any report"),
     ],
 )
-async def test_what_is_no_such_server(answer: bytes) -> None:
+async def test_what_is_no_such_server(answer: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with scripted(answer, KEPT) as server:
         with closing(HealthCheck(server.endpoint)) as health_check, pytest.raises(ValueError):
             await check(health_check)
+    assert caplog.records == []
 
 
 async def test_nobody_is_there() -> None:
