@@ -25,7 +25,7 @@ class StrategyView(View, frozen=True, kw_only=True):
     """
 
     type: str = ""
-    custom: dict[str, object] | None = None
+    custom: dict[str, Any] | None = None
     error: str | None = None
     class_: str | UnsetType = field(default=UNSET, name="class")
 

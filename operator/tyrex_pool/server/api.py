@@ -16,6 +16,7 @@ from tyrex_pool.pool.view import ExplainView
 from tyrex_pool.server.answers import JSON_HEAD, result_body, timing_lines
 from tyrex_pool.server.http.messages import RUNTIME_LINE, Request, error_answer, trace_line
 from tyrex_pool.server.http.routes import Pending, Responder, Routes
+from tyrex_pool.server.openapi import openapi
 from tyrex_pool.server.requests import CALL, EVAL, read_call, read_eval, read_text, read_timeout
 from tyrex_pool.server.telemetry.eval_record import ABANDONED, OK, Observer, record_of
 from tyrex_pool.server.telemetry.metrics import Metrics
@@ -89,6 +90,7 @@ class Api:
             CALL: {b"POST": self._call},
             names.PATH_POOL.encode(): {b"GET": self._pool},
             names.PATH_EXPLAIN.encode(): {b"GET": self._explain},
+            names.PATH_OPENAPI.encode(): {b"GET": self._openapi},
         }
 
     def _eval(self, responder: Responder, request: Request) -> Pending | None:
@@ -159,6 +161,9 @@ class Api:
 
     def _pool(self, responder: Responder, request: Request) -> None:
         responder.respond(JSON_HEAD, encode_pool(self.pool.describe()))
+
+    def _openapi(self, responder: Responder, request: Request) -> None:
+        responder.respond(JSON_HEAD, encode_json(openapi()))
 
     def _explain(self, responder: Responder, request: Request) -> None:
         keys = parse_qs(request.head.query.decode("latin-1"), keep_blank_values=True, encoding="utf-8").get("key")
