@@ -172,6 +172,15 @@ def test_a_command_without_standard_streams(
     assert (said[1] == b"") if "2" in streams else (err in said[1])
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("words", [["serve", "/nowhere.yaml"], ["crd"]])
+def test_streams_that_nothing_can_be_written_to(words: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "tyrex_pool", *words]
+        done = subprocess.run(command, cwd=ROOT / "operator", stdout=full, stderr=full, timeout=60, check=False)
+    assert done.returncode == 2
+
+
 def test_code_from_a_closed_standard_input_is_none(pool: RunningPool) -> None:
     with closed(["eval", "--url", f"http://127.0.0.1:{pool.port}", "-"], "0") as process:
         assert process.communicate(timeout=30)[0] == b"null\n"

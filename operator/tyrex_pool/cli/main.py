@@ -4,6 +4,7 @@ Exit codes: 0 success, 1 a failed eval, 2 bad input, 130 Ctrl-C, 141 a closed st
 """
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -111,8 +112,9 @@ def guarded(module: CommandModule, args: argparse.Namespace) -> int:
 
 
 def complain(message: str, code: int) -> int:
-    """Print `error: message` to stderr and return `code`."""
-    print(f"error: {printable(message)}", file=sys.stderr)
+    """Print `error: message` to stderr, if that can be written to, and return `code`."""
+    with contextlib.suppress(OSError):
+        print(f"error: {printable(message)}", file=sys.stderr, flush=True)
     return code
 
 
