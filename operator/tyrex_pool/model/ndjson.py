@@ -33,6 +33,11 @@ class LineReader:
         """Bytes that were fed and not given."""
         return len(self._held) - self._at
 
+    @property
+    def waiting(self) -> int:
+        """The same, but 0 while no line is whole."""
+        return self.held if self._end_of_line() is not None else 0
+
     def feed(self, data: bytes) -> None:
         del self._held[: self._at]
         self._seen -= self._at

@@ -29,8 +29,8 @@ _WHO: Final = b'"eval":"%b","runtime":%b,"epoch":%d,'
 _RESULT: Final = b'{"index":%d,%b"result":%b}\n'
 _DOCUMENT: Final = b'{"index":%d,%b%b\n'
 _EVAL_ID: Final = re.compile(rb"\r\n%b: ([!-~]*)\r\n" % names.HEADER_EVAL.encode())
-_AT_ONCE: Final = 65_536
-"""Bytes of answers in one turn of the event loop, after which others have theirs."""
+_AT_ONCE: Final = 8_192
+"""Bytes of refusals in one turn of the event loop, after which others have theirs."""
 PAUSE: Final = 0.02
 """Seconds after which a line that the pool had no room for is offered to it again."""
 
@@ -81,6 +81,10 @@ class Batch:
     @property
     def held(self) -> int:
         return self._lines.held
+
+    @property
+    def waiting(self) -> int:
+        return self._lines.waiting
 
     @property
     def idle(self) -> bool:

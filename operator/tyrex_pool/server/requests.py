@@ -68,7 +68,7 @@ def read_line(line: bytes) -> Work:
         try:
             return likely(line)
         except InvalidRequest:
-            if _is_call(line) is (likely is decode_call):
+            if line[:1] != b"{" or _is_call(line) is (likely is decode_call):
                 raise
             return other(line)
     except InvalidRequest as error:

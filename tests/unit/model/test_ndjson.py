@@ -90,9 +90,11 @@ def test_a_line_over_the_limit_is_refused_before_its_end_and_not_kept() -> None:
 def test_what_was_fed_and_not_given_is_held() -> None:
     reader = LineReader(LIMIT)
     reader.feed(b"abc\ndef\ng")
-    assert reader.held == 9
+    assert (reader.held, reader.waiting) == (9, 9)
     assert reader.next() == b"abc"
-    assert reader.held == 5
+    assert (reader.held, reader.waiting) == (5, 5)
+    assert reader.next() == b"def"
+    assert (reader.held, reader.waiting) == (1, 0)
     reader.clear()
     assert (reader.held, reader.next()) == (0, None)
 

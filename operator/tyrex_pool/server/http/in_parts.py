@@ -62,6 +62,11 @@ class PartedRequest(Request):
         return sum(map(len, self._parts)) if self._exchange is None else self._exchange.held
 
     @property
+    def waiting(self) -> int:
+        """As its exchange has it."""
+        return self.held if self._exchange is None else self._exchange.waiting
+
+    @property
     def idle(self) -> bool:
         return self._exchange is not None and self._exchange.idle
 

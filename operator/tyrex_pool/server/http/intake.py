@@ -100,7 +100,9 @@ class Intake:
 
     def pace(self) -> None:
         """Read on, or pause while much of what has come waits; report the bodies that wait or have not come whole."""
-        ahead = self._incoming.held if self._incoming is not None else 0
+        held = ahead = 0
+        if self._incoming is not None:
+            held, ahead = self._incoming.held, self._incoming.waiting
         full = len(self.waiting) >= PIPELINED or self._held > HELD or ahead > AHEAD
         if full != self.paused:
             self.paused = full
@@ -108,7 +110,7 @@ class Intake:
                 self.transport.pause_reading()
             else:
                 self.transport.resume_reading()
-        size = self.parser.held + self._held + ahead
+        size = self.parser.held + self._held + held
         if size != self._counted:
             self._counted = size
             self._unfinished.hold(self, size)

@@ -31,6 +31,11 @@ class Exchange(Protocol):
         ...
 
     @property
+    def waiting(self) -> int:
+        """The same, but 0 if it needs more of the body to go on: the body is read while little waits."""
+        ...
+
+    @property
     def idle(self) -> bool:
         """Whether it only waits for more of the body."""
         ...
@@ -84,7 +89,7 @@ class Duplex(Protocol):
         ...
 
     def pace(self) -> None:
-        """`held` has changed: read more of the body, or less."""
+        """`held` or `waiting` has changed: read more of the body, or less."""
         ...
 
 
