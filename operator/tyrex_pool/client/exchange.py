@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 import httpx
 
 from tyrex_pool.client.address import Address
+from tyrex_pool.client.connections import STREAMED
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import (
     DeadRuntimeError,
@@ -85,13 +86,18 @@ Read = Callable[[httpx.Response], T | Failure]
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """One HTTP request. `timeout`: that of the eval in seconds, None for the pool's own."""
+    """One HTTP request. `timeout`: that of the eval in seconds, None for the pool's own.
+
+    `streamed`: its response is read as it comes.
+    """
 
     method: Literal["GET", "POST"]
     path: str
     timeout: float | None = None
     body: bytes | None = None
     params: Mapping[str, str] | None = None
+    content_type: str = names.TYPE_JSON
+    streamed: bool = False
 
     def build(self, http: httpx.Client | httpx.AsyncClient, base: str) -> httpx.Request:
         """The request for the pool at the URL `base`."""
@@ -101,8 +107,9 @@ class OutgoingRequest:
             base + self.path,
             content=self.body,
             params=self.params,
-            headers=None if self.body is None else {"Content-Type": names.TYPE_JSON},
+            headers=None if self.body is None else {"Content-Type": self.content_type},
             timeout=httpx.Timeout(wait, connect=CONNECT),
+            extensions={STREAMED: True} if self.streamed else None,
         )
 
 

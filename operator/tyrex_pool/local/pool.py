@@ -4,7 +4,8 @@ import asyncio
 import os
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -15,7 +16,9 @@ import msgspec
 from tyrex_pool.dispatch.custom import adapt
 from tyrex_pool.dispatch.strategy import Strategy
 from tyrex_pool.dispatch.ticket import Outcome, Ticket
+from tyrex_pool.local.batch import LocalBatch
 from tyrex_pool.local.home import Home
+from tyrex_pool.model.batch import BatchAnswer, Item
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
 from tyrex_pool.model.parameters import Language, call_parameters, checked_key, checked_timeout, eval_parameters
@@ -150,6 +153,17 @@ class LocalPool:
         InvalidRequest names the value's path and what to pass instead. Raises a TyrexError.
         """
         return await self._run(call_parameters(function, args, key), timeout)
+
+    async def batch(self, items: Iterable[Item]) -> AsyncIterator[BatchAnswer]:
+        """Evaluate all `items`, side by side; yields an answer for each as it finishes, with its index.
+
+        An item is code (a str) or the members of `POST /v1/eval` or `/v1/call` as a dict. One that fails does so alone:
+        its answer has the `error`, and nothing is raised. Items are taken as they start: while the pool is busy, and
+        while nobody takes answers, none is. When the iterator is closed, what has not started is dropped.
+        """
+        async with aclosing(LocalBatch(self._opened(), items).answers()) as answers:
+            async for answer in answers:
+                yield answer
 
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""

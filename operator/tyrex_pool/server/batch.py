@@ -13,6 +13,7 @@ from typing import Final
 from tyrex_pool.dispatch.ticket import Outcome, Work
 from tyrex_pool.dispatch.window import Window
 from tyrex_pool.model import names
+from tyrex_pool.model.batch import read_line, refused
 from tyrex_pool.model.errors import Overloaded, PayloadTooLarge, TyrexError
 from tyrex_pool.model.frames import RemoteAnswer
 from tyrex_pool.model.ndjson import LineReader
@@ -20,7 +21,7 @@ from tyrex_pool.model.wire import CallRequest, encode_json, problem
 from tyrex_pool.server.api import Api
 from tyrex_pool.server.http.messages import Head, Request, head
 from tyrex_pool.server.http.routes import Duplex, InParts, Routes
-from tyrex_pool.server.requests import BATCH, CALL, EVAL, check_lines, read_line, read_text, read_timeout
+from tyrex_pool.server.requests import BATCH, CALL, EVAL, check_lines, read_text, read_timeout
 from tyrex_pool.server.telemetry.eval_record import OK
 from tyrex_pool.server.ticket import ServerTicket
 
@@ -28,6 +29,8 @@ _HEAD: Final = head(200, names.TYPE_LINES)
 _WHO: Final = b'"eval":"%b","runtime":%b,"epoch":%d,'
 _RESULT: Final = b'{"index":%d,%b"result":%b}\n'
 _DOCUMENT: Final = b'{"index":%d,%b%b\n'
+_REST: Final = b'"rest":true,'
+"""Of an answer that also stands for every line after its own."""
 _EVAL_ID: Final = re.compile(rb"\r\n%b: ([!-~]*)\r\n" % names.HEADER_EVAL.encode())
 _AT_ONCE: Final = 8_192
 """Bytes of refusals in one turn of the event loop, after which others have theirs."""
@@ -162,7 +165,7 @@ class Batch:
     def _end(self) -> None:
         whole = self._document is None
         if self._document is not None:
-            self._put(_DOCUMENT % (self._index, b"", self._document[1:]))
+            self._put(_DOCUMENT % (self._index, _REST, self._document[1:]))
             self._flush()
         self._duplex.end(whole)
 
@@ -267,7 +270,7 @@ class Batch:
             self._api.notify(ticket, error)
 
     def _refuse(self, index: int, error: TyrexError) -> None:
-        self._put(_DOCUMENT % (index, b"", problem(error)[1:]))
+        self._put(refused(index, error) + b"\n")
 
     def _put(self, line: bytes) -> None:
         self._out.append(line)

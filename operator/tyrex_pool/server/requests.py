@@ -1,6 +1,5 @@
 """What a request asks for, read from its head and body. Everything here raises InvalidRequest with what to write."""
 
-import re
 from typing import Final
 
 from tyrex_pool.dispatch.ticket import Work
@@ -8,7 +7,7 @@ from tyrex_pool.model import names
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, WrongContentType
 from tyrex_pool.model.spec import Timeouts
-from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval, decode_json
+from tyrex_pool.model.wire import CallRequest, EvalRequest, decode_call, decode_eval
 from tyrex_pool.server.http.messages import Request
 
 EVAL: Final = names.PATH_EVAL.encode()
@@ -54,33 +53,6 @@ def check_lines(request: Request) -> None:
     kind = _media_type(request.head.content_type)
     if kind not in _LINES:
         raise _wrong_type(kind, *names.LINES)
-
-
-_FUNCTION: Final = "function"
-_HINT: Final = b'"%b"' % _FUNCTION.encode()
-_BODY: Final = re.compile(r"(the )?body\b")
-
-
-def read_line(line: bytes) -> Work:
-    """A line of a batch: the body of an eval, or of a call if it has a `function`."""
-    likely, other = (decode_call, decode_eval) if _HINT in line else (decode_eval, decode_call)
-    try:
-        try:
-            return likely(line)
-        except InvalidRequest:
-            if line[:1] != b"{" or _is_call(line) is (likely is decode_call):
-                raise
-            return other(line)
-    except InvalidRequest as error:
-        raise InvalidRequest(_BODY.sub(r"\1line", error.detail, count=1)) from error
-
-
-def _is_call(line: bytes) -> bool:
-    try:
-        members = decode_json(line)
-    except ValueError:
-        return _HINT in line
-    return isinstance(members, dict) and _FUNCTION in members
 
 
 def _media_type(kind: bytes) -> bytes:
