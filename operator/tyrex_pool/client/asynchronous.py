@@ -1,6 +1,6 @@
 """`AsyncClient`: a pool over HTTP, for asyncio and trio."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -69,7 +69,7 @@ class AsyncClient:
         """As `call`, with the runtime and its epoch."""
         return await self._send(exchange.call_request(function, args, key, timeout), exchange.evaluated)
 
-    async def batch(self, items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[BatchAnswer]:
+    async def batch(self, items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerator[BatchAnswer, None]:
         """As `Client.batch`, also of asynchronous items."""
         async with aclosing(self.batch_lines(batches.parts_of(items))) as answers:
             async for answer in answers:

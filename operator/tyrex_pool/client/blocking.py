@@ -1,7 +1,7 @@
 """`Client`: the blocking client of a pool."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -73,14 +73,15 @@ class Client:
         """As `call`, with the runtime and its epoch."""
         return self._send(exchange.call_request(function, args, key, timeout), exchange.evaluated)
 
-    def batch(self, items: Iterable[Item]) -> Iterator[BatchAnswer]:
+    def batch(self, items: Iterable[Item]) -> Generator[BatchAnswer, None, None]:
         """Evaluate all `items`, side by side; yields an answer for each as it finishes, with its index.
 
         An item is code (a str) or the members of `POST /v1/eval` or `/v1/call` as a dict. One that fails does so alone:
         its answer has the `error`, and nothing is raised; nothing is retried. Items are read ahead, some thousands at
         most. When the iterator is closed, what has not started is dropped.
         """
-        return map(read_answer, self.batch_lines(batches.parts(items)))
+        for answer in self.batch_lines(batches.parts(items)):
+            yield read_answer(answer)
 
     def batch_lines(self, parts: Iterable[Part | bytes]) -> Iterator[bytes]:
         """The answers to parts of a batch as lines of JSON; answers among them are passed on."""

@@ -4,7 +4,7 @@ import asyncio
 import os
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from time import monotonic
@@ -154,7 +154,7 @@ class LocalPool:
         """
         return await self._run(call_parameters(function, args, key), timeout)
 
-    async def batch(self, items: Iterable[Item]) -> AsyncIterator[BatchAnswer]:
+    async def batch(self, items: Iterable[Item]) -> AsyncGenerator[BatchAnswer, None]:
         """Evaluate all `items`, side by side; yields an answer for each as it finishes, with its index.
 
         An item is code (a str) or the members of `POST /v1/eval` or `/v1/call` as a dict. One that fails does so alone:

@@ -105,12 +105,12 @@ def with_index(answer: bytes, index: int) -> bytes:
 
 
 def read_answer(answer: bytes) -> BatchAnswer:
-    """Raises ValueError for what is no answer."""
+    """`answer` has an index; whatever else is wrong with it becomes an error."""
     index = index_of(answer)
     try:
         members = decode_json(answer)
-    except UnreadableJsonError as error:
-        if b'"result":' in answer:
+    except ValueError as error:
+        if isinstance(error, UnreadableJsonError) and b'"result":' in answer:
             return BatchAnswer(index, None, unreadable(error), "", "")
         members = {}
     runtime, epoch = members.get("runtime", ""), str(members.get("epoch", ""))

@@ -2,9 +2,9 @@
 
 import pytest
 
+from tyrex_pool.model.batch import read_line
 from tyrex_pool.model.errors import InvalidRequest
 from tyrex_pool.model.wire import CallRequest, EvalRequest
-from tyrex_pool.model.batch import read_line
 
 
 @pytest.mark.parametrize(
