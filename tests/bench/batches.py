@@ -27,9 +27,9 @@ _PIECE = 1000
 _HEAD = "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n\r\n"
 
 TEXT = f"""\
-`tyrex-pool serve` with {SIZE} runtimes: `1 + 2` over {CONNECTIONS} keep-alive connections (wrk), and in one batch with as
-many lines in flight (a client in Python, which sends and reads at the same time). Memory is the resident memory of the
-server after the batch, beyond that before it."""
+`tyrex-pool serve` with {SIZE} runtimes: `1 + 2` over {CONNECTIONS} keep-alive connections (wrk), and in one batch with
+as many lines in flight (a client in Python, which sends and reads at the same time). Memory is the resident memory of
+the server after the batch, beyond that before it."""
 
 
 def measure(plan: Plan, progress: Progress) -> Section:
