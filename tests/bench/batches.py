@@ -87,7 +87,7 @@ def batch(url: str, lines: int) -> Sample:
             if not data:
                 break
             right += (last + data).count(_RESULT) - last.count(_RESULT)
-            last = data[-64:]
+            last = (last + data)[-64:]
         seconds = monotonic() - began
         sending.join()
     return Sample(rate=lines / seconds, p50=0.0, p99=0.0, errors=lines - right)

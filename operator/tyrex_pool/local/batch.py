@@ -14,7 +14,7 @@ from tyrex_pool.model.errors import InvalidRequest, Overloaded, TyrexError
 from tyrex_pool.model.wire import decode_json, unreadable
 from tyrex_pool.runtime.isolate_pool import IsolatePool
 
-PAUSE: Final = 0.02
+PAUSE: Final = 0.05
 """Seconds after which an item that the pool had no room for is offered to it again."""
 
 

@@ -34,8 +34,8 @@ _REST: Final = b'"rest":true,'
 _EVAL_ID: Final = re.compile(rb"\r\n%b: ([!-~]*)\r\n" % names.HEADER_EVAL.encode())
 _AT_ONCE: Final = 8_192
 """Bytes of refusals in one turn of the event loop, after which others have theirs."""
-PAUSE: Final = 0.02
-"""Seconds after which a line that the pool had no room for is offered to it again."""
+PAUSE, LONGEST_PAUSE = 0.02, 0.32
+"""Seconds after which a line that the pool had no room for is offered to it again; they double each time."""
 
 
 class BatchTicket(ServerTicket):
@@ -69,6 +69,7 @@ class Batch:
         self._again: deque[BatchTicket] = deque()
         """Those that the pool had no room for."""
         self._pause: asyncio.TimerHandle | None = None
+        self._pause_seconds = PAUSE
         self._out: list[bytes] = []
         self._out_size = 0
         self._turn: asyncio.Handle | None = None
@@ -216,7 +217,8 @@ class Batch:
             again.parent, again.trace = ticket.parent, ticket.trace
         self._again.append(again)
         if self._pause is None:
-            self._pause = self._loop.call_later(PAUSE, self._end_pause)
+            self._pause = self._loop.call_later(self._pause_seconds, self._end_pause)
+            self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE)
         return True
 
     def _end_pause(self) -> None:
@@ -247,6 +249,7 @@ class Batch:
             line = _DOCUMENT % (ticket.index, who, problem(outcome)[1:])
         self._leave(ticket, len(line))
         self._put(line)
+        self._pause_seconds = PAUSE
         self._end_pause()
         self._api.metrics.ended(name, ticket)
         if self._api.observers:

@@ -342,9 +342,10 @@ class Connection(asyncio.Protocol):
     def send(self, *pieces: bytes) -> None:
         """Send a part of the answer in hand, or what comes before it."""
         if self._state is not CLOSING:
+            self._since = monotonic()
             self._transport.writelines(pieces)
             if not self.writable:
-                self._unread.wait(self, sum(map(len, pieces)), monotonic())
+                self._unread.wait(self, sum(map(len, pieces)), self._since)
 
     # The end
 

@@ -339,6 +339,17 @@ async def test_silence_ends_one_that_has_nothing_to_do(client: Client, server: S
     assert json.loads(str(parts.stopped and parts.stopped.decode()))["status"] == 408
 
 
+async def test_an_answer_is_no_silence(client: Client, server: Server) -> None:
+    client.send(CHUNKED + b"3\r\nabc\r\n")
+    parts = await server.next()
+    await until(lambda: parts.body)
+    peer = next(iter(server.listener._peers))
+    peer._since -= 10 * IDLE_SECONDS  # type: ignore[attr-defined]  # the client has been silent for long
+    parts.duplex.send(b"answer")
+    peer.sweep(monotonic())
+    assert parts.stopped is None
+
+
 async def test_other_methods_are_refused_as_everywhere(client: Client, server: Server) -> None:
     for method in (b"GET", b"HEAD", b"PUT"):
         client.send(get("/parts").replace(b"GET", method, 1))
