@@ -2,7 +2,9 @@
 
 import contextlib
 import io
+import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,16 +33,20 @@ BATCH = "Batch: `POST /v1/batch`"
 
 
 def test_http(hello: Command) -> None:
-    block, _ = blocks("http.md", BATCH)
-    for shown in block.transcript():
+    first, second, _ = blocks("http.md", BATCH)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+    for shown in [*first.transcript(), *second.transcript()]:
         program = shown.command.replace(URL, hello.url).replace("curl ", "curl --silent ")
-        run = subprocess.run(["bash", "-o", "pipefail", "-c", program], capture_output=True, text=True, timeout=30)
+        program = program.replace("tyrex-pool ", f"{sys.executable} -m tyrex_pool ")
+        run = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", program], capture_output=True, text=True, timeout=30, env=environment
+        )
         assert run.returncode == 0, run.stderr
         shown.check(run.stdout)
 
 
 def test_fetch(hello: Command, tmp_path: Path) -> None:
-    _, block = blocks("http.md", BATCH)
+    *_, block = blocks("http.md", BATCH)
     program = tmp_path / "batch.js"
     program.write_text(block.text.replace(URL, hello.url))
     command = [find_deno_bin(), "run", "--no-config", "--allow-net=127.0.0.1", str(program)]
