@@ -18,7 +18,7 @@ from tyrex_pool.model import names
 
 SIZE = 2
 CONNECTIONS = SIZE * (1 + BEHIND)
-"""As many evals at once as a batch has."""
+"""As many evals at once as a batch has at most."""
 LINES, QUICK_LINES = 100_000, 20_000
 BOUND = 0.9
 _LINE = b'{"code":"1 + 2"}\n'

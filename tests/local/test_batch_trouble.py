@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 import pytest
@@ -113,6 +114,28 @@ def test_a_parked_pool_refuses_each_line_at_once(start: Start) -> None:
         one.send(*[line("1")] * 500)
         one.end()
         assert outcomes(one) == ["no_runtime"] * 500
+
+
+def test_slow_lines_do_not_miss_their_deadlines_behind_one_another(start: Start) -> None:
+    pool = start(size=2, queue={"length": 100})
+    with batch(pool.port) as one:
+        one.send(*(line("1") for _ in range(2000)))  # quick ones first: many are in flight then
+        one.send(*(line("new Promise((ok) => setTimeout(ok, 100, 1))", timeoutMs=3000) for _ in range(100)))
+        one.end()
+        assert outcomes(one) == [1] * 2100
+
+
+def test_others_are_served_while_a_batch_of_slow_lines_runs(start: Start) -> None:
+    pool = start(size=2, queue={"length": 100})
+    with batch(pool.port) as one:
+        one.send(*(line("new Promise((ok) => setTimeout(ok, 100, 1))") for _ in range(100)))
+        pool.wait_busy(2, 2)
+        began = monotonic()
+        assert pool.eval("2", timeoutMs=2000) == 2
+        waited = monotonic() - began
+        one.end()
+        assert outcomes(one) == [1] * 100
+        assert monotonic() - began > 4 * waited
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])

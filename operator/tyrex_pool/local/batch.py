@@ -10,17 +10,22 @@ from tyrex_pool.dispatch.ticket import Outcome, Ticket
 from tyrex_pool.dispatch.window import Window
 from tyrex_pool.model.batch import BatchAnswer, Item, line_of, read_line
 from tyrex_pool.model.durations import format_duration
-from tyrex_pool.model.errors import InvalidRequest, Overloaded, TyrexError
+from tyrex_pool.model.errors import InvalidRequest, Overloaded, QueueTimeout, TyrexError
 from tyrex_pool.model.wire import decode_json, unreadable
 from tyrex_pool.runtime.isolate_pool import IsolatePool
 
 PAUSE: Final = 0.05
 """Seconds after which an item that the pool had no room for is offered to it again."""
+_UNTAKEN: Final = 64
+"""Answers that nobody has taken, before no further item starts."""
 
 
 class _Item(Ticket):
-    __slots__ = ("index", "size")
+    """`late`: it missed a deadline before."""
+
+    __slots__ = ("index", "late", "size")
     index: int
+    late: bool
     size: int
 
 
@@ -33,8 +38,8 @@ class LocalBatch:
         self._ended = False
         self._window = Window()
         self._tickets: set[_Item] = set()
-        self._waiting: _Item | None = None
-        """The one that the pool had no room for."""
+        self._waiting: deque[_Item] = deque()
+        """Those that are offered to the pool again."""
         self._answers: deque[BatchAnswer] = deque()
         self._news = asyncio.Event()
 
@@ -66,12 +71,12 @@ class LocalBatch:
 
     def _start(self) -> None:
         """Start as many items as there is room for; none while many answers wait."""
-        while self._window.open and len(self._answers) < self._window.most:
-            ticket, self._waiting = self._waiting, None
-            if ticket is None and (ticket := self._next()) is None:
+        while self._window.open and len(self._answers) < _UNTAKEN:
+            ticket = self._waiting.popleft() if self._waiting else self._next()
+            if ticket is None:
                 return
             if not self._submit(ticket):
-                self._waiting = ticket
+                self._waiting.appendleft(ticket)
                 return
 
     def _next(self) -> _Item | None:
@@ -81,7 +86,7 @@ class LocalBatch:
                 return self._ticket(index, line_of(item, index))
             except TyrexError as error:
                 self._answers.append(_failed(index, error))
-                if len(self._answers) >= self._window.most:
+                if len(self._answers) >= _UNTAKEN:
                     return None
         self._ended = True
         return None
@@ -94,13 +99,13 @@ class LocalBatch:
             raise InvalidRequest(f"items[{index}].timeoutMs: write at most timeouts.maxEval ({limit})")
         now = monotonic()
         ticket = _Item(work, work.key, now, now + seconds, self._deliver)
-        ticket.index, ticket.size = index, len(line)
+        ticket.index, ticket.size, ticket.late = index, len(line), False
         return ticket
 
     def _submit(self, ticket: _Item) -> bool:
         """Whether the pool has it now; one whose deadline has passed is answered."""
         self._tickets.add(ticket)
-        self._window.start(ticket.size)
+        self._window.start(ticket.size, monotonic())
         try:
             self._pool.submit(ticket)
         except TyrexError as error:
@@ -112,12 +117,23 @@ class LocalBatch:
 
     def _leave(self, ticket: _Item, size: int) -> None:
         self._tickets.discard(ticket)
-        self._window.end(ticket.size, size)
+        self._window.end(ticket.size, size, monotonic())
 
     def _deliver(self, ticket: _Item, outcome: Outcome) -> None:
-        self._leave(ticket, len(outcome) if isinstance(outcome, bytes) else 0)
-        self._answers.append(_answered(ticket, outcome))
         self._news.set()
+        if isinstance(outcome, QueueTimeout) and not ticket.late:  # it certainly never started
+            self._leave(ticket, 0)
+            self._waiting.append(self._another(ticket))
+            return
+        self._leave(ticket, len(outcome) if isinstance(outcome, bytes) else 1)
+        self._answers.append(_answered(ticket, outcome))
+
+    def _another(self, ticket: _Item) -> _Item:
+        """The same with another deadline."""
+        now = monotonic()
+        again = _Item(ticket.work, ticket.key, now, now + ticket.deadline - ticket.arrived, self._deliver)
+        again.index, again.size, again.late = ticket.index, ticket.size, True
+        return again
 
 
 def _answered(ticket: _Item, outcome: Outcome) -> BatchAnswer:

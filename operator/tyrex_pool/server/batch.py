@@ -14,7 +14,7 @@ from tyrex_pool.dispatch.ticket import Outcome, Work
 from tyrex_pool.dispatch.window import Window
 from tyrex_pool.model import names
 from tyrex_pool.model.batch import read_line, refused
-from tyrex_pool.model.errors import Overloaded, PayloadTooLarge, TyrexError
+from tyrex_pool.model.errors import Overloaded, PayloadTooLarge, QueueTimeout, TyrexError
 from tyrex_pool.model.frames import RemoteAnswer
 from tyrex_pool.model.ndjson import LineReader
 from tyrex_pool.model.wire import CallRequest, encode_json, problem
@@ -39,11 +39,12 @@ PAUSE, LONGEST_PAUSE = 0.02, 0.32
 
 
 class BatchTicket(ServerTicket):
-    """A line in flight. `due` is its deadline; that of the ticket has a proxy's grace."""
+    """A line in flight. `due` is its deadline; that of the ticket has a proxy's grace. `late`: it missed one before."""
 
-    __slots__ = ("due", "index")
+    __slots__ = ("due", "index", "late")
     index: int
     due: float
+    late: bool
 
 
 class Batch:
@@ -191,14 +192,14 @@ class Batch:
     def _ticket(self, index: int, work: Work, line: bytes, arrived: float, due: float) -> BatchTicket:
         key = self._key if work.key is None else work.key
         ticket = BatchTicket(work, key, arrived, due, self._bound_deliver)
-        ticket.index, ticket.due = index, due
+        ticket.index, ticket.due, ticket.late = index, due, False
         path = CALL if isinstance(work, CallRequest) else EVAL
         ticket.request = Request(self._heads[path], line, arrived, self._trace)
         return ticket
 
     def _submit(self, ticket: BatchTicket) -> None:
         self._tickets.add(ticket)
-        self._window.start(len(ticket.request.body))
+        self._window.start(len(ticket.request.body), monotonic())
         try:
             self._api.pool.submit(ticket)
         except Overloaded as error:
@@ -211,15 +212,28 @@ class Batch:
         """Have a ticket that certainly never started wait for room in the pool, unless its deadline has passed."""
         if monotonic() >= ticket.due:
             return False
-        self._leave(ticket, 0)
-        again = self._ticket(ticket.index, ticket.work, ticket.request.body, ticket.arrived, ticket.due)
-        if ticket.trace:
-            again.parent, again.trace = ticket.parent, ticket.trace
-        self._again.append(again)
+        self._offer_again(ticket, ticket.arrived, ticket.due).late = ticket.late
         if self._pause is None:
             self._pause = self._loop.call_later(self._pause_seconds, self._end_pause)
             self._pause_seconds = min(2 * self._pause_seconds, LONGEST_PAUSE)
         return True
+
+    def _give_time(self, ticket: BatchTicket) -> bool:
+        """Give a ticket that certainly never started another deadline, unless it had one."""
+        if ticket.late:
+            return False
+        now = monotonic()
+        self._offer_again(ticket, now, now + ticket.due - ticket.arrived).late = True
+        self._soon()
+        return True
+
+    def _offer_again(self, ticket: BatchTicket, arrived: float, due: float) -> BatchTicket:
+        self._leave(ticket, 0)
+        again = self._ticket(ticket.index, ticket.work, ticket.request.body, arrived, due)
+        if ticket.trace:
+            again.parent, again.trace = ticket.parent, ticket.trace
+        self._again.append(again)
+        return again
 
     def _end_pause(self) -> None:
         if self._pause is not None:
@@ -229,14 +243,15 @@ class Batch:
 
     def _leave(self, ticket: BatchTicket, answer: int) -> None:
         self._tickets.discard(ticket)
-        self._window.end(len(ticket.request.body), answer)
+        self._window.end(len(ticket.request.body), answer, monotonic())
 
     # Answers
 
     def _deliver(self, ticket: BatchTicket, outcome: Outcome) -> None:
-        remote = isinstance(outcome, RemoteAnswer)
         name = OK if isinstance(outcome, bytes) else outcome.name
-        if remote and name == Overloaded.name and self._wait_for_room(ticket):
+        if (name == Overloaded.name and self._wait_for_room(ticket)) or (
+            name == QueueTimeout.name and self._give_time(ticket)
+        ):
             return
         if isinstance(outcome, bytes):
             line = _RESULT % (ticket.index, self._who(ticket, ticket.id, ticket.epoch), outcome)

