@@ -1,9 +1,9 @@
-"""A line of a batch is the body of an eval or of a call."""
+"""Lines of a batch, and their answers: what they ask for and what they say."""
 
 import pytest
 
-from tyrex_pool.model.batch import read_line
-from tyrex_pool.model.errors import InvalidRequest
+from tyrex_pool.model.batch import BatchAnswer, index_of, read_answer, read_line, refused, with_index
+from tyrex_pool.model.errors import ExecutionError, InvalidRequest, TyrexError
 from tyrex_pool.model.wire import CallRequest, EvalRequest
 
 
@@ -47,3 +47,45 @@ def test_refusals(line: bytes, start: str) -> None:
         read_line(line)
     assert caught.value.detail.startswith(start)
     assert "body" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("answer", "read"),
+    [
+        pytest.param(b'{"index":3,"result":null}', BatchAnswer(3, None, None, "", ""), id="null"),
+        pytest.param(
+            b'{"index":0,"eval":"a.7.1","runtime":"a","epoch":7,"result":[1]}',
+            BatchAnswer(0, [1], None, "a", "7"),
+            id="with its runtime",
+        ),
+    ],
+)
+def test_results(answer: bytes, read: BatchAnswer) -> None:
+    assert read_answer(answer) == read
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "said"),
+    [
+        pytest.param(refused(1, ExecutionError("no")), ExecutionError, "no", id="a problem document"),
+        pytest.param(b'{"index":1,"result":1e999}', TyrexError, "out of range", id="a number that Python cannot read"),
+        pytest.param(b'{"index":1,"result":', TyrexError, "without a problem document", id="half an answer"),
+        pytest.param(b'{"index":1}', TyrexError, "without a problem document", id="neither"),
+    ],
+)
+def test_errors(answer: bytes, kind: type[TyrexError], said: str) -> None:
+    read = read_answer(answer)
+    assert (read.index, read.result) == (1, None)
+    assert isinstance(read.error, kind)
+    assert said in read.error.detail
+
+
+def test_an_index_is_the_first_member_and_can_be_another() -> None:
+    answer = refused(1, ExecutionError('{"index":5}'))
+    assert index_of(answer) == 1
+    moved = with_index(answer, 40)
+    assert index_of(moved) == 40
+    assert moved.partition(b",")[2] == answer.partition(b",")[2]
+    for other in (b"", b"<html>", b'{"result":1}', b'[{"index":1}]'):
+        with pytest.raises(ValueError, match="index"):
+            index_of(other)

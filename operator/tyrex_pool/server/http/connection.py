@@ -4,7 +4,8 @@
 
 The hot path has no task, no stream and no dictionary of headers, and a head that came before is not parsed again. A
 connection handles one request at a time, and none while its client has not taken the answer before: so no more than
-one answer waits to be read. Pipelined requests wait for their turn, and reading pauses when too many do.
+one answer waits to be read. Pipelined requests wait for their turn, and reading pauses when too many do. One request in
+parts (`in_parts.py`) is answered while its body comes; it is in hand until both have ended.
 
 A client that sends no more may have left, or wait for its answers (half-close): to its server both look alike until it
 is sent something. So the first bytes of the answer, which are always the same, go out at once. The system of a client
