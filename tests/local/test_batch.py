@@ -77,6 +77,7 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         stack.callback(found.admin.close)
         until(lambda: running.status()["ready"])
         yield found
+        assert "Traceback" not in path.read_text()
 
 
 @pytest.fixture

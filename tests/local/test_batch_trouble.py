@@ -1,14 +1,17 @@
 """Batches while something goes wrong around them: hot keys, lost runtimes, parked pools, several workers."""
 
+import socket
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
-from tests.local.batches import Batch, batch, line
+from tests.local.batches import END, START, Batch, batch, chunk, line
 from tests.local.commands import Command, command
 from tests.local.conftest import Start
 from tests.local.running import until
@@ -172,3 +175,33 @@ def test_a_limit_of_requests_is_one_of_lines(start: Start) -> None:
         one.send(*(line("1 /*" + "x" * size + "*/") for size in (4000, 5000, 100_000, 10)))
         one.end()
         assert outcomes(one) == [1, "payload_too_large", "payload_too_large", 1]
+
+
+def test_clients_that_leave_in_every_way_leave_nothing(tmp_path: Path) -> None:
+    (tmp_path / "hop.yaml").write_text(MANIFEST)
+    with command("serve", str(tmp_path / "hop.yaml"), *PORTS) as running:
+        whole = START % b"" + chunk(line("1") + line(BRIEF) * 20 + b"nonsense\n" + line("2") * 50) + END
+        descriptors = Path(f"/proc/{running.process.pid}/fd")
+
+        def leave(size: int, *, reset: bool) -> None:
+            with socket.create_connection(("127.0.0.1", port(running)), timeout=10) as connection:
+                connection.sendall(whole[:size])
+                if reset:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        def settled() -> int:
+            """Open descriptors, when nothing is left to do and no connection is open."""
+            until(lambda: running.status()["inFlight"] == running.status()["queued"] == 0)
+            running.http.close()
+            running.http = httpx.Client(base_url=running.url, timeout=30, trust_env=False)
+            return len(list(descriptors.iterdir()))
+
+        leave(len(whole), reset=False)
+        before = settled()
+        for number in range(200):
+            leave(number * len(whole) // 199, reset=number % 2 == 0)
+        until(lambda: settled() <= before)
+        with batch(port(running)) as one:
+            one.send(*(line("1") for _ in range(100)))
+            one.end()
+            assert outcomes(one) == [1] * 100
