@@ -16,7 +16,7 @@ from tests.bench.machine import facts
 from tests.bench.section import Plan, Progress, Section
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-SECTIONS = ("proxies", "hops", "serving", "tails", "inprocess", "recovery", "selection", "memory", "soak")
+SECTIONS = ("proxies", "hops", "serving", "batches", "tails", "inprocess", "recovery", "selection", "memory", "soak")
 """Modules with `measure`, in the order of the page."""
 FULL = Plan(rounds=5, seconds=3, quick=False, soak_minutes=3)
 QUICK = Plan(rounds=1, seconds=1, quick=True, soak_minutes=0.2)

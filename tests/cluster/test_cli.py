@@ -77,6 +77,17 @@ def test_a_pool_that_is_not_there(tyrex: Command, shop: InstalledPool, words: tu
     assert f"there is no TyrexPool lost in namespace {shop.namespace}; there is shop" in done.stderr
 
 
+def test_a_batch_goes_through_the_api_server(tyrex: Command, shop: InstalledPool, tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    lines = [json.dumps({"code": f"{number}", "key": f"user-{number}"}) for number in range(3000)]
+    file.write_text("\n".join([*lines, '{"code": "throw 1"}']))
+    done = tyrex("eval", shop.name, "--batch", str(file), "-n", shop.namespace)
+    answers = {answer["index"]: answer for answer in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 1
+    assert [answers[number].get("result") for number in range(3001)] == [*range(3000), None]
+    assert {answer["runtime"] for answer in answers.values()} == set(shop.pod_names(names.COMPONENT_RUNTIME))
+
+
 def test_status_of_one_pool(tyrex: Command, shop: InstalledPool) -> None:
     done = tyrex("status", shop.name, "-n", shop.namespace)
     assert (done.returncode, done.stderr) == (0, "")

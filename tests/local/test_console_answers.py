@@ -242,3 +242,17 @@ def test_the_command_line(pool: RunningPool) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("a\n")
     assert run("console.log('a'); 3").stderr == ""
+
+
+async def test_in_a_batch(pool: RunningPool) -> None:
+    items: list[Item] = [{"code": "console.log('a'); 1", "console": True}, "console.log('b'); 2"]
+    items.append({"code": "console.log('c'); throw 3", "console": True})
+    with Client(str(pool.http.base_url)) as client:
+        batches = [sorted(client.batch(items), key=lambda answer: answer.index)]
+    async with LocalPool(**SPEC) as local:
+        batches.append(sorted([answer async for answer in local.batch(items)], key=lambda answer: answer.index))
+    for first, second, third in batches:
+        assert (first.result, first.console) == (1, [ConsoleLine("log", "a")])
+        assert (second.result, second.console) == (2, None)
+        assert third.error is not None
+        assert third.error.console == [ConsoleLine("log", "c")]

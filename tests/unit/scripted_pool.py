@@ -27,6 +27,13 @@ class Seen:
     authorization: str | None = None
 
 
+def _read(body: bytes, content_type: str | None) -> Any:
+    """The JSON in `body`; a list of those in the lines of a batch."""
+    if content_type == "application/x-ndjson":
+        return [json.loads(line) for line in body.splitlines()]
+    return json.loads(body) if body else None
+
+
 class ScriptedPool:
     """Answers with `script` in turn, and keeps what was asked in `seen`."""
 
@@ -42,7 +49,7 @@ class ScriptedPool:
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 content_type = self.headers.get("Content-Type")
-                document = json.loads(body) if body else None
+                document = _read(body, content_type)
                 seen = Seen(self.command, self.path, content_type, document, self.headers.get("Authorization"))
                 pool.seen.append(seen)
                 reply = pool.script.pop(0)

@@ -5,7 +5,7 @@ import asyncio
 import sys
 from typing import Any
 
-from tyrex_pool.cli import target
+from tyrex_pool.cli import batch, target
 from tyrex_pool.cli.output import json_text
 from tyrex_pool.client import Answer, AsyncClient
 from tyrex_pool.hosting.errors import BadInput
@@ -17,17 +17,23 @@ from tyrex_pool.model.wire import console_members, decode_json, problem
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    target.add_arguments(parser)
-    parser.add_argument("code", metavar="CODE", help="what to evaluate; - reads it from standard input")
+    target.add_arguments(parser, checked=False)
+    parser.add_argument("code", nargs="?", metavar="CODE", help="what to evaluate; - reads it from standard input")
     parser.add_argument("--key", help="for the pool's strategy: with Hash, the same key meets the same runtime")
     parser.add_argument("--timeout", type=timeout, metavar="2s", help="from the pool's receipt of the eval on")
     parser.add_argument("--language", choices=("javascript", "typescript"), default="javascript")
     parser.add_argument("--call", metavar="ARGS", help="CODE names a global function: call it with this JSON array")
     parser.add_argument("--console", action="store_true", help="print what the code prints, to standard error")
+    parser.add_argument(
+        "--batch", metavar="FILE", help="evaluate each line of this file (-: of standard input) instead of CODE"
+    )
     parser.add_argument("--json", action="store_true", help="print result and runtime, or the problem, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
+    sort_words(args)
+    if args.batch is not None:
+        return batch.run(args)
     if args.code == "-":
         args.code = sys.stdin.read()  # outside the event loop, which would not heed Ctrl-C meanwhile
     try:
@@ -54,6 +60,19 @@ def print_console(lines: list[ConsoleLine] | None, truncated: bool) -> None:
         print(printable(line.text), file=sys.stderr)
     if truncated:
         print("… (more was printed than limits.console allows)", file=sys.stderr)
+
+
+def sort_words(args: argparse.Namespace) -> None:
+    """Of POOL and CODE, a single word is CODE, and with --batch it is POOL. Raises BadInput."""
+    if args.batch is None and args.code is None:
+        args.pool, args.code = None, args.pool
+    if args.batch is None and args.code is None:
+        raise BadInput("write the CODE to evaluate, or --batch FILE")
+    if args.pool is not None:
+        try:
+            target.pool_name(args.pool)
+        except argparse.ArgumentTypeError as exc:
+            raise BadInput(f"POOL: {exc}") from exc
 
 
 async def _run(args: argparse.Namespace) -> Answer:

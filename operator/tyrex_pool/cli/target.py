@@ -23,19 +23,25 @@ _POOL_UNREACHED: Final = (404, 502, 503, 504)
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """POOL, -n, --context and --url."""
+def add_arguments(parser: argparse.ArgumentParser, *, checked: bool = True) -> None:
+    """POOL, -n, --context and --url; with `checked` False, POOL may be anything until `pool_name` sees it."""
     parser.add_argument(
-        "pool", nargs="?", type=_name, metavar="POOL", help="a TyrexPool in the cluster of the kubeconfig"
+        "pool",
+        nargs="?",
+        type=pool_name if checked else str,
+        metavar="POOL",
+        help="a TyrexPool in the cluster of the kubeconfig",
     )
-    parser.add_argument("-n", "--namespace", type=_name, metavar="NS", help="its namespace (default: the context's)")
+    parser.add_argument(
+        "-n", "--namespace", type=pool_name, metavar="NS", help="its namespace (default: the context's)"
+    )
     parser.add_argument("--context", metavar="NAME", help="of the kubeconfig (default: the current one)")
     parser.add_argument(
         "--url", help="ask the pool at this URL instead, such as the one that `serve` prints, or unix:/PATH"
     )
 
 
-def _name(text: str) -> str:
+def pool_name(text: str) -> str:
     """An object's name as the type of an argument: it becomes part of a URL."""
     if not _NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(f"write a name of a-z, 0-9 and -, not {text!r}")

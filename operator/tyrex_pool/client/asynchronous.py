@@ -1,16 +1,21 @@
 """`AsyncClient`: a pool over HTTP, for asyncio and trio."""
 
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import anyio
 import httpx
 
-from tyrex_pool.client import exchange
+from tyrex_pool.client import batches, exchange
 from tyrex_pool.client.address import parse_address
+from tyrex_pool.client.batches import Part
 from tyrex_pool.client.connections import LoopConnections
 from tyrex_pool.client.exchange import Failure, OutgoingRequest
 from tyrex_pool.model.answer import Answer
+from tyrex_pool.model.batch import BatchAnswer, Item, read_answer
+from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.parameters import Language
 
 T = TypeVar("T")
@@ -73,6 +78,42 @@ class AsyncClient:
     ) -> Answer:
         """As `call`, with the runtime and its epoch."""
         return await self._send(exchange.call_request(function, args, key, timeout, console), exchange.evaluated)
+
+    async def batch(self, items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerator[BatchAnswer, None]:
+        """As `Client.batch`, also of asynchronous items."""
+        async with aclosing(self.batch_lines(batches.parts_of(items))) as answers:
+            async for answer in answers:
+                yield read_answer(answer)
+
+    async def batch_lines(self, parts: AsyncIterable[Part | bytes]) -> AsyncGenerator[bytes, None]:
+        """The answers to parts of a batch as lines of JSON; answers among them are passed on."""
+        async for part in parts:
+            if isinstance(part, bytes):
+                yield part
+                continue
+            async with aclosing(self._send_part(part)) as answers:
+                async for answer in answers:
+                    yield answer
+
+    async def _send_part(self, part: Part) -> AsyncGenerator[bytes, None]:
+        http = self._connections.get()
+        error: TyrexError | None = None
+        try:
+            response = await http.send(part.request.build(http, self._address.base), stream=True)
+            async with aclosing(response):
+                if response.status_code == httpx.codes.OK:
+                    async for data in response.aiter_bytes():
+                        for answer in part.read(data):
+                            yield answer
+                else:
+                    await response.aread()
+                    error = batches.failure(response, self._address)
+        except httpx.RequestError as exc:
+            error = exchange.unanswered(exc, self._address).error
+        except ValueError as exc:
+            error = batches.no_answer(self._address, exc)
+        for answer in part.end(error):
+            yield answer
 
     async def pool(self) -> dict[str, Any]:
         """The pool as its server sees it: `GET /v1/pool`."""

@@ -1,16 +1,21 @@
 """`Client`: the blocking client of a pool."""
 
 import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
-from tyrex_pool.client import exchange
+from tyrex_pool.client import batches, exchange
 from tyrex_pool.client.address import parse_address
+from tyrex_pool.client.batches import Part
 from tyrex_pool.client.connections import ProcessConnections
 from tyrex_pool.client.exchange import Failure, OutgoingRequest
 from tyrex_pool.model.answer import Answer
+from tyrex_pool.model.batch import BatchAnswer, Item, read_answer
+from tyrex_pool.model.errors import TyrexError
 from tyrex_pool.model.parameters import Language
 
 T = TypeVar("T")
@@ -79,6 +84,41 @@ class Client:
     ) -> Answer:
         """As `call`, with the runtime and its epoch."""
         return self._send(exchange.call_request(function, args, key, timeout, console), exchange.evaluated)
+
+    def batch(self, items: Iterable[Item]) -> Generator[BatchAnswer, None, None]:
+        """Evaluate all `items`, side by side; yields an answer for each as it finishes, with its index.
+
+        An item is code (a str) or the members of `POST /v1/eval` or `/v1/call` as a dict. One that fails does so alone:
+        its answer has the `error`, and nothing is raised; nothing is retried. Items are read ahead, some thousands at
+        most. When the iterator is closed, what has not started is dropped.
+        """
+        for answer in self.batch_lines(batches.parts(items)):
+            yield read_answer(answer)
+
+    def batch_lines(self, parts: Iterable[Part | bytes]) -> Iterator[bytes]:
+        """The answers to parts of a batch as lines of JSON; answers among them are passed on."""
+        for part in parts:
+            if isinstance(part, bytes):
+                yield part
+            else:
+                yield from self._send_part(part)
+
+    def _send_part(self, part: Part) -> Iterator[bytes]:
+        http = self._connections.get()
+        error: TyrexError | None = None
+        try:
+            with closing(http.send(part.request.build(http, self._address.base), stream=True)) as response:
+                if response.status_code == httpx.codes.OK:
+                    for data in response.iter_bytes():
+                        yield from part.read(data)
+                else:
+                    response.read()
+                    error = batches.failure(response, self._address)
+        except httpx.RequestError as exc:
+            error = exchange.unanswered(exc, self._address).error
+        except ValueError as exc:
+            error = batches.no_answer(self._address, exc)
+        yield from part.end(error)
 
     def pool(self) -> dict[str, Any]:
         """The pool as its server sees it: `GET /v1/pool`."""

@@ -4,7 +4,7 @@ Two processes that use one connection, as after a fork, would get each other's a
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -16,6 +16,8 @@ from tyrex_pool.client.address import Address
 
 MOST: Final = 100
 """Connections of one AsyncClient; further requests wait for one of them."""
+STREAMED: Final = "tyrex_pool.streamed"
+"""An extension of requests whose responses are read as they come."""
 KEPT: Final = 20
 """Connections of one AsyncClient that stay open while they are idle."""
 _FORKED: Final = (
@@ -120,33 +122,64 @@ class Lanes(httpx.AsyncBaseTransport):
         self._places = anyio.Semaphore(MOST)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The whole response. Raises httpx.RequestError."""
+        """The whole response, unless it is STREAMED. Raises httpx.RequestError."""
         with anyio.move_on_after(request.extensions["timeout"]["pool"]) as waiting:
             await self._places.acquire()
         if waiting.cancelled_caught:
             raise httpx.PoolTimeout("no connection became free", request=request)
         try:
-            return await self._through_lane(request)
-        finally:
+            response, lane = await self._through_lane(request)
+        except BaseException:
             self._places.release()
+            raise
+        if STREAMED in request.extensions:
+            response.stream = _Streamed(response, lambda: self._give_back(lane))
+        else:
+            await self._give_back(lane)
+        return response
 
-    async def _through_lane(self, request: httpx.Request) -> httpx.Response:
+    async def _through_lane(self, request: httpx.Request) -> tuple[httpx.Response, httpx.AsyncBaseTransport]:
         lane = self._idle.pop() if self._idle else self._make()
         try:
             response = await lane.handle_async_request(request)
-            await response.aread()
+            if STREAMED not in request.extensions:
+                await response.aread()
         except BaseException:  # cancelled, for instance: the connection may be in the middle of anything
             await _closed(lane)
             raise
+        return response, lane
+
+    async def _give_back(self, lane: httpx.AsyncBaseTransport) -> None:
+        self._places.release()
         if len(self._idle) < KEPT:
             self._idle.append(lane)
         else:
             await _closed(lane)
-        return response
 
     async def aclose(self) -> None:
         while self._idle:
             await _closed(self._idle.pop())
+
+
+class _Streamed(httpx.AsyncByteStream):
+    """The body of `response`; `closed` is called when it was read or is not wanted any more."""
+
+    def __init__(self, response: httpx.Response, closed: Callable[[], Awaitable[None]]) -> None:
+        self._stream = response.stream
+        self._closed = closed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        assert isinstance(self._stream, httpx.AsyncByteStream)
+        async for data in self._stream:
+            yield data
+
+    async def aclose(self) -> None:
+        assert isinstance(self._stream, httpx.AsyncByteStream)
+        try:
+            with anyio.CancelScope(shield=True):  # or the connection would stay in the middle of the response
+                await self._stream.aclose()
+        finally:
+            await self._closed()
 
 
 async def _closed(lane: httpx.AsyncBaseTransport) -> None:

@@ -10,12 +10,11 @@ from random import Random
 from typing import Any, Final, Literal, TypeVar
 
 import httpx
-import msgspec
 
 from tyrex_pool.client.address import Address
+from tyrex_pool.client.connections import STREAMED
 from tyrex_pool.model import names
 from tyrex_pool.model.answer import Answer
-from tyrex_pool.model.console import ConsoleLine
 from tyrex_pool.model.errors import (
     DeadRuntimeError,
     InvalidRequest,
@@ -32,6 +31,7 @@ from tyrex_pool.model.wire import (
     decode_json,
     encode_json,
     from_problem,
+    read_console,
     unreadable,
 )
 
@@ -76,13 +76,18 @@ Read = Callable[[httpx.Response], T | Failure]
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """One HTTP request. `timeout`: that of the eval in seconds, None for the pool's own."""
+    """One HTTP request. `timeout`: that of the eval in seconds, None for the pool's own.
+
+    `streamed`: its response is read as it comes.
+    """
 
     method: Literal["GET", "POST"]
     path: str
     timeout: float | None = None
     body: bytes | None = None
     params: Mapping[str, str] | None = None
+    content_type: str = names.TYPE_JSON
+    streamed: bool = False
 
     def build(self, http: httpx.Client | httpx.AsyncClient, base: str) -> httpx.Request:
         """The request for the pool at the URL `base`."""
@@ -92,8 +97,9 @@ class OutgoingRequest:
             base + self.path,
             content=self.body,
             params=self.params,
-            headers=None if self.body is None else {"Content-Type": names.TYPE_JSON},
+            headers=None if self.body is None else {"Content-Type": self.content_type},
             timeout=httpx.Timeout(wait, connect=CONNECT),
+            extensions={STREAMED: True} if self.streamed else None,
         )
 
 
@@ -145,13 +151,10 @@ def evaluated(response: httpx.Response) -> Answer | Failure:
         return Failure(from_problem(response.status_code, response.content))
     headers = response.headers
     runtime, epoch = headers.get(names.HEADER_RUNTIME, ""), headers.get(names.HEADER_EPOCH, "")
-    console = document.get("console")
-    if console is not None:
-        try:
-            console = msgspec.convert(console, list[ConsoleLine])
-        except msgspec.ValidationError:
-            return Failure(from_problem(response.status_code, response.content))
-    return Answer(document["result"], runtime, epoch, console, document.get("consoleTruncated", False))
+    try:
+        return Answer(document["result"], runtime, epoch, *read_console(document))
+    except ValueError:
+        return Failure(from_problem(response.status_code, response.content))
 
 
 def decoded(response: httpx.Response) -> dict[str, Any] | Failure:

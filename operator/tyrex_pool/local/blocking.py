@@ -4,13 +4,15 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Generator, Iterable, Mapping
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from tyrex_pool.dispatch.strategy import Strategy
 from tyrex_pool.local.host import Host
 from tyrex_pool.local.pool import LocalPool
+from tyrex_pool.model.batch import BatchAnswer, Item
 from tyrex_pool.model.parameters import Language
 
 
@@ -101,6 +103,17 @@ class BlockingLocalPool:
         """As `LocalPool.call`. Ctrl-C stops waiting."""
         return self._opened().ask(lambda pool: pool.call(function, *args, key=key, timeout=timeout, console=console))
 
+    def batch(self, items: Iterable[Item]) -> Generator[BatchAnswer, None, None]:
+        """As `LocalPool.batch`. The pool's thread takes the items."""
+        host = self._opened()
+        answers = host.ask(partial(_begun, items))
+        try:
+            while (answer := host.ask(partial(_next, answers))) is not None:
+                yield answer
+        finally:
+            if self._host is host:
+                host.ask(partial(_closed, answers))
+
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""
         return self._opened().ask(_status)
@@ -117,6 +130,18 @@ class BlockingLocalPool:
         if self._host is None:
             raise RuntimeError("the pool is not open: use `with BlockingLocalPool(...) as pool:`, or `pool.open()`")
         return self._host
+
+
+async def _begun(items: Iterable[Item], pool: LocalPool) -> AsyncGenerator[BatchAnswer, None]:
+    return pool.batch(items)
+
+
+async def _next(answers: AsyncGenerator[BatchAnswer, None], _: LocalPool) -> BatchAnswer | None:
+    return await anext(answers, None)
+
+
+async def _closed(answers: AsyncGenerator[BatchAnswer, None], _: LocalPool) -> None:
+    await answers.aclose()
 
 
 async def _status(pool: LocalPool) -> dict[str, Any]:

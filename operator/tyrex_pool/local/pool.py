@@ -4,7 +4,8 @@ import asyncio
 import os
 import warnings
 import weakref
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -15,8 +16,10 @@ import msgspec
 from tyrex_pool.dispatch.custom import adapt
 from tyrex_pool.dispatch.strategy import Strategy
 from tyrex_pool.dispatch.ticket import Outcome, Ticket
+from tyrex_pool.local.batch import LocalBatch
 from tyrex_pool.local.home import Home
 from tyrex_pool.model.answer import Answer
+from tyrex_pool.model.batch import BatchAnswer, Item
 from tyrex_pool.model.console import Console
 from tyrex_pool.model.durations import format_duration
 from tyrex_pool.model.errors import InvalidRequest, TyrexError
@@ -161,6 +164,17 @@ class LocalPool:
         InvalidRequest names the value's path and what to pass instead. `console` as in `eval`. Raises a TyrexError.
         """
         return await self._run(call_parameters(function, args, key, console), timeout)
+
+    async def batch(self, items: Iterable[Item]) -> AsyncGenerator[BatchAnswer, None]:
+        """Evaluate all `items`, side by side; yields an answer for each as it finishes, with its index.
+
+        An item is code (a str) or the members of `POST /v1/eval` or `/v1/call` as a dict. One that fails does so alone:
+        its answer has the `error`, and nothing is raised. Items are taken as they start: while the pool is busy, and
+        while nobody takes answers, none is. When the iterator is closed, what has not started is dropped.
+        """
+        async with aclosing(LocalBatch(self._opened(), items).answers()) as answers:
+            async for answer in answers:
+                yield answer
 
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""

@@ -72,6 +72,7 @@ HEADER_QUEUE: Final = "Tyrex-Queue"
 
 PATH_EVAL: Final = "/v1/eval"
 PATH_CALL: Final = "/v1/call"
+PATH_BATCH: Final = "/v1/batch"
 PATH_POOL: Final = "/v1/pool"
 PATH_EXPLAIN: Final = "/v1/explain"
 PATH_OPENAPI: Final = "/v1/openapi.json"
@@ -82,6 +83,9 @@ PATH_METRICS: Final = "/metrics"
 
 TYPE_JSON: Final = "application/json"
 TYPE_PROBLEM: Final = "application/problem+json"
+TYPE_LINES: Final = "application/x-ndjson"
+LINES: Final = (TYPE_LINES, "application/ndjson", "application/jsonl")
+"""Content types of a batch; the answer has the first."""
 LANGUAGES: Final = {"text/javascript": "javascript", "application/typescript": "typescript"}
 """Content types of a body that is the code itself -> the `language` it stands for."""
 

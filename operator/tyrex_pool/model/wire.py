@@ -117,6 +117,12 @@ def console_members(lines: list[ConsoleLine], truncated: bool) -> dict[str, Any]
     return {"console": lines, "consoleTruncated": True} if truncated else {"console": lines}
 
 
+def read_console(members: dict[str, Any]) -> tuple[list[ConsoleLine] | None, bool]:
+    """What `console_members` has put into an answer. Raises ValueError for something else."""
+    lines = msgspec.convert(members.get("console"), list[ConsoleLine] | None)
+    return lines, msgspec.convert(members.get("consoleTruncated", False), bool)
+
+
 def from_problem(status: int, body: bytes) -> TyrexError:
     """The error that `problem` encoded; a plain TyrexError for any other answer, such as a gateway's page.
 

@@ -12,7 +12,9 @@ from tyrex_pool.server.http.messages import Request
 
 EVAL: Final = names.PATH_EVAL.encode()
 CALL: Final = names.PATH_CALL.encode()
+BATCH: Final = names.PATH_BATCH.encode()
 _JSON: Final = names.TYPE_JSON.encode()
+_LINES: Final = [kind.encode() for kind in names.LINES]
 _LANGUAGES: Final = {kind.encode(): language for kind, language in names.LANGUAGES.items()}
 
 
@@ -44,6 +46,13 @@ def read_call(request: Request) -> CallRequest:
     if kind != _JSON and _media_type(kind) != _JSON:
         raise _wrong_type(_media_type(kind), names.TYPE_JSON)
     return decode_call(request.body)
+
+
+def check_lines(request: Request) -> None:
+    """A batch has a content type of its own, which no web page of another site sends without asking first."""
+    kind = _media_type(request.head.content_type)
+    if kind not in _LINES:
+        raise _wrong_type(kind, *names.LINES)
 
 
 def _media_type(kind: bytes) -> bytes:

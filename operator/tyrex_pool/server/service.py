@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tyrex_pool.model.spec import Limits
 from tyrex_pool.server.admin import BODY_LIMIT, Admin
 from tyrex_pool.server.api import Api
+from tyrex_pool.server.batch import with_batch
 from tyrex_pool.server.http.listener import Listener
 from tyrex_pool.server.http.peer import MakeStream
 from tyrex_pool.server.http.routes import Routes
@@ -52,12 +53,13 @@ class Service:
         limits = api.pool.spec.limits
         limit = int(limits.request)
         unread = Unread(bound_of(int(limits.result), address.processes))
+        routes = with_batch(api)
         if address.socket is not None:
-            public = await Listener.open_unix(api.routes, limit, address.socket, streams, unread)
+            public = await Listener.open_unix(routes, limit, address.socket, streams, unread)
         else:
             host, port, flexible = address.host, address.port, address.flexible
             public = await listen(
-                api.routes, limit, host, port, flexible, streams, address.shared, unread, address.allowed_hosts
+                routes, limit, host, port, flexible, streams, address.shared, unread, address.allowed_hosts
             )
         private = None
         try:

@@ -199,10 +199,13 @@ def test_no_kubeconfig(
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words", [["../secrets", "x"], ["render", "x", "-n", "a/b"]])
+@pytest.mark.parametrize("words", [["../secrets", "x"], ["render", "x", "-n", "a/b"], ["../secrets", "--batch", "-"]])
 def test_what_is_no_name_never_becomes_a_path(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["eval", *words])
+    try:
+        code: object = main(["eval", *words])
+    except SystemExit as end:
+        code = end.code
+    assert code == 2
     assert "write a name of a-z, 0-9 and -" in capsys.readouterr().err
 
 

@@ -119,6 +119,7 @@ def test_a_failure_as_json(pool: ScriptedPool, capsys: pytest.CaptureFixture[str
         pytest.param(["x", "--url", "localhost"], "error: --url: write a URL such as", id="no scheme"),
         pytest.param(["x", "--url", "http://a", "--call", "{}"], "array such as [1, 2], not {}", id="args"),
         pytest.param(["x", "--url", "http://a", "--call", "["], "array such as [1, 2]: ", id="json"),
+        pytest.param([], "write the CODE to evaluate, or --batch FILE", id="no code"),
     ],
 )
 def test_bad_input(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:

@@ -62,7 +62,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str], words: lis
         pytest.param(["evil"], "invalid choice: 'evil'", id="command"),
         pytest.param(["--evil"], "tyrex-pool: error", id="option"),
         pytest.param(["crd", "--evil"], "tyrex-pool crd: error: unrecognized arguments: --evil", id="its option"),
-        pytest.param(["eval"], "the following arguments are required: CODE", id="no code"),
+        pytest.param(["render"], "the following arguments are required: FILE", id="no file"),
     ],
 )
 def test_a_wrong_command_line_ends_with_2(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:

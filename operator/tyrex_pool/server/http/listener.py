@@ -14,7 +14,7 @@ from tyrex_pool.server.http.head_cache import HeadCache
 from tyrex_pool.server.http.heap import give_back
 from tyrex_pool.server.http.peer import MakeStream, Peer
 from tyrex_pool.server.http.policy import ANY_HOST, Policy
-from tyrex_pool.server.http.routes import Routes
+from tyrex_pool.server.http.routes import Routes, in_parts
 from tyrex_pool.server.http.unfinished import Unfinished
 from tyrex_pool.server.http.unix_socket import UnixSocket
 from tyrex_pool.server.http.unread import Unread
@@ -40,6 +40,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._peers: set[Peer] = set()
         self._routes = routes
+        self._streamed = in_parts(routes)
         self._streams = streams
         self._heads = HeadCache()
         self.unread = Unread() if unread is None else unread
@@ -116,6 +117,7 @@ class Listener:
             self._streams,
             self._policy,
             self.unfinished,
+            self._streamed,
         )
         if self._stopped:  # it was accepted just before
             connection.finish(LAST_CALL)

@@ -11,9 +11,12 @@ class Head:
     """The head of a request; only the headers that the server uses are kept. `length` is that of Content-Length.
 
     Requests whose heads are equal, byte for byte, share one (`head_cache.py`): it does not change once it is parsed.
+    `chunks`: the client reads an answer in chunks, which HTTP/1.0 has not; known of requests in parts only.
     """
 
-    __slots__ = ("content_type", "keep_alive", "key", "length", "method", "path", "query", "queue", "timeout_ms")
+    __slots__ = (
+        "chunks", "content_type", "keep_alive", "key", "length", "method", "path", "query", "queue", "timeout_ms",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.method = b""
@@ -21,6 +24,7 @@ class Head:
         self.query = b""
         self.length = 0
         self.keep_alive = True
+        self.chunks = True
         self.content_type = b""
         self.key: bytes | None = None
         self.timeout_ms: bytes | None = None

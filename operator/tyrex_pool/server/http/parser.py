@@ -68,26 +68,48 @@ class ExpectsContinue(NamedTuple):
     """The client waits for `100 Continue` before it sends the body."""
 
 
+class StreamedHead(NamedTuple):
+    """The head of a request whose body comes in parts, as `BodyPart`s, up to `EndOfBody` or a `Refusal`.
+
+    `expects`: the client waits for `100 Continue` before it sends them.
+    """
+
+    request: Request
+    expects: bool
+
+
+class BodyPart(NamedTuple):
+    data: bytes
+
+
+class EndOfBody(NamedTuple):
+    """The request is whole."""
+
+
 class EndOfRequests(NamedTuple):
     """The client asked for a tunnel (CONNECT): nothing after that request is HTTP."""
 
 
-Event = ParsedRequest | Refusal | ExpectsContinue | EndOfRequests
+Event = ParsedRequest | Refusal | ExpectsContinue | StreamedHead | BodyPart | EndOfBody | EndOfRequests
+Streamed = frozenset[tuple[bytes, bytes]]
+"""Methods and paths of the requests whose bodies are given in parts, and are not limited."""
 
 
 class RequestParser:
     """One connection's requests. `limit` bounds a body in bytes and may change; `begun_at` is when the last request
-    began, on the clock of `feed`'s caller. `policy` says which heads are refused.
+    began, on the clock of `feed`'s caller. `policy` says which heads are refused, `streamed` which bodies come in
+    parts.
     """
 
     __slots__ = (
-        "_chunks", "_events", "_head", "_head_size", "_now", "_parser", "_policy", "_replaying", "_said", "_size",
-        "_target", "_unfinished", "_url", "begun_at", "limit", "state",
+        "_chunks", "_events", "_head", "_head_size", "_in_parts", "_now", "_parser", "_policy", "_replaying", "_said",
+        "_size", "_streamed", "_target", "_unfinished", "_url", "begun_at", "limit", "state",
     )  # fmt: skip
 
-    def __init__(self, limit: int, policy: Policy = ANY_HOST) -> None:
+    def __init__(self, limit: int, policy: Policy = ANY_HOST, streamed: Streamed = frozenset()) -> None:
         self.limit = limit
         self._policy = policy
+        self._streamed = streamed
         self.state = BETWEEN
         self.begun_at = 0.0
         self._parser = httptools.HttpRequestParser(self)
@@ -107,6 +129,7 @@ class RequestParser:
         self._size = 0
         self._head_size = 0
         self._chunks: list[bytes] = []
+        self._in_parts = False
 
     @property
     def reading(self) -> bool:
@@ -127,6 +150,7 @@ class RequestParser:
             data = self._feed(data)
         if self._unfinished > _MAX_HEAD:
             self._head_too_large()
+        self._give_part()
         return self._events
 
     def _feed(self, data: bytes) -> bytes:
@@ -158,9 +182,10 @@ class RequestParser:
         self._replaying = False
 
     def stop(self) -> None:
-        """Read no more, and forget a request that has not come whole."""
+        """Read no more, and forget a request that has not come whole, and the events that were not taken yet."""
         self.state = ENDED
         self._chunks = []
+        self._events.clear()
 
     def close(self) -> None:
         """Forget what was read: httptools' parser and this one refer to each other, which would keep it for long."""
@@ -208,6 +233,10 @@ class RequestParser:
             self._head_too_large()
         elif refusal is not None:
             self._refuse(*refusal)
+        elif (head.method, self._target.path) in self._streamed:
+            self._in_parts = True
+            head.chunks = self._parser.get_http_version() != "1.0"
+            self._events.append(StreamedHead(self._request(b""), "expect" in said))
         elif head.length > self.limit:
             self._too_large()
         elif "expect" in said:
@@ -217,6 +246,9 @@ class RequestParser:
         if self.state is ENDED:
             return
         self._unfinished = 0
+        if self._in_parts:
+            self._chunks.append(chunk)
+            return
         self._size += len(chunk)
         if self._size > self.limit:
             self._too_large()
@@ -231,22 +263,37 @@ class RequestParser:
             return  # the body is still to come
         self.state = BETWEEN
         self._unfinished = 0
+        if self._in_parts:
+            self._give_part()
+            self._events.append(EndOfBody())
+            return
         self._events.append(self._finished(method))
         if method == b"CONNECT":
             self.state = ENDED
             self._events.append(EndOfRequests())
 
+    def _give_part(self) -> None:
+        if self._in_parts and self._chunks:
+            self._events.append(BodyPart(self._body()))
+
+    def _body(self) -> bytes:
+        """What has come of it since it was last asked for."""
+        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+        self._chunks = []
+        return body
+
     def _finished(self, method: bytes) -> ParsedRequest:
+        request, said = self._request(self._body()), self._said
+        plain = request.head.keep_alive and method in _LENGTH_FRAMED
+        return ParsedRequest(request, plain and not ("expect" in said or "upgrade" in said))
+
+    def _request(self, body: bytes) -> Request:
         head, said = self._head, self._said
         _, head.path, head.query = self._target
         head.keep_alive = self._parser.should_keep_alive()
         head.content_type = said.get("content_type", b"")
         head.key, head.timeout_ms, head.queue = said.get("key"), said.get("timeout_ms"), said.get("queue")
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks = []
-        cacheable = head.keep_alive and method in _LENGTH_FRAMED and not ("expect" in said or "upgrade" in said)
-        trace = said.get("trace", b"").strip(b" \t")
-        return ParsedRequest(Request(head, body, self._now, trace), cacheable)
+        return Request(head, body, self._now, said.get("trace", b"").strip(b" \t"))
 
     # Refusals
 
@@ -259,6 +306,7 @@ class RequestParser:
     def _refuse(self, start: bytes, body: bytes) -> None:
         if self.state is not ENDED:
             self.state = ENDED
+            self._give_part()
             self._chunks = []
             shown = b"" if self._head.method == b"HEAD" else body
             self._events.append(Refusal(start, body, shown))

@@ -63,7 +63,7 @@ async def test_a_client_that_leaves(client: Client, server: Server) -> None:
 async def test_a_client_that_reads_slowly_holds_its_own_requests_back(client: Client, server: Server) -> None:
     client.send(get("/big") * 3 + post("/later"))
     async with asyncio.timeout(10):
-        while not any(not getattr(peer, "_writable", True) for peer in server.listener._peers):
+        while not any(not getattr(peer, "writable", True) for peer in server.listener._peers):
             await asyncio.sleep(0.001)
     assert server.later.empty()
     for _ in range(3):

@@ -14,12 +14,15 @@ from tyrex_pool.server.http.parser import (
     BODY,
     ENDED,
     HEAD,
+    BodyPart,
+    EndOfBody,
     EndOfRequests,
     Event,
     ExpectsContinue,
     ParsedRequest,
     Refusal,
     RequestParser,
+    StreamedHead,
 )
 
 LIMIT = 1000
@@ -79,12 +82,18 @@ def shown(event: Event) -> str:
             return start.split()[1].decode()
         case ExpectsContinue():
             return "continue"
+        case StreamedHead(request, expects):
+            return f"{request.head.path.decode()} in parts{', if told to' if expects else ''}"
+        case BodyPart(data):
+            return data.decode()
+        case EndOfBody():
+            return "whole"
         case EndOfRequests():
             return "end"
 
 
 def transcript(pieces: Iterable[bytes]) -> tuple[list[str], RequestParser]:
-    parser = RequestParser(LIMIT)
+    parser = RequestParser(LIMIT, streamed=frozenset({(b"POST", b"/parts")}))
     return [shown(event) for piece in pieces for event in parser.feed(piece, 1.0)], parser
 
 

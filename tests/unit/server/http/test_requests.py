@@ -18,7 +18,7 @@ from tests.unit.server.listening import (
     get,
     post,
 )
-from tyrex_pool.server.http.connection import PIPELINED
+from tyrex_pool.server.http.intake import PIPELINED
 from tyrex_pool.server.http.listener import Listener
 
 UNDERSTOOD = [
