@@ -24,6 +24,7 @@ from tyrex_pool import (
     InvalidRequest,
     LocalPool,
 )
+from tyrex_pool.model.batch import Item
 
 SPEC: dict[str, Any] = {
     "size": 1,
