@@ -29,9 +29,9 @@ _OF_OTHERS = {"unauthenticated", "forbidden"}
 schema = schemathesis.openapi.from_dict(openapi())
 
 
-@schemathesis.serializer(*names.LANGUAGES)
+@schemathesis.serializer(*names.LANGUAGES, names.TYPE_LINES)
 def code(_: Any, value: Any) -> bytes:
-    """A body that is the code itself."""
+    """A body that is the code itself, or lines."""
     return value if isinstance(value, bytes) else str(value).encode(errors="surrogatepass")
 
 

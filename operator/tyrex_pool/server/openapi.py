@@ -52,6 +52,7 @@ def openapi() -> dict[str, Any]:
         "paths": {
             names.PATH_EVAL: {"post": _eval(work)},
             names.PATH_CALL: {"post": _call(call)},
+            names.PATH_BATCH: {"post": _batch()},
             names.PATH_POOL: {"get": _get("getPool", "The pool as this server sees it", pool)},
             names.PATH_EXPLAIN: {"get": _explain(explain)},
             names.PATH_OPENAPI: {"get": _get("getDescription", "This description", {"type": "object"})},
@@ -87,6 +88,18 @@ def _call(body: object) -> dict[str, Any]:
         "summary": "Call a function by its name",
         "requestBody": {"required": True, "content": {names.TYPE_JSON: {"schema": body, "example": example}}},
         "responses": _answers((*_OF_EVALS, UnknownFunction)),
+    }
+
+
+def _batch() -> dict[str, Any]:
+    lines = f'{{"code": "{_CODE}"}}\n{{"function": "Math.max", "args": [1, 5]}}\n'
+    answers = {"description": "A line for each, as it finishes", "content": {names.TYPE_LINES: _TEXT}}
+    return {
+        "operationId": "batch",
+        "summary": "Evaluate many: an EvalRequest or a CallRequest in each line",
+        "parameters": [_header(names.HEADER_KEY, "`key` of lines without one", {"type": "string"})],
+        "requestBody": {"required": True, "content": {names.TYPE_LINES: _TEXT | {"example": lines}}},
+        "responses": {"200": answers, **_problems((InvalidRequest,))},
     }
 
 
