@@ -611,6 +611,39 @@ function findFunction(path) {
   };
 }
 
+// inputs.ts
+var HANDED = "__tyrex__";
+var WITH_INPUTS = `try{throw ${HANDED}}catch(eval){try{throw ${HANDED}}catch(inputs){eval(${HANDED})}}`;
+var handed = 0;
+var inputs;
+var code = "";
+function hand() {
+  handed -= 1;
+  if (handed === 2) return evaluate;
+  if (handed === 1) {
+    const given = inputs;
+    inputs = void 0;
+    return given;
+  }
+  if (handed === 0) {
+    const given = code;
+    code = "";
+    return given;
+  }
+  handed = 0;
+  return void 0;
+}
+define(globalThis, HANDED, {
+  get: hand
+});
+function evaluateWith(given, javascript) {
+  inputs = given;
+  code = javascript;
+  handed = 3;
+  return evaluate(WITH_INPUTS);
+}
+var WRAPPER_FRAME = `eval at ${evaluateWith.name} (`;
+
 // sentences.ts
 var import_node_module = require("node:module");
 var KINDS = [
@@ -975,6 +1008,7 @@ function textOf(error, name) {
 var ENTRY_FRAME = `${Deno.mainModule}:`;
 var OUR_FRAMES = "tyrex:isolate:";
 var EVALUATED = ", <anonymous>:";
+var EVAL_ORIGIN = "(eval at ";
 var FRAME = "    at ";
 var UNSHOWN = "a thrown value that cannot be shown";
 var DETAIL_LENGTH = 8192;
@@ -1018,6 +1052,10 @@ function refusal(name, detail, stack) {
   return stringifyJson(fields);
 }
 var frameIsOurs = (line) => indexOf(line, OUR_FRAMES) >= 0 || indexOf(line, ENTRY_FRAME) >= 0;
+var isOfWrapper = (line) => {
+  const first2 = indexOf(line, EVAL_ORIGIN);
+  return first2 >= 0 && indexOf(line, WRAPPER_FRAME, first2) === first2 + 1;
+};
 function describe(thrown2, json) {
   try {
     if (isNativeError(thrown2)) return toText(thrown2);
@@ -1057,6 +1095,10 @@ function withoutOurFrames(stack) {
     if (frameIsOurs(line)) {
       const inside = indexOf(line, EVALUATED);
       if (inside < 0) break;
+      if (isOfWrapper(line)) {
+        from = end2 + 1;
+        continue;
+      }
       result += slice(line, 0, indexOf(line, "eval at ")) + slice(line, inside + 2) + "\n";
     } else if (!isOfDeno(line)) result += line + "\n";
     from = end2 + 1;
@@ -1095,46 +1137,44 @@ var ENGINE_ONLY = [
   "Duplicate "
 ];
 var TAB_WIDTH = 2;
-function evaluateTypeScript(code) {
-  let javascript;
+function toJavaScript(code2) {
   try {
-    javascript = stripTypeScriptTypes(code, STRIP);
+    return stripTypeScriptTypes(code2, STRIP);
   } catch {
-    javascript = stripTypeScriptTypes(code, TRANSFORM);
+    return stripTypeScriptTypes(code2, TRANSFORM);
   }
-  return evaluate(javascript);
 }
-function syntaxFailure(code, typescript, thrown2) {
+function syntaxFailure(code2, typescript, thrown2) {
   try {
     if (!isNativeError(thrown2)) return void 0;
     const message = thrown2.message;
     if (typescript && typeof message === "string" && indexOf(message, MARK) >= 0) {
-      return parserFailure(code, message);
+      return parserFailure(code2, message);
     }
     if (!isOfEvaluate(thrown2)) return void 0;
-    const found = parserMessage(code);
-    return typescript && found !== null ? parserFailure(code, found) : engineFailure(code, toText(thrown2), found);
+    const found = parserMessage(code2);
+    return typescript && found !== null ? parserFailure(code2, found) : engineFailure(code2, toText(thrown2), found);
   } catch {
     return void 0;
   }
 }
-function parserFailure(code, message) {
-  const at = placeIn(code, message).position;
+function parserFailure(code2, message) {
+  const at = placeIn(code2, message).position;
   const start2 = indexOf(message, PREFIX) === 0 ? PREFIX.length : 0;
   const end2 = lastIndexOf(message, "\n    at ");
   const text = PREFIX + slice(message, start2, end2 < 0 ? message.length : end2);
   const line = indexOf(text, "\n");
-  return refusal("execution_error", `${line < 0 ? text : slice(text, 0, line)} (${at})${isObject(code) ? OBJECT_HINT : ""}`, `${text}
+  return refusal("execution_error", `${line < 0 ? text : slice(text, 0, line)} (${at})${isObject(code2) ? OBJECT_HINT : ""}`, `${text}
     at <anonymous>:${at}`);
 }
-function engineFailure(code, text, found) {
-  const place = found === null ? null : placeIn(code, found);
-  const at = place !== null && isOf(text, code, place) ? `
+function engineFailure(code2, text, found) {
+  const place = found === null ? null : placeIn(code2, found);
+  const at = place !== null && isOf(text, code2, place) ? `
     at <anonymous>:${place.position}` : "";
-  const explained2 = text + hintFor(code, text, found === null);
+  const explained2 = text + hintFor(code2, text, found === null);
   return refusal("execution_error", explained2, explained2 + at);
 }
-function isOf(text, code, place) {
+function isOf(text, code2, place) {
   for (let i = 0; i < ENGINE_ONLY.length; i++) {
     if (indexOf(text, PREFIX + ENGINE_ONLY[i]) === 0) return false;
   }
@@ -1142,11 +1182,11 @@ function isOf(text, code, place) {
   const quote = indexOf(text, " '");
   if (quote < 0) return true;
   const token = slice(text, quote + 2, text.length - 1);
-  return slice(code, place.at, place.at + token.length) === token;
+  return slice(code2, place.at, place.at + token.length) === token;
 }
-function hintFor(code, text, parsed) {
-  if (isObject(code)) return OBJECT_HINT;
-  if (text === UNEXPECTED && parsed && indexOf(code, "@") >= 0) {
+function hintFor(code2, text, parsed) {
+  if (isObject(code2)) return OBJECT_HINT;
+  if (text === UNEXPECTED && parsed && indexOf(code2, "@") >= 0) {
     return " (decorators work in a main module only)";
   }
   return "";
@@ -1154,65 +1194,68 @@ function hintFor(code, text, parsed) {
 function isOfEvaluate(thrown2) {
   const stack = thrown2.stack;
   if (typeof stack !== "string" || indexOf(stack, PREFIX) !== 0) return false;
+  const first2 = indexOf(stack, "\n    at ");
   const native = indexOf(stack, NATIVE_FRAME);
-  if (native < 0 || native !== indexOf(stack, "\n    at ")) return false;
+  if (native < 0) return false;
+  if (native !== first2 && native !== indexOf(stack, "\n    at ", first2 + 1)) return false;
+  if (native !== first2 && !isOfWrapper(slice(stack, first2 + 1, native))) return false;
   const from = native + NATIVE_FRAME.length;
   const end2 = indexOf(stack, "\n", from);
   return frameIsOurs(slice(stack, from, end2 < 0 ? stack.length : end2));
 }
-function parserMessage(code) {
+function parserMessage(code2) {
   try {
-    stripTypeScriptTypes(code, TRANSFORM);
+    stripTypeScriptTypes(code2, TRANSFORM);
   } catch (error) {
     const { message } = error;
     if (indexOf(message, MARK) >= 0) return message;
   }
   return null;
 }
-function isObject(code) {
-  let end2 = code.length;
-  while (end2 > 0 && isSpace(codeAt(code, end2 - 1))) end2 -= 1;
-  if (codeAt(code, end2 - 1) === 59) end2 -= 1;
-  const from = startOf(code, end2);
-  if (codeAt(code, from) !== 123) return false;
+function isObject(code2) {
+  let end2 = code2.length;
+  while (end2 > 0 && isSpace(codeAt(code2, end2 - 1))) end2 -= 1;
+  if (codeAt(code2, end2 - 1) === 59) end2 -= 1;
+  const from = startOf(code2, end2);
+  if (codeAt(code2, from) !== 123) return false;
   try {
-    stripTypeScriptTypes(`(${slice(code, from, end2)}
+    stripTypeScriptTypes(`(${slice(code2, from, end2)}
 )`, TRANSFORM);
     return true;
   } catch {
     return false;
   }
 }
-function startOf(code, end2) {
+function startOf(code2, end2) {
   let from = 0;
   while (from < end2) {
-    const two = slice(code, from, from + 2);
-    if (isSpace(codeAt(code, from))) from += 1;
-    else if (two === "//") from = endOf(code, "\n", from);
-    else if (two === "/*") from = endOf(code, "*/", from + 2);
+    const two = slice(code2, from, from + 2);
+    if (isSpace(codeAt(code2, from))) from += 1;
+    else if (two === "//") from = endOf(code2, "\n", from);
+    else if (two === "/*") from = endOf(code2, "*/", from + 2);
     else break;
   }
   return from;
 }
-function endOf(code, mark, from) {
-  const at = indexOf(code, mark, from);
-  return at < 0 ? code.length : at + mark.length;
+function endOf(code2, mark, from) {
+  const at = indexOf(code2, mark, from);
+  return at < 0 ? code2.length : at + mark.length;
 }
 var isSpace = (character) => character === 32 || character >= 9 && character <= 13;
-function placeIn(code, message) {
+function placeIn(code2, message) {
   const from = lastIndexOf(message, MARK) + MARK.length;
   const colon = indexOf(message, ":", from);
   const line = toNumber(slice(message, from, colon));
   const column = toNumber(slice(message, colon + 1)) - 1;
   let start2 = 0;
   for (let i = 1; i < line; i++) {
-    const newline = indexOf(code, "\n", start2);
+    const newline = indexOf(code2, "\n", start2);
     if (newline < 0) break;
     start2 = newline + 1;
   }
   let at = start2;
-  for (let shown2 = 0; shown2 < column && at < code.length; at++) {
-    const unit = codeAt(code, at);
+  for (let shown2 = 0; shown2 < column && at < code2.length; at++) {
+    const unit = codeAt(code2, at);
     if (unit === 9) shown2 += TAB_WIDTH;
     else if (unit < 56320 || unit > 57343) shown2 += 1;
     if (shown2 === column && unit >= 55296 && unit <= 56319) at += 1;
@@ -1234,7 +1277,8 @@ function start(order, resultLimit, finish2) {
       if (typeof found === "string") return finish2(order, "error", refusal("unknown_function", found), false);
       value = apply(found.callable, found.owner, order.args);
     } else {
-      value = order.kind === "ts" ? evaluateTypeScript(order.code) : evaluate(order.code);
+      const code2 = order.kind === "ts" ? toJavaScript(order.code) : order.code;
+      value = order.inputs === void 0 ? evaluate(code2) : evaluateWith(order.inputs, code2);
     }
   } catch (error) {
     return finish2(order, "error", thrown(order, error), false);
@@ -1440,6 +1484,8 @@ var Order = class {
   startBefore;
   code;
   args;
+  /** What the code sees under that name; undefined if it sees nothing. */
+  inputs;
   next = null;
   constructor(fields) {
     this.nonceHigh = fields[0];
@@ -1449,7 +1495,10 @@ var Order = class {
     this.kind = fields[4];
     this.startBefore = fields[5];
     this.code = fields[6];
-    this.args = this.kind === "call" ? fields[7] : NONE;
+    const isCall = this.kind === "call";
+    const data = fields.length > 7 ? fields[7] : void 0;
+    this.args = isCall ? data : NONE;
+    this.inputs = isCall ? void 0 : data;
   }
 };
 for (const { prototype: prototype2 } of [

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tyrex_pool.model.errors import (
         ConversionError,
         DeadRuntimeError,
+        EpochChanged,
         EvalTimeout,
         ExecutionError,
         Forbidden,
@@ -43,6 +44,7 @@ __all__ = [
     "Client",
     "ConversionError",
     "DeadRuntimeError",
+    "EpochChanged",
     "EvalTimeout",
     "ExecutionError",
     "Forbidden",

@@ -1,10 +1,11 @@
 /** One eval from its start to its one reply. */
 import { types } from "node:util";
 import { findFunction } from "./functions.ts";
+import { evaluateWith } from "./inputs.ts";
 import { apply, evaluate, SafePromise, whenSettled } from "./primordials.ts";
 import type { Order } from "./protocol.ts";
 import { failure, refusal, toJson } from "./result.ts";
-import { evaluateTypeScript, syntaxFailure } from "./syntax.ts";
+import { syntaxFailure, toJavaScript } from "./syntax.ts";
 
 const { isPromise } = types;
 
@@ -20,7 +21,8 @@ export function start(order: Order, resultLimit: number, finish: Finish): void {
       if (typeof found === "string") return finish(order, "error", refusal("unknown_function", found), false);
       value = apply(found.callable, found.owner, order.args);
     } else {
-      value = order.kind === "ts" ? evaluateTypeScript(order.code) : evaluate(order.code);
+      const code = order.kind === "ts" ? toJavaScript(order.code) : order.code;
+      value = order.inputs === undefined ? evaluate(code) : evaluateWith(order.inputs, code);
     }
   } catch (error) {
     return finish(order, "error", thrown(order, error), false);

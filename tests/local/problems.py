@@ -18,6 +18,7 @@ CONTRACT = {
     "invalid_request": (400, "caller", False),
     "unknown_function": (404, "caller", False),
     "payload_too_large": (413, "caller", False),
+    "epoch_changed": (412, "caller", True),
 }
 """name -> status, fault, retryable"""
 

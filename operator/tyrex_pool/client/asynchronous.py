@@ -1,5 +1,6 @@
 """`AsyncClient`: a pool over HTTP, for asyncio and trio."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -34,18 +35,33 @@ class AsyncClient:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
     ) -> Any:
-        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval."""
-        return (await self.eval_response(code, key=key, timeout=timeout, language=language)).result
+        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval.
 
-    async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+        The code sees `inputs`, data as in the arguments of `call`, under that name. With `epoch`, that of an Answer, it
+        runs in the isolate that gave that answer or not at all: EpochChanged.
+        """
+        return (
+            await self.eval_response(code, key=key, timeout=timeout, language=language, inputs=inputs, epoch=epoch)
+        ).result
+
+    async def call(
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+    ) -> Any:
         """The value of the global `function` (a dotted name) called with `args`.
 
         Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
         Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
         InvalidRequest names the value's path and what to pass instead.
         """
-        return (await self.call_response(function, *args, key=key, timeout=timeout)).result
+        return (await self.call_response(function, *args, key=key, timeout=timeout, epoch=epoch)).result
 
     async def eval_response(
         self,
@@ -54,15 +70,22 @@ class AsyncClient:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
     ) -> Answer:
         """As `eval`, with the runtime and its epoch."""
-        return await self._send(exchange.eval_request(code, key, timeout, language), exchange.evaluated)
+        return await self._send(exchange.eval_request(code, key, timeout, language, inputs, epoch), exchange.evaluated)
 
     async def call_response(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
     ) -> Answer:
         """As `call`, with the runtime and its epoch."""
-        return await self._send(exchange.call_request(function, args, key, timeout), exchange.evaluated)
+        return await self._send(exchange.call_request(function, args, key, timeout, epoch), exchange.evaluated)
 
     async def pool(self) -> dict[str, Any]:
         """The pool as its server sees it: `GET /v1/pool`."""

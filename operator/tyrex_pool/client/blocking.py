@@ -1,6 +1,7 @@
 """`Client`: the blocking client of a pool."""
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -40,18 +41,31 @@ class Client:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
     ) -> Any:
-        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval."""
-        return self.eval_response(code, key=key, timeout=timeout, language=language).result
+        """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval.
 
-    def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+        The code sees `inputs`, data as in the arguments of `call`, under that name. With `epoch`, that of an Answer, it
+        runs in the isolate that gave that answer or not at all: EpochChanged.
+        """
+        return self.eval_response(code, key=key, timeout=timeout, language=language, inputs=inputs, epoch=epoch).result
+
+    def call(
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+    ) -> Any:
         """The value of the global `function` (a dotted name) called with `args`.
 
         Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
         Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
         InvalidRequest names the value's path and what to pass instead.
         """
-        return self.call_response(function, *args, key=key, timeout=timeout).result
+        return self.call_response(function, *args, key=key, timeout=timeout, epoch=epoch).result
 
     def eval_response(
         self,
@@ -60,13 +74,22 @@ class Client:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
     ) -> Answer:
         """As `eval`, with the runtime and its epoch."""
-        return self._send(exchange.eval_request(code, key, timeout, language), exchange.evaluated)
+        return self._send(exchange.eval_request(code, key, timeout, language, inputs, epoch), exchange.evaluated)
 
-    def call_response(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Answer:
+    def call_response(
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+    ) -> Answer:
         """As `call`, with the runtime and its epoch."""
-        return self._send(exchange.call_request(function, args, key, timeout), exchange.evaluated)
+        return self._send(exchange.call_request(function, args, key, timeout, epoch), exchange.evaluated)
 
     def pool(self) -> dict[str, Any]:
         """The pool as its server sees it: `GET /v1/pool`."""

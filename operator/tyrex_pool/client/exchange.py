@@ -15,6 +15,7 @@ from tyrex_pool.client.address import Address
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import (
     DeadRuntimeError,
+    EpochChanged,
     InvalidRequest,
     NoRuntime,
     QueueTimeout,
@@ -70,9 +71,9 @@ class Failure:
     def pause(self, attempt: int, retries: int, chance: Random = _CHANCE) -> float | None:
         """Seconds to wait before a retry after attempt number `attempt` (from 0); None: give up.
 
-        Only an eval that certainly never started is retried.
+        Only an eval that certainly never started is retried, and none whose session is gone: it would be refused again.
         """
-        if not self.error.retryable or attempt >= retries:
+        if not self.error.retryable or attempt >= retries or isinstance(self.error, EpochChanged):
             return None
         if self.retry_after is not None:
             return min(self.retry_after, LONGEST_PAUSE)
@@ -115,18 +116,29 @@ def checked_retries(retries: int) -> int:
     return retries
 
 
-def eval_request(code: str, key: str | None, timeout: float | None, language: Language) -> OutgoingRequest:
+def eval_request(
+    code: str,
+    key: str | None,
+    timeout: float | None,
+    language: Language,
+    inputs: Mapping[str, Any] | None = None,
+    epoch: int | str | None = None,
+) -> OutgoingRequest:
     """`POST /v1/eval`; `timeout` in seconds. Raises InvalidRequest, which may be a TypeError too."""
-    work = eval_parameters(code, key, language)
-    body = {"code": work.code}
+    work = eval_parameters(code, key, language, inputs, epoch)
+    body: dict[str, Any] = {"code": work.code}
+    if work.inputs is not None:
+        body["inputs"] = work.inputs
     if work.language != "javascript":
         body["language"] = work.language
     return _post(names.PATH_EVAL, body, work, timeout)
 
 
-def call_request(function: str, args: tuple[Any, ...], key: str | None, timeout: float | None) -> OutgoingRequest:
+def call_request(
+    function: str, args: tuple[Any, ...], key: str | None, timeout: float | None, epoch: int | str | None = None
+) -> OutgoingRequest:
     """`POST /v1/call`; `timeout` in seconds. Raises InvalidRequest, also for arguments that JSON cannot carry."""
-    work = call_parameters(function, args, key)
+    work = call_parameters(function, args, key, epoch)
     return _post(names.PATH_CALL, {"function": work.function, "args": work.args}, work, timeout)
 
 
@@ -195,6 +207,8 @@ def unanswered(exc: httpx.RequestError, address: Address) -> Failure:
 def _post(path: str, body: dict[str, Any], work: EvalRequest | CallRequest, timeout: float | None) -> OutgoingRequest:
     if work.key is not None:
         body["key"] = work.key
+    if work.if_epoch is not None:
+        body["ifEpoch"] = work.if_epoch
     if timeout is not None:
         body["timeoutMs"] = math.ceil(checked_timeout(timeout) * 1000)
     return OutgoingRequest("POST", path, timeout, encode_json(body))

@@ -82,14 +82,30 @@ class BlockingLocalPool:
         self._close(0.0 if interrupted else None)
 
     def eval(
-        self, code: str, *, key: str | None = None, timeout: float | None = None, language: Language = "javascript"
+        self,
+        code: str,
+        *,
+        key: str | None = None,
+        timeout: float | None = None,
+        language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
     ) -> Any:
         """As `LocalPool.eval`. Ctrl-C stops waiting."""
-        return self._opened().ask(lambda pool: pool.eval(code, key=key, timeout=timeout, language=language))
+        return self._opened().ask(
+            lambda pool: pool.eval(code, key=key, timeout=timeout, language=language, inputs=inputs, epoch=epoch)
+        )
 
-    def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+    def call(
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+    ) -> Any:
         """As `LocalPool.call`. Ctrl-C stops waiting."""
-        return self._opened().ask(lambda pool: pool.call(function, *args, key=key, timeout=timeout))
+        return self._opened().ask(lambda pool: pool.call(function, *args, key=key, timeout=timeout, epoch=epoch))
 
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""

@@ -134,22 +134,39 @@ class LocalPool:
             pool.abandon()
 
     async def eval(
-        self, code: str, *, key: str | None = None, timeout: float | None = None, language: Language = "javascript"
+        self,
+        code: str,
+        *,
+        key: str | None = None,
+        timeout: float | None = None,
+        language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
     ) -> Any:
         """The completion value of `code`, awaited if it is a promise. `timeout` in seconds.
 
+        The code sees `inputs`, data as in the arguments of `call`, under that name. With `epoch`, that of a runtime in
+        `status()`, it runs in that runtime's present isolate or not at all: EpochChanged.
+
         Raises a TyrexError; for a parameter of the wrong type it is an InvalidRequest that is a TypeError too.
         """
-        return await self._run(eval_parameters(code, key, language), timeout)
+        return await self._run(eval_parameters(code, key, language, inputs, epoch), timeout)
 
-    async def call(self, function: str, *args: Any, key: str | None = None, timeout: float | None = None) -> Any:
+    async def call(
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+    ) -> Any:
         """The value of the global `function` (a dotted name) called with `args`.
 
         Arguments are JSON's own types: None, bool, int, float, str, and lists, tuples and dicts with str keys of them.
         Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
         InvalidRequest names the value's path and what to pass instead. Raises a TyrexError.
         """
-        return await self._run(call_parameters(function, args, key), timeout)
+        return await self._run(call_parameters(function, args, key, epoch), timeout)
 
     def status(self) -> dict[str, Any]:
         """The pool as `GET /v1/pool` shows it."""

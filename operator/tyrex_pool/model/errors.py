@@ -13,6 +13,7 @@ TyrexError                     an eval failed
 │   │   └── WrongContentType   (415: over HTTP, a body of another kind)
 │   ├── UnknownFunction        unknown_function     404
 │   ├── PayloadTooLarge        payload_too_large    413
+│   ├── EpochChanged           epoch_changed        412  retryable
 │   ├── Unauthenticated        unauthenticated      401
 │   └── Forbidden              forbidden            403
 └── PlatformError              this system
@@ -134,6 +135,15 @@ class PayloadTooLarge(CallerError):
     title = "The request is over limits.request"
 
 
+class EpochChanged(CallerError):
+    """The isolate of the caller's session is gone; the eval certainly never started."""
+
+    name = "epoch_changed"
+    status = 412
+    retryable = True
+    title = "The runtime has another epoch"
+
+
 class Unauthenticated(CallerError):
     name = "unauthenticated"
     status = 401
@@ -181,7 +191,7 @@ ERRORS: dict[str, type[TyrexError]] = {
     kind.name: kind
     for kind in (
         ExecutionError, PromiseRejection, ConversionError, HeapLimitError, EvalTimeout,
-        InvalidRequest, UnknownFunction, PayloadTooLarge, Unauthenticated, Forbidden,
+        InvalidRequest, UnknownFunction, PayloadTooLarge, EpochChanged, Unauthenticated, Forbidden,
         QueueTimeout, Overloaded, NoRuntime, StrategyError, DeadRuntimeError,
     )
 }  # fmt: skip

@@ -9,7 +9,14 @@ from time import monotonic
 
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Ticket
-from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, HeapLimitError, InvalidRequest, TyrexError
+from tyrex_pool.model.errors import (
+    DeadRuntimeError,
+    EpochChanged,
+    EvalTimeout,
+    HeapLimitError,
+    InvalidRequest,
+    TyrexError,
+)
 from tyrex_pool.model.pool_view import LastErrorView
 from tyrex_pool.pool.dispatcher import answer, too_late
 from tyrex_pool.runtime import causes
@@ -51,6 +58,10 @@ class IsolateDriver:
                 self._balancer.drop(ticket)
                 too_late(ticket, now)
                 continue
+            wanted = ticket.work.if_epoch
+            if wanted is not None and wanted != slot.epoch:
+                self._refuse(ticket, EpochChanged(f"runtime {slot.name} has epoch {slot.epoch}, not {wanted}"))
+                continue
             ticket.epoch = slot.epoch
             runs = ticket.state is RUNNING
             # Where others run beside it they may keep it from starting in time, and go on: it must not start later.
@@ -58,7 +69,7 @@ class IsolateDriver:
             try:
                 isolate.send(ticket, unbound if runs else min(now + LEASE, ticket.deadline))
             except ValueError as error:
-                self._refuse(ticket, error)
+                self._refuse(ticket, InvalidRequest(f"the data cannot be encoded: {error}"))
             else:
                 isolate_is_idle = isolate_is_idle or runs
         if isolate_is_idle:
@@ -66,11 +77,11 @@ class IsolateDriver:
         else:
             self._flush_soon(isolate)
 
-    def _refuse(self, ticket: Ticket, error: ValueError) -> None:
-        """Answer `ticket`, whose arguments could be decoded and cannot be encoded again: the isolate never had it."""
+    def _refuse(self, ticket: Ticket, error: TyrexError) -> None:
+        """Answer `ticket`, which no isolate has had."""
         self._balancer.drop(ticket)
-        ticket.started = 0.0
-        answer(ticket, InvalidRequest(f"args: {error}"))
+        ticket.started, ticket.finished = 0.0, monotonic()
+        answer(ticket, error)
 
     def _flush_soon(self, isolate: Isolate) -> None:
         if not self._flushing:

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import cast
 
 from tyrex_pool.model.errors import InvalidRequest, Overloaded, TyrexError
-from tyrex_pool.model.frames import is_handshake
+from tyrex_pool.model.frames import acceptance, is_handshake
 from tyrex_pool.server.http.date import DATE
 from tyrex_pool.server.http.head_cache import END, HeadCache
 from tyrex_pool.server.http.messages import Head, Request, error_answer, mistake, too_slow
@@ -204,7 +204,7 @@ class Connection(asyncio.Protocol):
             return None
         whole = parser.state is BETWEEN
         if whole and self._streams is not None and self._free() and not self._waiting and is_handshake(data):
-            return self._switch(self._streams)
+            return self._switch(self._streams, acceptance(data))
         events = parser.feed(data, monotonic())
         if whole and len(events) == 1 and parser.state is BETWEEN:
             self._learn(data, events[0])
@@ -231,11 +231,11 @@ class Connection(asyncio.Protocol):
         if isinstance(event, ParsedRequest) and event.cacheable:
             self._heads.learn(data, event.request)
 
-    def _switch(self, streams: MakeStream) -> None:
-        """Let a stream take over the transport."""
+    def _switch(self, streams: MakeStream, accepted: bytes) -> None:
+        """Let a stream take over the transport, which begins with `accepted`."""
         self._state = CLOSING
         self._peers.discard(self)
-        stream = streams(self._transport, self.limit, self._peers, self._unread)
+        stream = streams(self._transport, self.limit, self._peers, self._unread, accepted)
         self._parser.close()
         if self._finishing:
             stream.finish(LAST_CALL)
