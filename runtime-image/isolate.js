@@ -48,6 +48,7 @@ var parseJson = JSON.parse;
 var stringifyJson = JSON.stringify;
 var evaluate = globalThis.eval;
 var apply = Reflect.apply;
+var construct = Reflect.construct;
 var toText = String;
 var toNumber = Number;
 var keysOf = Object.keys;
@@ -269,6 +270,56 @@ function keepPromises() {
 var import_node_async_hooks = require("node:async_hooks");
 var util = __toESM(require("node:util"));
 
+// edits.ts
+var NAME = "tyrex:isolate:await:";
+
+// places.ts
+var START = `(${NAME}`;
+var EVALUATED = ", <anonymous>:";
+function placedLine(line) {
+  const start2 = indexOf(line, START);
+  const comma = start2 < 0 ? -1 : indexOf(line, EVALUATED, start2);
+  if (comma < 0 || indexOf(line, ")", start2) < comma) return void 0;
+  const name = slice(line, start2 + START.length, comma);
+  const from = comma + EVALUATED.length;
+  const colon = indexOf(line, ":", from);
+  const end2 = indexOf(line, ")", colon);
+  const row = toNumber(slice(line, from, colon));
+  if (row > numberAt(name, 0)) return "";
+  const column = columnOf(name, row, toNumber(slice(line, colon + 1, end2)) - 1) + 1;
+  return `${slice(line, 0, start2)}(<anonymous>:${row}:${column}${slice(line, end2)}`;
+}
+function placed(text) {
+  if (indexOf(text, START) < 0) return text;
+  let result = "";
+  for (let from = 0; from <= text.length; ) {
+    const newline = indexOf(text, "\n", from);
+    const end2 = newline < 0 ? text.length : newline;
+    const line = slice(text, from, end2);
+    const place = placedLine(line);
+    if (place !== "") result += `${place ?? line}
+`;
+    from = end2 + 1;
+  }
+  return slice(result, 0, result.length - 1);
+}
+function columnOf(name, row, column) {
+  let shift = 0;
+  for (let at = after(name, 0); at > 0; at = after(name, after(name, after(name, at)))) {
+    if (numberAt(name, at) !== row) continue;
+    const place = numberAt(name, after(name, at));
+    const length = numberAt(name, after(name, after(name, at)));
+    if (column - shift >= place + length) shift += length;
+    else return column - shift < place ? column - shift : place;
+  }
+  return column - shift;
+}
+function numberAt(name, at) {
+  const colon = indexOf(name, ":", at);
+  return toNumber(slice(name, at, colon < 0 ? name.length : colon));
+}
+var after = (name, at) => indexOf(name, ":", at) + 1;
+
 // stdio.ts
 var import_node_process2 = __toESM(require("node:process"));
 var node = import_node_process2.default;
@@ -342,14 +393,14 @@ function keepOutput(prototype2, write) {
 }
 function keepNodeStream(name) {
   const get = getterOf(node, name);
-  let kept = null;
+  let kept2 = null;
   define(node, name, {
     get: () => {
-      if (kept === null) {
-        kept = apply(get, node, []);
-        keepOpen(kept);
+      if (kept2 === null) {
+        kept2 = apply(get, node, []);
+        keepOpen(kept2);
       }
-      return kept;
+      return kept2;
     }
   });
 }
@@ -365,7 +416,7 @@ function keepOpen(stream) {
     ]));
     return stream;
   };
-  const kept = [
+  const kept2 = [
     [
       "end",
       end2
@@ -392,8 +443,8 @@ function keepOpen(stream) {
       () => new SafePromise((resolve) => resolve())
     ]
   ];
-  for (let i = 0; i < kept.length; i++) {
-    const pair = kept[i];
+  for (let i = 0; i < kept2.length; i++) {
+    const pair = kept2[i];
     define(stream, pair[0], {
       __proto__: null,
       value: pair[1]
@@ -472,7 +523,7 @@ var lineStart = (token) => encode(`
 ${token} `);
 function openLog(start2) {
   return (level, text) => {
-    const message = shown(text, MESSAGE_LENGTH);
+    const message = shown(placed(text), MESSAGE_LENGTH);
     const fields = encode(`${stringifyJson({
       __proto__: null,
       eval: getStore()?.id ?? null,
@@ -518,11 +569,11 @@ var builtIn = {
 var namespace = null;
 var commonJs = null;
 var offered = "";
-function offering(load) {
+function offering(load2) {
   return () => {
     const globals = keysOf(globalThis);
     for (let i = 0; i < globals.length; i++) builtIn[globals[i]] = true;
-    return load().then(offer);
+    return load2().then(offer);
   };
 }
 function offer(module2) {
@@ -844,7 +895,7 @@ var HINT = "\n  hint: ";
 function explained(text) {
   let result = "";
   let from = 0;
-  for (let count = 0; count < MOST_SENTENCES; count++) {
+  for (let count2 = 0; count2 < MOST_SENTENCES; count2++) {
     const found = firstIn(text, from);
     if (found === null) break;
     const { sentence: sentence2, to, a, b } = found;
@@ -1007,7 +1058,7 @@ function textOf(error, name) {
 // result.ts
 var ENTRY_FRAME = `${Deno.mainModule}:`;
 var OUR_FRAMES = "tyrex:isolate:";
-var EVALUATED = ", <anonymous>:";
+var EVALUATED2 = ", <anonymous>:";
 var EVAL_ORIGIN = "(eval at ";
 var FRAME = "    at ";
 var UNSHOWN = "a thrown value that cannot be shown";
@@ -1092,8 +1143,11 @@ function withoutOurFrames(stack) {
     const newline = indexOf(stack, "\n", from);
     const end2 = newline < 0 ? stack.length : newline;
     const line = slice(stack, from, end2);
-    if (frameIsOurs(line)) {
-      const inside = indexOf(line, EVALUATED);
+    const place = placedLine(line);
+    if (place !== void 0) {
+      if (place !== "") result += place + "\n";
+    } else if (frameIsOurs(line)) {
+      const inside = indexOf(line, EVALUATED2);
       if (inside < 0) break;
       if (isOfWrapper(line)) {
         from = end2 + 1;
@@ -1267,25 +1321,131 @@ function placeIn(code2, message) {
   };
 }
 
+// top_level_await.ts
+var AWAIT = "await";
+var NO_SUCH_FUNCTION = "await is not defined";
+var NO_BODY = "Single function literal required";
+var AsyncFunction = (async () => {
+}).constructor;
+var MOST_KEPT = 64;
+var LONGEST_KEPT = 16384;
+var rewrite = null;
+var kept = new SafeMap();
+var count = 0;
+var Unparsable = class {
+  reply;
+  constructor(reply2) {
+    this.reply = reply2;
+  }
+};
+function mustLoad(code2, thrown2, loaded) {
+  if (rewrite !== null || !isOurs(code2, thrown2)) return false;
+  whenSettled(rewriter(), (module2) => {
+    load(module2.default);
+    loaded();
+  }, () => {
+    rewrite ??= () => null;
+    loaded();
+  });
+  return true;
+}
+function scriptFor(code2, thrown2) {
+  const made = isOurs(code2, thrown2) ? rewritten(code2, callsAwait(thrown2)) : null;
+  if (made !== null && "script" in made) return made.script;
+  if (made === null || callsAwait(thrown2)) throw thrown2;
+  const found = errorOf(code2) ?? `SyntaxError: ${made.message}`;
+  if (found === toText(thrown2)) throw thrown2;
+  throw new Unparsable(refusal("execution_error", found, `${found}
+    at <anonymous>:${made.line}:${made.column}`));
+}
+function isOurs(code2, thrown2) {
+  if (indexOf(code2, AWAIT) < 0) return false;
+  try {
+    return isNativeError(thrown2) && (isOfEvaluate(thrown2) || callsAwait(thrown2));
+  } catch {
+    return false;
+  }
+}
+var callsAwait = (thrown2) => thrown2.message === NO_SUCH_FUNCTION;
+function rewritten(code2, again) {
+  const known = getOf(kept, code2);
+  if (known !== void 0) return known;
+  try {
+    const made = rewrite(code2, again);
+    if (made !== null) keep(code2, made);
+    return made;
+  } catch {
+    return null;
+  }
+}
+function keep(code2, made) {
+  if (code2.length > LONGEST_KEPT) return;
+  if (++count > MOST_KEPT) {
+    kept = new SafeMap();
+    count = 1;
+  }
+  setOf(kept, code2, made);
+}
+function load(text) {
+  const module2 = {
+    exports: {
+      rewrite: () => null
+    }
+  };
+  const run3 = core.evalContext(`(function (module) {${text}
+})`, "tyrex:isolate:rewrite")[0];
+  try {
+    run3(module2);
+  } catch {
+  }
+  rewrite = module2.exports.rewrite;
+}
+function errorOf(code2) {
+  try {
+    construct(AsyncFunction, [
+      code2
+    ]);
+    return null;
+  } catch (error) {
+    const said = toText(error);
+    return indexOf(said, NO_BODY) < 0 ? said : null;
+  }
+}
+
 // evals.ts
 var { isPromise } = import_node_util3.types;
 function start(order, resultLimit, finish2) {
+  let { code: code2 } = order;
   let value;
   try {
     if (order.kind === "call") {
-      const found = findFunction(order.code);
+      const found = findFunction(code2);
       if (typeof found === "string") return finish2(order, "error", refusal("unknown_function", found), false);
       value = apply(found.callable, found.owner, order.args);
     } else {
-      const code2 = order.kind === "ts" ? toJavaScript(order.code) : order.code;
-      value = order.inputs === void 0 ? evaluate(code2) : evaluateWith(order.inputs, code2);
+      if (order.kind === "ts") code2 = toJavaScript(code2);
+      value = evaluateScript(order, code2);
     }
   } catch (error) {
+    if (order.kind !== "call") return startAgain(order, code2, error, resultLimit, finish2);
     return finish2(order, "error", thrown(order, error), false);
   }
   settle(order, value, resultLimit, finish2);
 }
+function startAgain(order, code2, error, resultLimit, finish2) {
+  const later2 = (order2, status, json) => finish2(order2, status, json, true);
+  if (mustLoad(code2, error, () => startAgain(order, code2, error, resultLimit, later2))) return;
+  let value;
+  try {
+    value = evaluateScript(order, scriptFor(code2, error));
+  } catch (failed) {
+    return finish2(order, "error", thrown(order, failed), false);
+  }
+  settle(order, value, resultLimit, finish2);
+}
+var evaluateScript = (order, code2) => order.inputs === void 0 ? evaluate(code2) : evaluateWith(order.inputs, code2);
 function thrown(order, error) {
+  if (error instanceof Unparsable) return error.reply;
   const syntax = order.kind === "call" ? void 0 : syntaxFailure(order.code, order.kind === "ts", error);
   return syntax ?? failure("execution_error", error);
 }
@@ -1604,7 +1764,7 @@ var define4 = SafeObject.defineProperty;
 var { dispatchEvent } = EventTarget.prototype;
 var { preventDefault } = Event.prototype;
 var typeOf = getterOf2(Event.prototype, "type");
-var errorOf = getterOf2(ErrorEvent.prototype, "error");
+var errorOf2 = getterOf2(ErrorEvent.prototype, "error");
 var messageOf = getterOf2(ErrorEvent.prototype, "message");
 var MESSAGE_LENGTH2 = 8192;
 function captureUncaught(print, leftovers) {
@@ -1652,7 +1812,7 @@ function thrownIn(event) {
   try {
     if (apply(typeOf, event, []) !== "error") return null;
     return {
-      thrown: apply(errorOf, event, []),
+      thrown: apply(errorOf2, event, []),
       message: apply(messageOf, event, [])
     };
   } catch {
@@ -1719,12 +1879,12 @@ var measured = false;
 var sayBegun;
 var saidBegun = 0;
 var saidLast = 0;
-function boot(load) {
+function boot(load2) {
   const greeted = new SafePromise((resolve) => begin = resolve);
   channel = openChannel(Number(Deno.args[0]), received, startNext, end);
   closeBackDoors();
   removeStorages();
-  return greeted.then(offering(load)).then(arm).then(() => report("ready", `${now()}`), (error) => report("failed", failure("execution_error", error)));
+  return greeted.then(offering(load2)).then(arm).then(() => report("ready", `${now()}`), (error) => report("failed", failure("execution_error", error)));
 }
 function report(state, json) {
   channel.send(`${hello.tag} ${state} ${json}

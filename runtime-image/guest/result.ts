@@ -3,6 +3,7 @@ import { carriedBy, withErrors } from "./carried.ts";
 import { explained } from "./explain.ts";
 import { WRAPPER_FRAME } from "./inputs.ts";
 import { encode, indexOf, isNativeError, lastIndexOf, slice, stringifyJson, toText } from "./primordials.ts";
+import { placedLine } from "./places.ts";
 import { shown, wellFormedJson } from "./text.ts";
 
 /** Stacks end where our frames begin. */
@@ -123,7 +124,10 @@ function withoutOurFrames(stack: string): string {
     const newline = indexOf(stack, "\n", from);
     const end = newline < 0 ? stack.length : newline;
     const line = slice(stack, from, end);
-    if (frameIsOurs(line)) {
+    const place = placedLine(line);
+    if (place !== undefined) {
+      if (place !== "") result += place + "\n";
+    } else if (frameIsOurs(line)) {
       const inside = indexOf(line, EVALUATED);
       if (inside < 0) break;
       if (isOfWrapper(line)) {

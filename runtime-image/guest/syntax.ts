@@ -96,7 +96,7 @@ function hintFor(code: string, text: string, parsed: boolean): string {
 }
 
 /** Whether `thrown` comes from `evaluate` itself, before the code ran. */
-function isOfEvaluate(thrown: Error): boolean {
+export function isOfEvaluate(thrown: Error): boolean {
   const stack = thrown.stack as unknown;
   if (typeof stack !== "string" || indexOf(stack, PREFIX) !== 0) return false;
   const first = indexOf(stack, "\n    at ");
