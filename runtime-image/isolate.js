@@ -671,16 +671,8 @@ var code = "";
 function hand() {
   handed -= 1;
   if (handed === 2) return evaluate;
-  if (handed === 1) {
-    const given = inputs;
-    inputs = void 0;
-    return given;
-  }
-  if (handed === 0) {
-    const given = code;
-    code = "";
-    return given;
-  }
+  if (handed === 1) return inputs;
+  if (handed === 0) return code;
   handed = 0;
   return void 0;
 }
@@ -691,7 +683,13 @@ function evaluateWith(given, javascript) {
   inputs = given;
   code = javascript;
   handed = 3;
-  return evaluate(WITH_INPUTS);
+  try {
+    return evaluate(WITH_INPUTS);
+  } finally {
+    handed = 0;
+    inputs = void 0;
+    code = "";
+  }
 }
 var WRAPPER_FRAME = `eval at ${evaluateWith.name} (`;
 

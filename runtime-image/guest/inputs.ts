@@ -19,16 +19,8 @@ let code = "";
 function hand(): unknown {
   handed -= 1;
   if (handed === 2) return evaluate;
-  if (handed === 1) {
-    const given = inputs;
-    inputs = undefined;
-    return given;
-  }
-  if (handed === 0) {
-    const given = code;
-    code = "";
-    return given;
-  }
+  if (handed === 1) return inputs;
+  if (handed === 0) return code;
   handed = 0;
   return undefined;
 }
@@ -40,7 +32,13 @@ export function evaluateWith(given: unknown, javascript: string): unknown {
   inputs = given;
   code = javascript;
   handed = 3;
-  return evaluate(WITH_INPUTS);
+  try {
+    return evaluate(WITH_INPUTS);
+  } finally {
+    handed = 0;
+    inputs = undefined;
+    code = "";
+  }
 }
 
 /** In a stack, what a frame of the script above begins with. */
