@@ -29,13 +29,13 @@ class Ticket:
     """One eval to be dispatched. Times are seconds on the caller's clock.
 
     `deliver(ticket, outcome)` is called once; it is None when nobody waits for the answer any more. What else the
-    creator of a ticket needs is in a subclass. `trace` is as `model.trace_context` has it; `bucket` belongs to
-    Deadlines.
+    creator of a ticket needs is in a subclass. `trace` is as `model.trace_context` has it; `cpu` is the CPU time it
+    took, negative where that is not known; `bucket` belongs to Deadlines.
     """
 
     __slots__ = (
-        "arrived", "attempts", "bucket", "deadline", "deliver", "epoch", "finished", "id", "key", "lease", "slot",
-        "started", "state", "trace", "work",
+        "arrived", "attempts", "bucket", "cpu", "deadline", "deliver", "epoch", "finished", "id", "key", "lease",
+        "slot", "started", "state", "trace", "work",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +53,7 @@ class Ticket:
         self.deliver = deliver
         self.started = 0.0
         self.finished = 0.0
+        self.cpu = -1.0
         self.state = WAITING
         self.slot: Slot[Self, object] | None = None
         self.id = b""

@@ -59,7 +59,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
 
 class RemoteAnswer(msgspec.Struct, array_like=True, gc=False):
     """The answer to an eval: the `name` of the outcome, and the HTTP answer, whose head is `start` and `more`, whole
-    header lines. `load` is how many evals the server has now; an `epoch` of 0: no runtime had this eval."""
+    header lines. `load` is how many evals the server has now; an `epoch` of 0: no runtime had this eval. `cpu`: its CPU
+    seconds, negative where they are not known; earlier servers do not send them."""
 
     name: str
     epoch: int
@@ -67,6 +68,7 @@ class RemoteAnswer(msgspec.Struct, array_like=True, gc=False):
     start: bytes
     more: bytes
     body: bytes
+    cpu: float = -1.0
 
 
 encode: Final = msgspec.msgpack.Encoder().encode

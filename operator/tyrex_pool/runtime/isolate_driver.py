@@ -20,6 +20,7 @@ from tyrex_pool.model.errors import (
 from tyrex_pool.model.pool_view import LastErrorView
 from tyrex_pool.pool.dispatcher import answer, too_late
 from tyrex_pool.runtime import causes
+from tyrex_pool.runtime.cpu_meter import ASK
 from tyrex_pool.runtime.isolate import LEASE, READY, Isolate, LocalRuntime, LocalSlot
 from tyrex_pool.runtime.replies import ProtocolError
 
@@ -73,6 +74,8 @@ class IsolateDriver:
             else:
                 isolate_is_idle = isolate_is_idle or runs
         if isolate_is_idle:
+            if isolate.cpu is not None and now - isolate.cpu.at > ASK:
+                isolate.cpu.begin(now)
             isolate.flush()  # it has nothing to do until this arrives
         else:
             self._flush_soon(isolate)
@@ -111,12 +114,16 @@ class IsolateDriver:
             raise ProtocolError("a reply to an eval whose turn it was not")
         elif status == b"result":
             self._balancer.finish(ticket, now)
+            if isolate.cpu is not None:
+                ticket.cpu = isolate.cpu.charge(now - ticket.started, now)
             answer(ticket, payload)
         elif status == b"overfull":
             self._end_eval(ticket, HeapLimitError(causes.OVERFULL.detail), isolate, causes.OVERFULL)
         else:
             error = _guest_error(status, payload)
             self._balancer.finish(ticket, now)
+            if isolate.cpu is not None:
+                ticket.cpu = isolate.cpu.charge(now - ticket.started, now)
             answer(ticket, error)
 
     def cancelled(self, ticket: Ticket) -> None:
@@ -166,6 +173,8 @@ class IsolateDriver:
     def _end_eval(self, ticket: Ticket, error: TyrexError, isolate: Isolate, cause: causes.Cause) -> None:
         """Answer `ticket` with an error of its own, and end the isolate, which cannot be used any more."""
         ticket.finished = monotonic()
+        if isolate.cpu is not None and ticket.started:
+            ticket.cpu = isolate.cpu.charge(ticket.finished - ticket.started, ticket.finished)
         self._record_error(error.name, error.detail)
         answer(ticket, error)
         isolate.end(cause, settle=cause is not causes.OVERFULL)

@@ -160,7 +160,7 @@ class Stream(asyncio.Protocol):
             name, more = outcome.name, timing_lines(ticket) if ticket.epoch else b""
         number = ticket.reply_to
         self._tickets.pop(number, None)
-        answer = RemoteAnswer(name, ticket.epoch, slot.own, start, more, body)
+        answer = RemoteAnswer(name, ticket.epoch, slot.own, start, more, body, ticket.cpu)
         self._send(number, encode(answer), at_once=not self._tickets)
         self._api.metrics.ended(name, ticket)
         if self._api.observers:

@@ -106,7 +106,8 @@ def test_the_limit_changes_while_a_frame_comes(before: int, after: int, expected
 ORDER = Order(b"/v1/eval", b"", 5000, None, b"", b"{}")
 ANSWER = RemoteAnswer("ok", 7, 2, b"S", b"M", b"B")
 ORDER_BYTES = b"\x96\xc4\x08/v1/eval\xc4\x00\xcd\x13\x88\xc0\xc4\x00\xc4\x02{}"
-ANSWER_BYTES = b"\x96\xa2ok\x07\x02\xc4\x01S\xc4\x01M\xc4\x01B"
+EARLIER_ANSWER = b"\x96\xa2ok\x07\x02\xc4\x01S\xc4\x01M\xc4\x01B"
+ANSWER_BYTES = b"\x97" + EARLIER_ANSWER[1:] + b"\xcb\xbf\xf0" + bytes(6)
 
 
 def test_orders_and_answers() -> None:
@@ -114,12 +115,17 @@ def test_orders_and_answers() -> None:
     assert (encode(ANSWER), decode_answer(ANSWER_BYTES)) == (ANSWER_BYTES, ANSWER)
 
 
+def test_an_earlier_server_knows_no_cpu_time() -> None:
+    assert decode_answer(EARLIER_ANSWER) == ANSWER
+    assert ANSWER.cpu < 0
+
+
 @pytest.mark.parametrize(
     "more", [pytest.param([True], id="a flag"), pytest.param([{"a": [1]}, "b"], id="something larger")]
 )
 def test_what_a_later_version_says_besides_is_not_read(more: list[Any]) -> None:
     assert decode_order(encode([b"/v1/eval", b"", 5000, None, b"", b"{}", *more])) == ORDER
-    assert decode_answer(encode(["ok", 7, 2, b"S", b"M", b"B", *more])) == ANSWER
+    assert decode_answer(encode(["ok", 7, 2, b"S", b"M", b"B", -1.0, *more])) == ANSWER
 
 
 @pytest.mark.parametrize(

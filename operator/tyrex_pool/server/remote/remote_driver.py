@@ -191,6 +191,7 @@ class RemoteDriver:
         runtime = upstream.runtime
         slot = runtime.slot
         ticket.sent_on = None
+        ticket.cpu = reply.cpu
         if reply.epoch:
             slot.epoch = reply.epoch
             slot.foreign_load = max(0, reply.load - slot.own + 1)  # `finish` counts with it
