@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tyrex_pool.local.pool import LocalPool
     from tyrex_pool.model.errors import (
         ConversionError,
+        CpuLimitError,
         DeadRuntimeError,
         EpochChanged,
         EvalTimeout,
@@ -43,6 +44,7 @@ __all__ = [
     "BlockingLocalPool",
     "Client",
     "ConversionError",
+    "CpuLimitError",
     "DeadRuntimeError",
     "EpochChanged",
     "EvalTimeout",

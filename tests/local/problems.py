@@ -9,6 +9,7 @@ CONTRACT = {
     "promise_rejection": (422, "guest", False),
     "conversion_error": (422, "guest", False),
     "heap_limit_error": (422, "guest", False),
+    "cpu_limit_error": (422, "guest", False),
     "timeout": (504, "guest", False),
     "queue_timeout": (503, "platform", True),
     "overloaded": (503, "platform", True),

@@ -6,6 +6,7 @@ TyrexError                     an eval failed
 │   ├── PromiseRejection       promise_rejection    422
 │   ├── ConversionError        conversion_error     422
 │   ├── HeapLimitError         heap_limit_error     422
+│   ├── CpuLimitError          cpu_limit_error      422
 │   └── EvalTimeout            timeout              504
 ├── CallerError                the request
 │   ├── InvalidRequest         invalid_request      400
@@ -102,6 +103,11 @@ class HeapLimitError(GuestError):
     title = "The code went over limits.heap"
 
 
+class CpuLimitError(GuestError):
+    name = "cpu_limit_error"
+    title = "The code used more CPU time than timeouts.cpu allows"
+
+
 class EvalTimeout(GuestError):
     name = "timeout"
     status = 504
@@ -190,7 +196,7 @@ class DeadRuntimeError(PlatformError):
 ERRORS: dict[str, type[TyrexError]] = {
     kind.name: kind
     for kind in (
-        ExecutionError, PromiseRejection, ConversionError, HeapLimitError, EvalTimeout,
+        ExecutionError, PromiseRejection, ConversionError, HeapLimitError, CpuLimitError, EvalTimeout,
         InvalidRequest, UnknownFunction, PayloadTooLarge, EpochChanged, Unauthenticated, Forbidden,
         QueueTimeout, Overloaded, NoRuntime, StrategyError, DeadRuntimeError,
     )

@@ -31,6 +31,10 @@ class CpuMeter:
         self._charged = 0.0
         self.at = now
 
+    def used(self) -> float:
+        """The CPU seconds of the eval that runs, so far."""
+        return self._read() - self._mark - self._charged
+
     def charge(self, run: float, now: float) -> float:
         """The CPU seconds of an eval that ended now, after it ran for `run` seconds."""
         self.at = now

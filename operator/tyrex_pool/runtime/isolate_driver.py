@@ -10,6 +10,7 @@ from time import monotonic
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Ticket
 from tyrex_pool.model.errors import (
+    CpuLimitError,
     DeadRuntimeError,
     EpochChanged,
     EvalTimeout,
@@ -20,6 +21,7 @@ from tyrex_pool.model.errors import (
 from tyrex_pool.model.pool_view import LastErrorView
 from tyrex_pool.pool.dispatcher import answer, too_late
 from tyrex_pool.runtime import causes
+from tyrex_pool.runtime.cpu_limit import CpuLimit
 from tyrex_pool.runtime.cpu_meter import ASK
 from tyrex_pool.runtime.isolate import LEASE, READY, Isolate, LocalRuntime, LocalSlot
 from tyrex_pool.runtime.replies import ProtocolError
@@ -36,13 +38,18 @@ class IsolateDriver:
     """Drives the isolates of `runtimes`; the index of a slot is its runtime's place there."""
 
     def __init__(
-        self, runtimes: list[LocalRuntime], balancer: Balancer[Ticket, LocalRuntime], loop: asyncio.AbstractEventLoop
+        self,
+        runtimes: list[LocalRuntime],
+        balancer: Balancer[Ticket, LocalRuntime],
+        loop: asyncio.AbstractEventLoop,
+        cpu_limit: float | None = None,
     ) -> None:
         self.runtimes = runtimes
         self.last_error: LastErrorView | None = None
         self._balancer = balancer
         self._loop = loop
         self._flushing: set[Isolate] = set()
+        self._cpu_limit = None if cpu_limit is None else CpuLimit(cpu_limit, loop, self._over_cpu)
 
     def pump(self, slot: LocalSlot) -> None:
         """Send the tickets that the isolate of `slot` may be sent now."""
@@ -76,6 +83,8 @@ class IsolateDriver:
         if isolate_is_idle:
             if isolate.cpu is not None and now - isolate.cpu.at > ASK:
                 isolate.cpu.begin(now)
+            if self._cpu_limit is not None:
+                self._cpu_limit.watch(isolate)
             isolate.flush()  # it has nothing to do until this arrives
         else:
             self._flush_soon(isolate)
@@ -169,6 +178,15 @@ class IsolateDriver:
             if ticket.state is WAITING:  # now that the process is killed, it certainly has not begun
                 self._balancer.drop(ticket)
                 too_late(ticket, now, "its isolate, which something held up")
+
+    def _over_cpu(self, isolate: Isolate, ticket: Ticket) -> None:
+        """`ticket`, which runs, has used more CPU time than it may: end it, if it has not just ended by itself."""
+        isolate.receive()
+        if ticket.state is RUNNING and isolate.began(ticket) and self._cpu_limit is not None:
+            error = CpuLimitError(
+                f"the code used more CPU time than timeouts.cpu ({self._cpu_limit.seconds:g} s) allows"
+            )
+            self._end_eval(ticket, error, isolate, causes.OVER_CPU)
 
     def _end_eval(self, ticket: Ticket, error: TyrexError, isolate: Isolate, cause: causes.Cause) -> None:
         """Answer `ticket` with an error of its own, and end the isolate, which cannot be used any more."""

@@ -42,8 +42,9 @@ class Supervisor(IsolateDriver):
         balancer: Balancer[Ticket, LocalRuntime],
         slots: list[LocalSlot],
         loop: asyncio.AbstractEventLoop,
+        cpu_limit: float | None = None,
     ) -> None:
-        super().__init__([LocalRuntime(slot) for slot in slots], balancer, loop)
+        super().__init__([LocalRuntime(slot) for slot in slots], balancer, loop, cpu_limit)
         for runtime in self.runtimes:
             runtime.slot.owner = runtime
         self.dispatcher = Dispatcher(balancer, self, loop)
