@@ -260,8 +260,9 @@ def test_in_typescript_types_move_nothing(pool: RunningPool) -> None:
 def test_the_log_has_these_places_too(start: Start) -> None:
     pool = start(size=1)
     with guest_logs() as log:
-        pool.eval("await null;\nconsole.log(new Error('seen'))")
+        answer = pool.post("await null;\nconsole.log(new Error('seen'))")
         record = log.wait("seen")
+    assert record.__dict__["eval"] == answer.headers["Tyrex-Eval"], "also the first one, which loads the parser"
     assert "<anonymous>:2:13)" in record.getMessage()
     assert "tyrex:isolate:await" not in record.getMessage()
 
