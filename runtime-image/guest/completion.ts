@@ -53,13 +53,16 @@ class Completion {
     return true;
   }
 
+  /** Of another statement than a compound one a jump may leave out the value. */
   #labeled(statement: Node, place: Place, listed: boolean): boolean {
     const body = statement.body as Node;
-    if (body.type === "ExpressionStatement" || partsOf(body) === null) {
-      const all = place.all || jumps(statement);
-      return this.#statement(body, { all, old: place.old || all }, false);
+    const parts = partsOf(body);
+    if (parts === null) {
+      const left = jumps(statement);
+      const all = place.all || left;
+      return this.#statement(body, { all, old: place.old || all }, false) && !left;
     }
-    this.#compound(statement, partsOf(body) as Node[][], { all: true, old: place.old }, listed);
+    this.#compound(statement, parts, { all: true, old: place.old }, listed);
     return true;
   }
 

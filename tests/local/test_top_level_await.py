@@ -137,6 +137,9 @@ SCRIPTS = """
 1; for (const x of [1, 2, 3]) { if (x === 2) continue; else x; }
 1; a: if (true) { 2; break a; }
 1; a: b: { 2; break a; }
+1; a: { break a; 2 }
+1; a: b: { if (true) break a; 2 }
+1; a: if (true) { break a; }
 1; if (true) a: { 2; break a }
 1; a: { for (let i = 0; i < 2; i++)if(i){'x'}'y'; break a }
 1; a: { for (let i = 0; i < 2; i++)if(i){'x'}if (false) 'y'; break a }
