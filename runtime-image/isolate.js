@@ -48,6 +48,7 @@ var parseJson = JSON.parse;
 var stringifyJson = JSON.stringify;
 var evaluate = globalThis.eval;
 var apply = Reflect.apply;
+var construct = Reflect.construct;
 var toText = String;
 var toNumber = Number;
 var keysOf = Object.keys;
@@ -269,6 +270,56 @@ function keepPromises() {
 var import_node_async_hooks = require("node:async_hooks");
 var util = __toESM(require("node:util"));
 
+// edits.ts
+var NAME = "tyrex:isolate:await:";
+
+// places.ts
+var START = `(${NAME}`;
+var EVALUATED = ", <anonymous>:";
+function placedLine(line) {
+  const start2 = indexOf(line, START);
+  const comma = start2 < 0 ? -1 : indexOf(line, EVALUATED, start2);
+  if (comma < 0 || indexOf(line, ")", start2) < comma) return void 0;
+  const name = slice(line, start2 + START.length, comma);
+  const from = comma + EVALUATED.length;
+  const colon = indexOf(line, ":", from);
+  const end2 = indexOf(line, ")", colon);
+  const row = toNumber(slice(line, from, colon));
+  if (row > numberAt(name, 0)) return "";
+  const column = columnOf(name, row, toNumber(slice(line, colon + 1, end2)) - 1) + 1;
+  return `${slice(line, 0, start2)}(<anonymous>:${row}:${column}${slice(line, end2)}`;
+}
+function placed(text) {
+  if (indexOf(text, START) < 0) return text;
+  let result = "";
+  for (let from = 0; from <= text.length; ) {
+    const newline = indexOf(text, "\n", from);
+    const end2 = newline < 0 ? text.length : newline;
+    const line = slice(text, from, end2);
+    const place = placedLine(line);
+    if (place !== "") result += `${place ?? line}
+`;
+    from = end2 + 1;
+  }
+  return slice(result, 0, result.length - 1);
+}
+function columnOf(name, row, column) {
+  let shift = 0;
+  for (let at = after(name, 0); at > 0; at = after(name, after(name, after(name, at)))) {
+    if (numberAt(name, at) !== row) continue;
+    const place = numberAt(name, after(name, at));
+    const length = numberAt(name, after(name, after(name, at)));
+    if (column - shift >= place + length) shift += length;
+    else return column - shift < place ? column - shift : place;
+  }
+  return column - shift;
+}
+function numberAt(name, at) {
+  const colon = indexOf(name, ":", at);
+  return toNumber(slice(name, at, colon < 0 ? name.length : colon));
+}
+var after = (name, at) => indexOf(name, ":", at) + 1;
+
 // stdio.ts
 var import_node_process2 = __toESM(require("node:process"));
 var node = import_node_process2.default;
@@ -342,14 +393,14 @@ function keepOutput(prototype2, write) {
 }
 function keepNodeStream(name) {
   const get = getterOf(node, name);
-  let kept = null;
+  let kept2 = null;
   define(node, name, {
     get: () => {
-      if (kept === null) {
-        kept = apply(get, node, []);
-        keepOpen(kept);
+      if (kept2 === null) {
+        kept2 = apply(get, node, []);
+        keepOpen(kept2);
       }
-      return kept;
+      return kept2;
     }
   });
 }
@@ -365,7 +416,7 @@ function keepOpen(stream) {
     ]));
     return stream;
   };
-  const kept = [
+  const kept2 = [
     [
       "end",
       end2
@@ -392,8 +443,8 @@ function keepOpen(stream) {
       () => new SafePromise((resolve) => resolve())
     ]
   ];
-  for (let i = 0; i < kept.length; i++) {
-    const pair = kept[i];
+  for (let i = 0; i < kept2.length; i++) {
+    const pair = kept2[i];
     define(stream, pair[0], {
       __proto__: null,
       value: pair[1]
@@ -489,7 +540,7 @@ var lineStart = (token) => encode(`
 ${token} `);
 function openLog(start2) {
   return (level, text) => {
-    const message = shown(text, MESSAGE_LENGTH);
+    const message = shown(placed(text), MESSAGE_LENGTH);
     const fields = encode(`${stringifyJson({
       __proto__: null,
       eval: getStore()?.id ?? null,
@@ -540,11 +591,11 @@ var builtIn = {
 var namespace = null;
 var commonJs = null;
 var offered = "";
-function offering(load) {
+function offering(load2) {
   return () => {
     const globals = keysOf(globalThis);
     for (let i = 0; i < globals.length; i++) builtIn[globals[i]] = true;
-    return load().then(offer);
+    return load2().then(offer);
   };
 }
 function offer(module2) {
@@ -632,6 +683,37 @@ function findFunction(path) {
     owner: calledOn(owner)
   };
 }
+
+// inputs.ts
+var HANDED = "__tyrex__";
+var WITH_INPUTS = `try{throw ${HANDED}}catch(eval){try{throw ${HANDED}}catch(inputs){eval(${HANDED})}}`;
+var handed = 0;
+var inputs;
+var code = "";
+function hand() {
+  handed -= 1;
+  if (handed === 2) return evaluate;
+  if (handed === 1) return inputs;
+  if (handed === 0) return code;
+  handed = 0;
+  return void 0;
+}
+define(globalThis, HANDED, {
+  get: hand
+});
+function evaluateWith(given, javascript) {
+  inputs = given;
+  code = javascript;
+  handed = 3;
+  try {
+    return evaluate(WITH_INPUTS);
+  } finally {
+    handed = 0;
+    inputs = void 0;
+    code = "";
+  }
+}
+var WRAPPER_FRAME = `eval at ${evaluateWith.name} (`;
 
 // sentences.ts
 var import_node_module = require("node:module");
@@ -833,7 +915,7 @@ var HINT = "\n  hint: ";
 function explained(text) {
   let result = "";
   let from = 0;
-  for (let count = 0; count < MOST_SENTENCES; count++) {
+  for (let count2 = 0; count2 < MOST_SENTENCES; count2++) {
     const found = firstIn(text, from);
     if (found === null) break;
     const { sentence: sentence2, to, a, b } = found;
@@ -996,7 +1078,8 @@ function textOf(error, name) {
 // result.ts
 var ENTRY_FRAME = `${Deno.mainModule}:`;
 var OUR_FRAMES = "tyrex:isolate:";
-var EVALUATED = ", <anonymous>:";
+var EVALUATED2 = ", <anonymous>:";
+var EVAL_ORIGIN = "(eval at ";
 var FRAME = "    at ";
 var UNSHOWN = "a thrown value that cannot be shown";
 var DETAIL_LENGTH = 8192;
@@ -1040,6 +1123,10 @@ function refusal(name, detail, stack) {
   return stringifyJson(fields);
 }
 var frameIsOurs = (line) => indexOf(line, OUR_FRAMES) >= 0 || indexOf(line, ENTRY_FRAME) >= 0;
+var isOfWrapper = (line) => {
+  const first2 = indexOf(line, EVAL_ORIGIN);
+  return first2 >= 0 && indexOf(line, WRAPPER_FRAME, first2) === first2 + 1;
+};
 function describe(thrown2, json) {
   try {
     if (isNativeError(thrown2)) return toText(thrown2);
@@ -1076,9 +1163,16 @@ function withoutOurFrames(stack) {
     const newline = indexOf(stack, "\n", from);
     const end2 = newline < 0 ? stack.length : newline;
     const line = slice(stack, from, end2);
-    if (frameIsOurs(line)) {
-      const inside = indexOf(line, EVALUATED);
+    const place = placedLine(line);
+    if (place !== void 0) {
+      if (place !== "") result += place + "\n";
+    } else if (frameIsOurs(line)) {
+      const inside = indexOf(line, EVALUATED2);
       if (inside < 0) break;
+      if (isOfWrapper(line)) {
+        from = end2 + 1;
+        continue;
+      }
       result += slice(line, 0, indexOf(line, "eval at ")) + slice(line, inside + 2) + "\n";
     } else if (!isOfDeno(line)) result += line + "\n";
     from = end2 + 1;
@@ -1117,46 +1211,44 @@ var ENGINE_ONLY = [
   "Duplicate "
 ];
 var TAB_WIDTH = 2;
-function evaluateTypeScript(code) {
-  let javascript;
+function toJavaScript(code2) {
   try {
-    javascript = stripTypeScriptTypes(code, STRIP);
+    return stripTypeScriptTypes(code2, STRIP);
   } catch {
-    javascript = stripTypeScriptTypes(code, TRANSFORM);
+    return stripTypeScriptTypes(code2, TRANSFORM);
   }
-  return evaluate(javascript);
 }
-function syntaxFailure(code, typescript, thrown2) {
+function syntaxFailure(code2, typescript, thrown2) {
   try {
     if (!isNativeError(thrown2)) return void 0;
     const message = thrown2.message;
     if (typescript && typeof message === "string" && indexOf(message, MARK) >= 0) {
-      return parserFailure(code, message);
+      return parserFailure(code2, message);
     }
     if (!isOfEvaluate(thrown2)) return void 0;
-    const found = parserMessage(code);
-    return typescript && found !== null ? parserFailure(code, found) : engineFailure(code, toText(thrown2), found);
+    const found = parserMessage(code2);
+    return typescript && found !== null ? parserFailure(code2, found) : engineFailure(code2, toText(thrown2), found);
   } catch {
     return void 0;
   }
 }
-function parserFailure(code, message) {
-  const at = placeIn(code, message).position;
+function parserFailure(code2, message) {
+  const at = placeIn(code2, message).position;
   const start2 = indexOf(message, PREFIX) === 0 ? PREFIX.length : 0;
   const end2 = lastIndexOf(message, "\n    at ");
   const text = PREFIX + slice(message, start2, end2 < 0 ? message.length : end2);
   const line = indexOf(text, "\n");
-  return refusal("execution_error", `${line < 0 ? text : slice(text, 0, line)} (${at})${isObject(code) ? OBJECT_HINT : ""}`, `${text}
+  return refusal("execution_error", `${line < 0 ? text : slice(text, 0, line)} (${at})${isObject(code2) ? OBJECT_HINT : ""}`, `${text}
     at <anonymous>:${at}`);
 }
-function engineFailure(code, text, found) {
-  const place = found === null ? null : placeIn(code, found);
-  const at = place !== null && isOf(text, code, place) ? `
+function engineFailure(code2, text, found) {
+  const place = found === null ? null : placeIn(code2, found);
+  const at = place !== null && isOf(text, code2, place) ? `
     at <anonymous>:${place.position}` : "";
-  const explained2 = text + hintFor(code, text, found === null);
+  const explained2 = text + hintFor(code2, text, found === null);
   return refusal("execution_error", explained2, explained2 + at);
 }
-function isOf(text, code, place) {
+function isOf(text, code2, place) {
   for (let i = 0; i < ENGINE_ONLY.length; i++) {
     if (indexOf(text, PREFIX + ENGINE_ONLY[i]) === 0) return false;
   }
@@ -1164,11 +1256,11 @@ function isOf(text, code, place) {
   const quote = indexOf(text, " '");
   if (quote < 0) return true;
   const token = slice(text, quote + 2, text.length - 1);
-  return slice(code, place.at, place.at + token.length) === token;
+  return slice(code2, place.at, place.at + token.length) === token;
 }
-function hintFor(code, text, parsed) {
-  if (isObject(code)) return OBJECT_HINT;
-  if (text === UNEXPECTED && parsed && indexOf(code, "@") >= 0) {
+function hintFor(code2, text, parsed) {
+  if (isObject(code2)) return OBJECT_HINT;
+  if (text === UNEXPECTED && parsed && indexOf(code2, "@") >= 0) {
     return " (decorators work in a main module only)";
   }
   return "";
@@ -1176,65 +1268,68 @@ function hintFor(code, text, parsed) {
 function isOfEvaluate(thrown2) {
   const stack = thrown2.stack;
   if (typeof stack !== "string" || indexOf(stack, PREFIX) !== 0) return false;
+  const first2 = indexOf(stack, "\n    at ");
   const native = indexOf(stack, NATIVE_FRAME);
-  if (native < 0 || native !== indexOf(stack, "\n    at ")) return false;
+  if (native < 0) return false;
+  if (native !== first2 && native !== indexOf(stack, "\n    at ", first2 + 1)) return false;
+  if (native !== first2 && !isOfWrapper(slice(stack, first2 + 1, native))) return false;
   const from = native + NATIVE_FRAME.length;
   const end2 = indexOf(stack, "\n", from);
   return frameIsOurs(slice(stack, from, end2 < 0 ? stack.length : end2));
 }
-function parserMessage(code) {
+function parserMessage(code2) {
   try {
-    stripTypeScriptTypes(code, TRANSFORM);
+    stripTypeScriptTypes(code2, TRANSFORM);
   } catch (error) {
     const { message } = error;
     if (indexOf(message, MARK) >= 0) return message;
   }
   return null;
 }
-function isObject(code) {
-  let end2 = code.length;
-  while (end2 > 0 && isSpace(codeAt(code, end2 - 1))) end2 -= 1;
-  if (codeAt(code, end2 - 1) === 59) end2 -= 1;
-  const from = startOf(code, end2);
-  if (codeAt(code, from) !== 123) return false;
+function isObject(code2) {
+  let end2 = code2.length;
+  while (end2 > 0 && isSpace(codeAt(code2, end2 - 1))) end2 -= 1;
+  if (codeAt(code2, end2 - 1) === 59) end2 -= 1;
+  const from = startOf(code2, end2);
+  if (codeAt(code2, from) !== 123) return false;
   try {
-    stripTypeScriptTypes(`(${slice(code, from, end2)}
+    stripTypeScriptTypes(`(${slice(code2, from, end2)}
 )`, TRANSFORM);
     return true;
   } catch {
     return false;
   }
 }
-function startOf(code, end2) {
+function startOf(code2, end2) {
   let from = 0;
   while (from < end2) {
-    const two = slice(code, from, from + 2);
-    if (isSpace(codeAt(code, from))) from += 1;
-    else if (two === "//") from = endOf(code, "\n", from);
-    else if (two === "/*") from = endOf(code, "*/", from + 2);
+    const two = slice(code2, from, from + 2);
+    if (isSpace(codeAt(code2, from))) from += 1;
+    else if (two === "//") from = endOf(code2, "\n", from);
+    else if (two === "/*") from = endOf(code2, "*/", from + 2);
     else break;
   }
   return from;
 }
-function endOf(code, mark, from) {
-  const at = indexOf(code, mark, from);
-  return at < 0 ? code.length : at + mark.length;
+function endOf(code2, mark, from) {
+  const at = indexOf(code2, mark, from);
+  return at < 0 ? code2.length : at + mark.length;
 }
 var isSpace = (character) => character === 32 || character >= 9 && character <= 13;
-function placeIn(code, message) {
+function placeIn(code2, message) {
   const from = lastIndexOf(message, MARK) + MARK.length;
   const colon = indexOf(message, ":", from);
   const line = toNumber(slice(message, from, colon));
   const column = toNumber(slice(message, colon + 1)) - 1;
   let start2 = 0;
   for (let i = 1; i < line; i++) {
-    const newline = indexOf(code, "\n", start2);
+    const newline = indexOf(code2, "\n", start2);
     if (newline < 0) break;
     start2 = newline + 1;
   }
   let at = start2;
-  for (let shown2 = 0; shown2 < column && at < code.length; at++) {
-    const unit = codeAt(code, at);
+  for (let shown2 = 0; shown2 < column && at < code2.length; at++) {
+    const unit = codeAt(code2, at);
     if (unit === 9) shown2 += TAB_WIDTH;
     else if (unit < 56320 || unit > 57343) shown2 += 1;
     if (shown2 === column && unit >= 55296 && unit <= 56319) at += 1;
@@ -1246,24 +1341,131 @@ function placeIn(code, message) {
   };
 }
 
+// top_level_await.ts
+var AWAIT = "await";
+var NO_SUCH_FUNCTION = "await is not defined";
+var NO_BODY = "Single function literal required";
+var AsyncFunction = (async () => {
+}).constructor;
+var MOST_KEPT = 64;
+var LONGEST_KEPT = 16384;
+var rewrite = null;
+var kept = new SafeMap();
+var count = 0;
+var Unparsable = class {
+  reply;
+  constructor(reply2) {
+    this.reply = reply2;
+  }
+};
+function mustLoad(code2, thrown2, loaded) {
+  if (rewrite !== null || !isOurs(code2, thrown2)) return false;
+  whenSettled(rewriter(), (module2) => {
+    load(module2.default);
+    loaded();
+  }, () => {
+    rewrite ??= () => null;
+    loaded();
+  });
+  return true;
+}
+function scriptFor(code2, thrown2) {
+  const made = isOurs(code2, thrown2) ? rewritten(code2, callsAwait(thrown2)) : null;
+  if (made !== null && "script" in made) return made.script;
+  if (made === null || callsAwait(thrown2)) throw thrown2;
+  const found = errorOf(code2) ?? `SyntaxError: ${made.message}`;
+  if (found === toText(thrown2)) throw thrown2;
+  throw new Unparsable(refusal("execution_error", found, `${found}
+    at <anonymous>:${made.line}:${made.column}`));
+}
+function isOurs(code2, thrown2) {
+  if (indexOf(code2, AWAIT) < 0) return false;
+  try {
+    return isNativeError(thrown2) && (isOfEvaluate(thrown2) || callsAwait(thrown2));
+  } catch {
+    return false;
+  }
+}
+var callsAwait = (thrown2) => thrown2.message === NO_SUCH_FUNCTION;
+function rewritten(code2, again) {
+  const known = getOf(kept, code2);
+  if (known !== void 0) return known;
+  try {
+    const made = rewrite(code2, again);
+    if (made !== null) keep(code2, made);
+    return made;
+  } catch {
+    return null;
+  }
+}
+function keep(code2, made) {
+  if (code2.length > LONGEST_KEPT) return;
+  if (++count > MOST_KEPT) {
+    kept = new SafeMap();
+    count = 1;
+  }
+  setOf(kept, code2, made);
+}
+function load(text) {
+  const module2 = {
+    exports: {
+      rewrite: () => null
+    }
+  };
+  const run3 = core.evalContext(`(function (module) {${text}
+})`, "tyrex:isolate:rewrite")[0];
+  try {
+    run3(module2);
+  } catch {
+  }
+  rewrite = module2.exports.rewrite;
+}
+function errorOf(code2) {
+  try {
+    construct(AsyncFunction, [
+      code2
+    ]);
+    return null;
+  } catch (error) {
+    const said = toText(error);
+    return indexOf(said, NO_BODY) < 0 ? said : null;
+  }
+}
+
 // evals.ts
 var { isPromise } = import_node_util3.types;
 function start(order, resultLimit, finish2) {
+  let { code: code2 } = order;
   let value;
   try {
     if (order.kind === "call") {
-      const found = findFunction(order.code);
+      const found = findFunction(code2);
       if (typeof found === "string") return finish2(order, "error", refusal("unknown_function", found), false);
       value = apply(found.callable, found.owner, order.args);
     } else {
-      value = order.kind === "ts" ? evaluateTypeScript(order.code) : evaluate(order.code);
+      if (order.kind === "ts") code2 = toJavaScript(code2);
+      value = evaluateScript(order, code2);
     }
   } catch (error) {
+    if (order.kind !== "call") return startAgain(order, code2, error, resultLimit, finish2);
     return finish2(order, "error", thrown(order, error), false);
   }
   settle(order, value, resultLimit, finish2);
 }
+function startAgain(order, code2, error, resultLimit, finish2) {
+  const later2 = (order2, status, json) => finish2(order2, status, json, true);
+  if (mustLoad(code2, error, () => startAgain(order, code2, error, resultLimit, later2))) return;
+  let value;
+  try {
+    value = evaluateScript(order, scriptFor(code2, error));
+  } catch (failed) {
+    return finish2(order, "error", thrown(order, failed), false);
+  }
+  settle(order, value, resultLimit, finish2);
+}
+var evaluateScript = (order, code2) => order.inputs === void 0 ? evaluate(code2) : evaluateWith(order.inputs, code2);
 function thrown(order, error) {
+  if (error instanceof Unparsable) return error.reply;
   const syntax = order.kind === "call" ? void 0 : syntaxFailure(order.code, order.kind === "ts", error);
   return syntax ?? failure("execution_error", error);
 }
@@ -1462,6 +1664,8 @@ var Order = class {
   startBefore;
   code;
   args;
+  /** What the code sees under that name; undefined if it sees nothing. */
+  inputs;
   next = null;
   constructor(fields) {
     this.nonceHigh = fields[0];
@@ -1471,7 +1675,10 @@ var Order = class {
     this.kind = fields[4];
     this.startBefore = fields[5];
     this.code = fields[6];
-    this.args = this.kind === "call" ? fields[7] : NONE;
+    const isCall = this.kind === "call";
+    const data = fields.length > 7 ? fields[7] : void 0;
+    this.args = isCall ? data : NONE;
+    this.inputs = isCall ? void 0 : data;
   }
 };
 for (const { prototype: prototype2 } of [
@@ -1578,7 +1785,7 @@ var { dispatchEvent } = EventTarget.prototype;
 var { preventDefault } = Event.prototype;
 var { runMicrotasks } = core;
 var typeOf = getterOf2(Event.prototype, "type");
-var errorOf = getterOf2(ErrorEvent.prototype, "error");
+var errorOf2 = getterOf2(ErrorEvent.prototype, "error");
 var messageOf = getterOf2(ErrorEvent.prototype, "message");
 var MESSAGE_LENGTH2 = 8192;
 function captureUncaught(print, leftovers) {
@@ -1626,7 +1833,7 @@ function thrownIn(event) {
   try {
     if (apply(typeOf, event, []) !== "error") return null;
     return {
-      thrown: apply(errorOf, event, []),
+      thrown: apply(errorOf2, event, []),
       message: apply(messageOf, event, [])
     };
   } catch {
@@ -1696,12 +1903,12 @@ var measured = false;
 var sayBegun;
 var saidBegun = 0;
 var saidLast = 0;
-function boot(load) {
+function boot(load2) {
   const greeted = new SafePromise((resolve) => begin = resolve);
   channel = openChannel(Number(Deno.args[0]), received, startNext, end);
   closeBackDoors();
   removeStorages();
-  return greeted.then(offering(load)).then(arm).then(() => report("ready", `${now()}`), (error) => report("failed", failure("execution_error", error)));
+  return greeted.then(offering(load2)).then(arm).then(() => report("ready", `${now()}`), (error) => report("failed", failure("execution_error", error)));
 }
 function report(state, json) {
   channel.send(`${hello.tag} ${state} ${json}

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from tyrex_pool.model.console import ConsoleLine
     from tyrex_pool.model.errors import (
         ConversionError,
+        CpuLimitError,
         DeadRuntimeError,
+        EpochChanged,
         EvalTimeout,
         ExecutionError,
         Forbidden,
@@ -46,7 +48,9 @@ __all__ = [
     "Client",
     "ConsoleLine",
     "ConversionError",
+    "CpuLimitError",
     "DeadRuntimeError",
+    "EpochChanged",
     "EvalTimeout",
     "ExecutionError",
     "Forbidden",

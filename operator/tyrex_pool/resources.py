@@ -33,8 +33,13 @@ def guest_bundle() -> str:
     return (guest_directory() / "isolate.js").read_text("utf-8")
 
 
+def guest_rewriter() -> str:
+    """The part of it that isolates evaluate only when they need it, as another one. Raises FileNotFoundError."""
+    return (guest_directory() / "rewrite.js").read_text("utf-8")
+
+
 def guest_directory() -> Path:
-    """Where that file lies; absolute. Raises FileNotFoundError."""
+    """Where these files lie; absolute. Raises FileNotFoundError."""
     return _find(_PACKAGE / "_guest", _CHECKOUT / "runtime-image", "isolate.js").parent
 
 

@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import * as util from "node:util";
 import { apply, Bytes, Console, encode, setBytes, sizeOf, slice, stringifyJson } from "./primordials.ts";
+import { placed } from "./places.ts";
 import { writeErrors } from "./stdio.ts";
 import { shown } from "./text.ts";
 
@@ -84,7 +85,7 @@ export const lineStart = (token: string): Uint8Array => encode(`\n${token} `);
 
 export function openLog(start: Uint8Array): Print {
   return (level, text) => {
-    const message = shown(text, MESSAGE_LENGTH);
+    const message = shown(placed(text), MESSAGE_LENGTH);
     // The newline before ends whatever unfinished line a guest wrote itself.
     const fields = encode(
       `${

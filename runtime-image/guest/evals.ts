@@ -1,10 +1,12 @@
 /** One eval from its start to its one reply. */
 import { types } from "node:util";
 import { findFunction } from "./functions.ts";
+import { evaluateWith } from "./inputs.ts";
 import { apply, evaluate, SafePromise, whenSettled } from "./primordials.ts";
 import type { Order } from "./protocol.ts";
 import { failure, refusal, toJson } from "./result.ts";
-import { evaluateTypeScript, syntaxFailure } from "./syntax.ts";
+import { syntaxFailure, toJavaScript } from "./syntax.ts";
+import { mustLoad, scriptFor, Unparsable } from "./top_level_await.ts";
 
 const { isPromise } = types;
 
@@ -13,22 +15,42 @@ export type Finish = (order: Order, status: "result" | "error", json: string, la
 
 /** Runs `order`, and calls `finish` exactly once, at once or when the promise it came to is settled. */
 export function start(order: Order, resultLimit: number, finish: Finish): void {
+  let { code } = order;
   let value: unknown;
   try {
     if (order.kind === "call") {
-      const found = findFunction(order.code);
+      const found = findFunction(code);
       if (typeof found === "string") return finish(order, "error", refusal("unknown_function", found), false);
       value = apply(found.callable, found.owner, order.args);
     } else {
-      value = order.kind === "ts" ? evaluateTypeScript(order.code) : evaluate(order.code);
+      if (order.kind === "ts") code = toJavaScript(code);
+      value = evaluateScript(order, code);
     }
   } catch (error) {
+    if (order.kind !== "call") return startAgain(order, code, error, resultLimit, finish);
     return finish(order, "error", thrown(order, error), false);
   }
   settle(order, value, resultLimit, finish);
 }
 
+/** Goes on with code that came to `error`: it may await at its top level, and then nothing of it has run. */
+function startAgain(order: Order, code: string, error: unknown, resultLimit: number, finish: Finish): void {
+  const later: Finish = (order, status, json) => finish(order, status, json, true);
+  if (mustLoad(code, error, () => startAgain(order, code, error, resultLimit, later))) return;
+  let value: unknown;
+  try {
+    value = evaluateScript(order, scriptFor(code, error));
+  } catch (failed) {
+    return finish(order, "error", thrown(order, failed), false);
+  }
+  settle(order, value, resultLimit, finish);
+}
+
+const evaluateScript = (order: Order, code: string): unknown =>
+  order.inputs === undefined ? evaluate(code) : evaluateWith(order.inputs, code);
+
 function thrown(order: Order, error: unknown): string {
+  if (error instanceof Unparsable) return error.reply;
   const syntax = order.kind === "call" ? undefined : syntaxFailure(order.code, order.kind === "ts", error);
   return syntax ?? failure("execution_error", error);
 }

@@ -9,6 +9,8 @@ import { types } from "node:util";
 interface Core {
   byteLength(text: string): number;
   runMicrotasks(): void;
+  /** What a script with this name comes to, and how it failed. */
+  evalContext(script: string, name: string): [unknown, unknown];
   setReportExceptionCallback(callback: (error: unknown) => void): void;
   setUnhandledPromiseRejectionHandler(handler: (promise: unknown, reason: unknown) => boolean): void;
 }
@@ -42,6 +44,7 @@ export const stringifyJson: (
 /** An indirect eval: it runs the code as a script in the global scope. */
 export const evaluate: (code: string) => unknown = globalThis.eval;
 export const apply = Reflect.apply;
+export const construct = Reflect.construct;
 export const toText = String;
 export const toNumber: (text: string) => number = Number;
 export const keysOf = Object.keys;

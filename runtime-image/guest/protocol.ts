@@ -26,7 +26,7 @@ type OrderLine = readonly [
   kind: Kind,
   startBefore: number,
   code: string,
-  args: unknown[],
+  data: unknown,
 ];
 export type Kind = "js" | "ts" | "call";
 
@@ -65,6 +65,8 @@ export class Order {
   readonly startBefore: number;
   readonly code: string;
   readonly args: unknown[];
+  /** What the code sees under that name; undefined if it sees nothing. */
+  readonly inputs: unknown;
   next: Order | null = null;
 
   constructor(fields: OrderLine) {
@@ -75,7 +77,10 @@ export class Order {
     this.kind = fields[4];
     this.startBefore = fields[5];
     this.code = fields[6];
-    this.args = this.kind === "call" ? fields[7] : NONE; // asked for nowhere else: a guest may have a getter for it
+    const isCall = this.kind === "call";
+    const data = fields.length > 7 ? fields[7] : undefined; // else a guest's getter in a prototype would be asked
+    this.args = isCall ? data as unknown[] : NONE;
+    this.inputs = isCall ? undefined : data;
   }
 }
 

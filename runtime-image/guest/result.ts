@@ -1,7 +1,9 @@
 /** What an eval came to, as JSON for the reply: a result, or an error with its detail, value and stack. */
 import { carriedBy, withErrors } from "./carried.ts";
 import { explained } from "./explain.ts";
+import { WRAPPER_FRAME } from "./inputs.ts";
 import { encode, indexOf, isNativeError, lastIndexOf, slice, stringifyJson, toText } from "./primordials.ts";
+import { placedLine } from "./places.ts";
 import { shown, wellFormedJson } from "./text.ts";
 
 /** Stacks end where our frames begin. */
@@ -9,6 +11,8 @@ const ENTRY_FRAME = `${Deno.mainModule}:`;
 const OUR_FRAMES = "tyrex:isolate:"; // `launch.py` gives the bundle this name
 /** As in "at f (eval at start (…/isolate.ts:1:2), <anonymous>:1:7)", a frame of evaluated code. */
 const EVALUATED = ", <anonymous>:";
+/** Before where the code of a frame was evaluated. */
+const EVAL_ORIGIN = "(eval at ";
 const FRAME = "    at ";
 const UNSHOWN = "a thrown value that cannot be shown";
 const DETAIL_LENGTH = 8_192;
@@ -72,6 +76,12 @@ export function refusal(name: ErrorName, detail: string, stack?: string): string
 export const frameIsOurs = (line: string): boolean =>
   indexOf(line, OUR_FRAMES) >= 0 || indexOf(line, ENTRY_FRAME) >= 0;
 
+/** Whether a line of a stack is of the script that hands inputs to the code, which is the frame before. */
+export const isOfWrapper = (line: string): boolean => {
+  const first = indexOf(line, EVAL_ORIGIN);
+  return first >= 0 && indexOf(line, WRAPPER_FRAME, first) === first + 1;
+};
+
 /** One line for a thrown value, which is `json`; guest code may run in it (getters, toString), and may throw again. */
 function describe(thrown: unknown, json: string | undefined): string {
   try {
@@ -114,9 +124,16 @@ function withoutOurFrames(stack: string): string {
     const newline = indexOf(stack, "\n", from);
     const end = newline < 0 ? stack.length : newline;
     const line = slice(stack, from, end);
-    if (frameIsOurs(line)) {
+    const place = placedLine(line);
+    if (place !== undefined) {
+      if (place !== "") result += place + "\n";
+    } else if (frameIsOurs(line)) {
       const inside = indexOf(line, EVALUATED);
       if (inside < 0) break;
+      if (isOfWrapper(line)) {
+        from = end + 1;
+        continue;
+      }
       result += slice(line, 0, indexOf(line, "eval at ")) + slice(line, inside + 2) + "\n";
     } else if (!isOfDeno(line)) result += line + "\n";
     from = end + 1;

@@ -1,16 +1,7 @@
 /** Code to JavaScript, and the errors of code that cannot be parsed: with the position in what was sent. */
 import * as nodeModule from "node:module";
-import {
-  codeAt,
-  evaluate,
-  indexOf,
-  isNativeError,
-  lastIndexOf,
-  slice,
-  toNumber,
-  toText,
-} from "./primordials.ts";
-import { frameIsOurs, refusal } from "./result.ts";
+import { codeAt, indexOf, isNativeError, lastIndexOf, slice, toNumber, toText } from "./primordials.ts";
+import { frameIsOurs, isOfWrapper, refusal } from "./result.ts";
 
 const { stripTypeScriptTypes } = nodeModule;
 const STRIP = { __proto__: null, mode: "strip" } as const;
@@ -34,15 +25,13 @@ const ENGINE_ONLY = [
 /** Deno's parser counts a tab as two columns, and a surrogate pair as one. */
 const TAB_WIDTH = 2;
 
-/** Runs TypeScript. Types are blanked, which keeps all positions; only what needs other code than that moves it. */
-export function evaluateTypeScript(code: string): unknown {
-  let javascript: string;
+/** TypeScript without types: they are blanked, which keeps all positions; only what needs other code moves it. */
+export function toJavaScript(code: string): string {
   try {
-    javascript = stripTypeScriptTypes(code, STRIP);
+    return stripTypeScriptTypes(code, STRIP);
   } catch {
-    javascript = stripTypeScriptTypes(code, TRANSFORM);
+    return stripTypeScriptTypes(code, TRANSFORM);
   }
-  return evaluate(javascript);
 }
 
 /** The error reply for `code` if `thrown` says that it cannot be parsed; else undefined. */
@@ -107,11 +96,14 @@ function hintFor(code: string, text: string, parsed: boolean): string {
 }
 
 /** Whether `thrown` comes from `evaluate` itself, before the code ran. */
-function isOfEvaluate(thrown: Error): boolean {
+export function isOfEvaluate(thrown: Error): boolean {
   const stack = thrown.stack as unknown;
   if (typeof stack !== "string" || indexOf(stack, PREFIX) !== 0) return false;
+  const first = indexOf(stack, "\n    at ");
   const native = indexOf(stack, NATIVE_FRAME);
-  if (native < 0 || native !== indexOf(stack, "\n    at ")) return false;
+  if (native < 0) return false;
+  if (native !== first && native !== indexOf(stack, "\n    at ", first + 1)) return false;
+  if (native !== first && !isOfWrapper(slice(stack, first + 1, native))) return false;
   const from = native + NATIVE_FRAME.length;
   const end = indexOf(stack, "\n", from);
   return frameIsOurs(slice(stack, from, end < 0 ? stack.length : end));

@@ -19,7 +19,10 @@ _POOL = (
 )
 _OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 _RUNTIME = b"Tyrex-Runtime: fake-%d\r\n"
-_TRAIL = b"Tyrex-Epoch: 1\r\nTyrex-Eval: fake-%d.1.48151623\r\nServer-Timing: queue;dur=0.021, eval;dur=0.094\r\n"
+_TRAIL = (
+    b"Tyrex-Epoch: 1\r\nTyrex-Eval: fake-%d.1.48151623\r\n"
+    b"Server-Timing: queue;dur=0.021, eval;dur=0.094, cpu;dur=0.094\r\n"
+)
 
 
 class Runtime:
@@ -29,7 +32,7 @@ class Runtime:
         trail = _TRAIL % number
         bodies = [b'{"result":3}', b'{"result":"%b"}' % (b"x" * LARGE)]
         self.small, self.large = (_with_body(_OK + _RUNTIME % number + trail, body) for body in bodies)
-        self.contents = [encode(RemoteAnswer("ok", 1, 0, _OK, trail, body)) for body in bodies]
+        self.contents = [encode(RemoteAnswer("ok", 1, 0, _OK, trail, body, 0.000094)) for body in bodies]
         self.pool = _with_body(_OK + b"Connection: close\r\n", _POOL % number)
 
 

@@ -49,6 +49,15 @@ def test_eval_prints_the_result(tyrex: Command, shop: InstalledPool) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "42\n", "")
 
 
+def test_eval_sends_inputs_and_keeps_to_its_session(tyrex: Command, shop: InstalledPool) -> None:
+    words = ("eval", shop.name, "-n", shop.namespace, "--key", "ada", "--json")
+    first = json.loads(tyrex(*words, "globalThis.n = await Promise.resolve(inputs.n)", "--input", "n=41").stdout)
+    second = tyrex(*words, "n + 1", "--if-epoch", first["epoch"])
+    assert json.loads(second.stdout) == first | {"result": 42}
+    lost = tyrex(*words, "n + 1", "--if-epoch", "7")
+    assert (lost.returncode, json.loads(lost.stdout)["name"]) == (1, "epoch_changed")
+
+
 def test_eval_says_who_answered(tyrex: Command, shop: InstalledPool) -> None:
     words = ("eval", shop.name, "[1, 2]", "--key", "ada", "--json", "-n", shop.namespace)
     first, second = (json.loads(tyrex(*words).stdout) for _ in range(2))

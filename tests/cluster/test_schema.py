@@ -39,6 +39,10 @@ RULES = [
     pytest.param(
         "timeouts: {eval: 10s, maxEval: 9s}", "spec.timeouts.maxEval", "write at least timeouts.eval", id="maxEval"
     ),
+    pytest.param("timeouts: {cpu: 0s}", "spec.timeouts.cpu", "write more than 0s", id="cpu-0"),
+    pytest.param(
+        {"timeouts": {"cpu": "1s"}, "concurrency": 2}, "spec.timeouts.cpu", "it needs concurrency: 1", id="cpu-of-two"
+    ),
     pytest.param("limits: {heap: 31Mi}", "spec.limits.heap", "write at least 32Mi", id="heap"),
     pytest.param("limits: {heap: 33554431}", "spec.limits.heap", "write at least 32Mi", id="heap-number"),
     pytest.param("limits: {request: 0}", "spec.limits.request", ABOVE_ZERO, id="request-0"),

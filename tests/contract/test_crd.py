@@ -251,6 +251,7 @@ def test_a_star_stands_alone(spec: Node, side: str, kind: str) -> None:
                 "duration(self.maxEval) > duration('0s')": ".maxEval",
                 "duration(self.startup) > duration('0s')": ".startup",
                 "duration(self.maxEval) >= duration(self.eval)": ".maxEval",
+                "!has(self.cpu) || duration(self.cpu) > duration('0s')": ".cpu",
             },
             id="timeouts",
         ),
@@ -268,6 +269,11 @@ def test_a_star_stands_alone(spec: Node, side: str, kind: str) -> None:
 )
 def test_rules_over_several_fields(spec: Node, path: str, said: dict[str, str]) -> None:
     assert rules(node_at(spec, path)) == said
+
+
+def test_rules_over_all_of_the_spec(spec: Node) -> None:
+    given = "!has(self.timeouts) || !has(self.timeouts.cpu) || !has(self.concurrency)"
+    assert rules(spec) == {f"{given} || self.concurrency == 1": ".timeouts.cpu"}
 
 
 @pytest.mark.parametrize("name", ["a", "a-1", "a" * 63, "a" * 64, "1a", "-a", "a-", "a.b", "A", ""])

@@ -9,6 +9,7 @@ CONTRACT = {
     "promise_rejection": (422, "guest", False),
     "conversion_error": (422, "guest", False),
     "heap_limit_error": (422, "guest", False),
+    "cpu_limit_error": (422, "guest", False),
     "timeout": (504, "guest", False),
     "queue_timeout": (503, "platform", True),
     "overloaded": (503, "platform", True),
@@ -18,6 +19,7 @@ CONTRACT = {
     "invalid_request": (400, "caller", False),
     "unknown_function": (404, "caller", False),
     "payload_too_large": (413, "caller", False),
+    "epoch_changed": (412, "caller", True),
 }
 """name -> status, fault, retryable"""
 

@@ -76,7 +76,8 @@ def test_the_wheel_carries_the_guest_and_the_crd(root: Path, tmp_path: Path) -> 
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         crd = archive.read("tyrex_pool/_crds/tyrexpool.yaml")
-    assert [name for name in names if name.startswith("tyrex_pool/_guest/")] == ["tyrex_pool/_guest/isolate.js"]
+    guest = {name.removeprefix("tyrex_pool/_guest/") for name in names if name.startswith("tyrex_pool/_guest/")}
+    assert guest == {"isolate.js", "rewrite.js"}
     assert crd == (root / "crds/tyrexpool.yaml").read_bytes()
     package = root / "operator/tyrex_pool"
     assert {str(p.relative_to(package.parent)) for p in package.rglob("*.py")} <= names

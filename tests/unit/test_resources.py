@@ -8,6 +8,7 @@ from tyrex_pool import resources
 def test_a_checkout_has_its_own(root: Path) -> None:
     assert resources.crd() == (root / "crds/tyrexpool.yaml").read_text("utf-8")
     assert resources.guest_bundle() == (root / "runtime-image/isolate.js").read_text("utf-8")
+    assert resources.guest_rewriter() == (root / "runtime-image/rewrite.js").read_text("utf-8")
 
 
 def test_a_wheel_has_them_beside_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

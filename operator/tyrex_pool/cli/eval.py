@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from tyrex_pool.cli import batch, target
+from tyrex_pool.cli.inputs import read_inputs
 from tyrex_pool.cli.output import json_text
 from tyrex_pool.client import Answer, AsyncClient
 from tyrex_pool.hosting.errors import BadInput
@@ -22,6 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", help="for the pool's strategy: with Hash, the same key meets the same runtime")
     parser.add_argument("--timeout", type=timeout, metavar="2s", help="from the pool's receipt of the eval on")
     parser.add_argument("--language", choices=("javascript", "typescript"), default="javascript")
+    parser.add_argument(
+        "--input",
+        action="append",
+        metavar="NAME=JSON",
+        help="what CODE sees as inputs.NAME; @FILE: all inputs, from a file with a JSON object; repeatable",
+    )
+    parser.add_argument("--if-epoch", metavar="N", help="run only if the runtime's epoch is still this one")
     parser.add_argument("--call", metavar="ARGS", help="CODE names a global function: call it with this JSON array")
     parser.add_argument("--console", action="store_true", help="print what the code prints, to standard error")
     parser.add_argument(
@@ -34,6 +42,9 @@ def run(args: argparse.Namespace) -> int:
     sort_words(args)
     if args.batch is not None:
         return batch.run(args)
+    args.inputs = None if args.input is None else read_inputs(args.input)
+    if args.inputs is not None and args.call is not None:
+        raise BadInput("--input: a call has arguments, and no inputs: write them into --call")
     if args.code == "-":
         args.code = sys.stdin.read()  # outside the event loop, which would not heed Ctrl-C meanwhile
     try:
@@ -84,11 +95,22 @@ async def evaluate(client: AsyncClient, args: argparse.Namespace) -> Answer:
     """Evaluate the code in `args`, or call the function. Raises BadInput or a TyrexError."""
     if args.call is None:
         return await client.eval_response(
-            args.code, key=args.key, timeout=args.timeout, language=args.language, console=args.console
+            args.code,
+            key=args.key,
+            timeout=args.timeout,
+            language=args.language,
+            inputs=args.inputs,
+            epoch=args.if_epoch,
+            console=args.console,
         )
     values = arguments(args.call)
     return await client.call_response(
-        args.code.strip(), *values, key=args.key, timeout=args.timeout, console=args.console
+        args.code.strip(),
+        *values,
+        key=args.key,
+        timeout=args.timeout,
+        epoch=args.if_epoch,
+        console=args.console,
     )
 
 

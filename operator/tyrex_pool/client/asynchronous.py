@@ -1,6 +1,6 @@
 """`AsyncClient`: a pool over HTTP, for asyncio and trio."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -40,17 +40,30 @@ class AsyncClient:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
         console: bool = False,
     ) -> Any:
         """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval.
 
+        The code sees `inputs`, data as in the arguments of `call`, under that name. With `epoch`, that of an Answer, it
+        runs in the isolate that gave that answer or not at all: EpochChanged.
+
         With `console` an Answer: its `result`, and what the code printed as its `console`. Errors have that too then.
         """
-        answer = await self.eval_response(code, key=key, timeout=timeout, language=language, console=console)
+        answer = await self.eval_response(
+            code, key=key, timeout=timeout, language=language, inputs=inputs, epoch=epoch, console=console
+        )
         return answer if console else answer.result
 
     async def call(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+        console: bool = False,
     ) -> Any:
         """The value of the global `function` (a dotted name) called with `args`.
 
@@ -58,7 +71,7 @@ class AsyncClient:
         Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
         InvalidRequest names the value's path and what to pass instead. `console` as in `eval`.
         """
-        answer = await self.call_response(function, *args, key=key, timeout=timeout, console=console)
+        answer = await self.call_response(function, *args, key=key, timeout=timeout, epoch=epoch, console=console)
         return answer if console else answer.result
 
     async def eval_response(
@@ -68,16 +81,26 @@ class AsyncClient:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
         console: bool = False,
     ) -> Answer:
         """As `eval`, with the runtime and its epoch."""
-        return await self._send(exchange.eval_request(code, key, timeout, language, console), exchange.evaluated)
+        return await self._send(
+            exchange.eval_request(code, key, timeout, language, inputs, epoch, console), exchange.evaluated
+        )
 
     async def call_response(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+        console: bool = False,
     ) -> Answer:
         """As `call`, with the runtime and its epoch."""
-        return await self._send(exchange.call_request(function, args, key, timeout, console), exchange.evaluated)
+        return await self._send(exchange.call_request(function, args, key, timeout, epoch, console), exchange.evaluated)
 
     async def batch(self, items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerator[BatchAnswer, None]:
         """As `Client.batch`, also of asynchronous items."""

@@ -1,7 +1,7 @@
 """`Client`: the blocking client of a pool."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -46,17 +46,30 @@ class Client:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
         console: bool = False,
     ) -> Any:
         """The value of `code`. `timeout` in seconds; None: the pool's timeouts.eval.
 
+        The code sees `inputs`, data as in the arguments of `call`, under that name. With `epoch`, that of an Answer, it
+        runs in the isolate that gave that answer or not at all: EpochChanged.
+
         With `console` an Answer: its `result`, and what the code printed as its `console`. Errors have that too then.
         """
-        answer = self.eval_response(code, key=key, timeout=timeout, language=language, console=console)
+        answer = self.eval_response(
+            code, key=key, timeout=timeout, language=language, inputs=inputs, epoch=epoch, console=console
+        )
         return answer if console else answer.result
 
     def call(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+        console: bool = False,
     ) -> Any:
         """The value of the global `function` (a dotted name) called with `args`.
 
@@ -64,7 +77,7 @@ class Client:
         Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
         InvalidRequest names the value's path and what to pass instead. `console` as in `eval`.
         """
-        answer = self.call_response(function, *args, key=key, timeout=timeout, console=console)
+        answer = self.call_response(function, *args, key=key, timeout=timeout, epoch=epoch, console=console)
         return answer if console else answer.result
 
     def eval_response(
@@ -74,16 +87,26 @@ class Client:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
         console: bool = False,
     ) -> Answer:
         """As `eval`, with the runtime and its epoch."""
-        return self._send(exchange.eval_request(code, key, timeout, language, console), exchange.evaluated)
+        return self._send(
+            exchange.eval_request(code, key, timeout, language, inputs, epoch, console), exchange.evaluated
+        )
 
     def call_response(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+        console: bool = False,
     ) -> Answer:
         """As `call`, with the runtime and its epoch."""
-        return self._send(exchange.call_request(function, args, key, timeout, console), exchange.evaluated)
+        return self._send(exchange.call_request(function, args, key, timeout, epoch, console), exchange.evaluated)
 
     def batch(self, items: Iterable[Item]) -> Generator[BatchAnswer, None, None]:
         """Evaluate all `items`, side by side; yields an answer for each as it finishes, with its index.

@@ -17,6 +17,7 @@ from tyrex_pool.model import names
 from tyrex_pool.model.answer import Answer
 from tyrex_pool.model.errors import (
     DeadRuntimeError,
+    EpochChanged,
     InvalidRequest,
     NoRuntime,
     QueueTimeout,
@@ -61,9 +62,9 @@ class Failure:
     def pause(self, attempt: int, retries: int, chance: Random = _CHANCE) -> float | None:
         """Seconds to wait before a retry after attempt number `attempt` (from 0); None: give up.
 
-        Only an eval that certainly never started is retried.
+        Only an eval that certainly never started is retried, and none whose session is gone: it would be refused again.
         """
-        if not self.error.retryable or attempt >= retries:
+        if not self.error.retryable or attempt >= retries or isinstance(self.error, EpochChanged):
             return None
         if self.retry_after is not None:
             return min(self.retry_after, LONGEST_PAUSE)
@@ -113,21 +114,34 @@ def checked_retries(retries: int) -> int:
 
 
 def eval_request(
-    code: str, key: str | None, timeout: float | None, language: Language, console: bool = False
+    code: str,
+    key: str | None,
+    timeout: float | None,
+    language: Language,
+    inputs: Mapping[str, Any] | None = None,
+    epoch: int | str | None = None,
+    console: bool = False,
 ) -> OutgoingRequest:
     """`POST /v1/eval`; `timeout` in seconds. Raises InvalidRequest, which may be a TypeError too."""
-    work = eval_parameters(code, key, language, console)
+    work = eval_parameters(code, key, language, inputs, epoch, console)
     body: dict[str, Any] = {"code": work.code}
+    if work.inputs is not None:
+        body["inputs"] = work.inputs
     if work.language != "javascript":
         body["language"] = work.language
     return _post(names.PATH_EVAL, body, work, timeout)
 
 
 def call_request(
-    function: str, args: tuple[Any, ...], key: str | None, timeout: float | None, console: bool = False
+    function: str,
+    args: tuple[Any, ...],
+    key: str | None,
+    timeout: float | None,
+    epoch: int | str | None = None,
+    console: bool = False,
 ) -> OutgoingRequest:
     """`POST /v1/call`; `timeout` in seconds. Raises InvalidRequest, also for arguments that JSON cannot carry."""
-    work = call_parameters(function, args, key, console)
+    work = call_parameters(function, args, key, epoch, console)
     return _post(names.PATH_CALL, {"function": work.function, "args": work.args}, work, timeout)
 
 
@@ -199,6 +213,8 @@ def unanswered(exc: httpx.RequestError, address: Address) -> Failure:
 def _post(path: str, body: dict[str, Any], work: EvalRequest | CallRequest, timeout: float | None) -> OutgoingRequest:
     if work.key is not None:
         body["key"] = work.key
+    if work.if_epoch is not None:
+        body["ifEpoch"] = work.if_epoch
     if work.console:
         body["console"] = True
     if timeout is not None:

@@ -30,13 +30,14 @@ class Ticket:
     """One eval to be dispatched. Times are seconds on the caller's clock.
 
     `deliver(ticket, outcome)` is called once; it is None when nobody waits for the answer any more. What else the
-    creator of a ticket needs is in a subclass. `trace` is as `model.trace_context` has it; `bucket` belongs to
-    Deadlines; `console` is what the eval printed, if its work asks for that and it was sent.
+    creator of a ticket needs is in a subclass. `trace` is as `model.trace_context` has it; `cpu` is the CPU time it
+    took, negative where that is not known; `bucket` belongs to Deadlines; `console` is what the eval printed, if its
+    work asks for that and it was sent.
     """
 
     __slots__ = (
-        "arrived", "attempts", "bucket", "console", "deadline", "deliver", "epoch", "finished", "id", "key", "lease",
-        "slot", "started", "state", "trace", "work",
+        "arrived", "attempts", "bucket", "console", "cpu", "deadline", "deliver", "epoch", "finished", "id", "key",
+        "lease", "slot", "started", "state", "trace", "work",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +55,7 @@ class Ticket:
         self.deliver = deliver
         self.started = 0.0
         self.finished = 0.0
+        self.cpu = -1.0
         self.state = WAITING
         self.slot: Slot[Self, object] | None = None
         self.id = b""

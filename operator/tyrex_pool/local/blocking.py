@@ -90,18 +90,30 @@ class BlockingLocalPool:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
         console: bool = False,
     ) -> Any:
         """As `LocalPool.eval`. Ctrl-C stops waiting."""
         return self._opened().ask(
-            lambda pool: pool.eval(code, key=key, timeout=timeout, language=language, console=console)
+            lambda pool: pool.eval(
+                code, key=key, timeout=timeout, language=language, inputs=inputs, epoch=epoch, console=console
+            )
         )
 
     def call(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+        console: bool = False,
     ) -> Any:
         """As `LocalPool.call`. Ctrl-C stops waiting."""
-        return self._opened().ask(lambda pool: pool.call(function, *args, key=key, timeout=timeout, console=console))
+        return self._opened().ask(
+            lambda pool: pool.call(function, *args, key=key, timeout=timeout, epoch=epoch, console=console)
+        )
 
     def batch(self, items: Iterable[Item]) -> Generator[BatchAnswer, None, None]:
         """As `LocalPool.batch`. The pool's thread takes the items."""

@@ -145,17 +145,28 @@ class LocalPool:
         key: str | None = None,
         timeout: float | None = None,
         language: Language = "javascript",
+        inputs: Mapping[str, Any] | None = None,
+        epoch: int | str | None = None,
         console: bool = False,
     ) -> Any:
         """The completion value of `code`, awaited if it is a promise. `timeout` in seconds.
 
+        The code sees `inputs`, data as in the arguments of `call`, under that name. With `epoch`, that of a runtime in
+        `status()`, it runs in that runtime's present isolate or not at all: EpochChanged.
+
         With `console` an Answer: its `result`, and what the code printed as its `console`. Errors have that too then.
         Raises a TyrexError; for a parameter of the wrong type it is an InvalidRequest that is a TypeError too.
         """
-        return await self._run(eval_parameters(code, key, language, console), timeout)
+        return await self._run(eval_parameters(code, key, language, inputs, epoch, console), timeout)
 
     async def call(
-        self, function: str, *args: Any, key: str | None = None, timeout: float | None = None, console: bool = False
+        self,
+        function: str,
+        *args: Any,
+        key: str | None = None,
+        timeout: float | None = None,
+        epoch: int | str | None = None,
+        console: bool = False,
     ) -> Any:
         """The value of the global `function` (a dotted name) called with `args`.
 
@@ -163,7 +174,7 @@ class LocalPool:
         Everything else is refused, as are NaN, infinities and whole numbers that JavaScript reads as Infinity:
         InvalidRequest names the value's path and what to pass instead. `console` as in `eval`. Raises a TyrexError.
         """
-        return await self._run(call_parameters(function, args, key, console), timeout)
+        return await self._run(call_parameters(function, args, key, epoch, console), timeout)
 
     async def batch(self, items: Iterable[Item]) -> AsyncGenerator[BatchAnswer, None]:
         """Evaluate all `items`, side by side; yields an answer for each as it finishes, with its index.

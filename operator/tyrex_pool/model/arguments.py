@@ -1,4 +1,4 @@
-"""The arguments of a call from Python: JSON's own types and no others.
+"""The arguments of a call, and the inputs of an eval, from Python: JSON's own types and no others.
 
 A type without a counterpart in JSON (bytes, Decimal, a set) is refused and never converted: which conversion is
 right, only the caller knows.
@@ -11,7 +11,7 @@ from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -63,13 +63,22 @@ def check_arguments(args: Iterable[object], root: str = "args") -> None:
     InvalidRequest with the path of the value, as in `args[1].price[2]`, and what to pass instead.
     """
     for index, arg in enumerate(args):
-        try:
-            refusal = _refusal(arg)
-        except RecursionError:
-            refusal = _Refusal([], f"a cycle, or so deep a nesting, {_NO_JSON} a flatter value")
-        if refusal is not None:
-            steps = [*refusal.steps, f"{root}[{index}]"]
-            raise InvalidRequest(f"{_short(''.join(reversed(steps)))}: {refusal.problem}")
+        _check(arg, f"{root}[{index}]")
+
+
+def check_inputs(inputs: dict[str, Any], root: str = "inputs") -> None:
+    """The same for the inputs of an eval."""
+    _check(inputs, root)
+
+
+def _check(value: object, root: str) -> None:
+    try:
+        refusal = _refusal(value)
+    except RecursionError:
+        refusal = _Refusal([], f"a cycle, or so deep a nesting, {_NO_JSON} a flatter value")
+    if refusal is not None:
+        steps = [*refusal.steps, root]
+        raise InvalidRequest(f"{_short(''.join(reversed(steps)))}: {refusal.problem}")
 
 
 def _refusal(value: object) -> _Refusal | None:

@@ -6,6 +6,7 @@ TyrexError                     an eval failed
 │   ├── PromiseRejection       promise_rejection    422
 │   ├── ConversionError        conversion_error     422
 │   ├── HeapLimitError         heap_limit_error     422
+│   ├── CpuLimitError          cpu_limit_error      422
 │   └── EvalTimeout            timeout              504
 ├── CallerError                the request
 │   ├── InvalidRequest         invalid_request      400
@@ -13,6 +14,7 @@ TyrexError                     an eval failed
 │   │   └── WrongContentType   (415: over HTTP, a body of another kind)
 │   ├── UnknownFunction        unknown_function     404
 │   ├── PayloadTooLarge        payload_too_large    413
+│   ├── EpochChanged           epoch_changed        412  retryable
 │   ├── Unauthenticated        unauthenticated      401
 │   └── Forbidden              forbidden            403
 └── PlatformError              this system
@@ -111,6 +113,11 @@ class HeapLimitError(GuestError):
     title = "The code went over limits.heap"
 
 
+class CpuLimitError(GuestError):
+    name = "cpu_limit_error"
+    title = "The code used more CPU time than timeouts.cpu allows"
+
+
 class EvalTimeout(GuestError):
     name = "timeout"
     status = 504
@@ -142,6 +149,15 @@ class PayloadTooLarge(CallerError):
     name = "payload_too_large"
     status = 413
     title = "The request is over limits.request"
+
+
+class EpochChanged(CallerError):
+    """The isolate of the caller's session is gone; the eval certainly never started."""
+
+    name = "epoch_changed"
+    status = 412
+    retryable = True
+    title = "The runtime has another epoch"
 
 
 class Unauthenticated(CallerError):
@@ -190,8 +206,8 @@ class DeadRuntimeError(PlatformError):
 ERRORS: dict[str, type[TyrexError]] = {
     kind.name: kind
     for kind in (
-        ExecutionError, PromiseRejection, ConversionError, HeapLimitError, EvalTimeout,
-        InvalidRequest, UnknownFunction, PayloadTooLarge, Unauthenticated, Forbidden,
+        ExecutionError, PromiseRejection, ConversionError, HeapLimitError, CpuLimitError, EvalTimeout,
+        InvalidRequest, UnknownFunction, PayloadTooLarge, EpochChanged, Unauthenticated, Forbidden,
         QueueTimeout, Overloaded, NoRuntime, StrategyError, DeadRuntimeError,
     )
 }  # fmt: skip

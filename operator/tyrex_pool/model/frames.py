@@ -7,26 +7,42 @@ It begins as HTTP/1.1 (`Upgrade: tyrex-stream`); after the 101 both sides send f
 To the server:    an Order with a new number; a number alone (length 0): nobody waits for that eval any more
 From the server:  a RemoteAnswer with its order's number; the number 0 alone: the server is about to end, send no more
 
+Versions: the proxy offers the highest that it speaks, and the server answers with the lower of the two; who names none
+speaks 1. A proxy sends a server no eval that needs a later version than they agreed on.
+
+    1  everything but the following
+    2  requests may have `inputs` and `ifEpoch`
+
 Why not plain HTTP: docs/decisions/0006-a-stream-to-each-runtime.md.
 """
 
+import re
 import struct
 from typing import Final
 
 import msgspec
 
 from tyrex_pool.model import names
+from tyrex_pool.model.wire import CallRequest, EvalRequest
 
 PROTOCOL: Final = "tyrex-stream"
 GOODBYE: Final = 0
 """The number of no eval."""
 HEADER: Final = struct.Struct(">II")
 """Length and number."""
-_REQUEST: Final = f"GET {names.PATH_STREAM} HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n"
+VERSION: Final = 2
+_VERSION_LINE: Final = f"{names.HEADER_STREAM}: %d\r\n"
+_REQUEST: Final = (
+    f"GET {names.PATH_STREAM} HTTP/1.1\r\nHost: %s\r\n{_VERSION_LINE % VERSION}"
+    f"Connection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n"
+)
 _OFFER: Final = f"\r\nUpgrade: {PROTOCOL}\r\n".encode()
 _START: Final = f"GET {names.PATH_STREAM} HTTP/1.1\r\n".encode()
-ACCEPTED: Final = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n".encode()
-"""The answer of a server that accepts; any other answer is a refusal."""
+_OFFERED: Final = re.compile(rb"\r\n%b: ([1-9][0-9]{,3})\r\n" % names.HEADER_STREAM.encode())
+ACCEPTED_1: Final = f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {PROTOCOL}\r\n\r\n".encode()
+ACCEPTED: Final = ACCEPTED_1[:-2] + (_VERSION_LINE % VERSION).encode() + b"\r\n"
+"""The answers of a server that accepts version 1, and the present one; any other answer is a refusal."""
+ACCEPTANCES: Final = {ACCEPTED_1: 1, ACCEPTED: VERSION}
 
 
 class Order(msgspec.Struct, array_like=True, gc=False):
@@ -43,7 +59,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
 
 class RemoteAnswer(msgspec.Struct, array_like=True, gc=False):
     """The answer to an eval: the `name` of the outcome, and the HTTP answer, whose head is `start` and `more`, whole
-    header lines. `load` is how many evals the server has now; an `epoch` of 0: no runtime had this eval."""
+    header lines. `load` is how many evals the server has now; an `epoch` of 0: no runtime had this eval. `cpu`: its CPU
+    seconds, negative where they are not known; earlier servers do not send them."""
 
     name: str
     epoch: int
@@ -51,6 +68,7 @@ class RemoteAnswer(msgspec.Struct, array_like=True, gc=False):
     start: bytes
     more: bytes
     body: bytes
+    cpu: float = -1.0
 
 
 encode: Final = msgspec.msgpack.Encoder().encode
@@ -68,6 +86,19 @@ def handshake(host: str) -> bytes:
 def is_handshake(request: bytes) -> bool:
     """Whether `request` is one that `handshake` wrote."""
     return request.startswith(_START) and _OFFER in request and request.endswith(b"\r\n\r\n")
+
+
+def acceptance(request: bytes) -> bytes:
+    """The answer of a server that accepts a handshake: in the version that both sides speak."""
+    offered = _OFFERED.search(request)
+    return ACCEPTED_1 if offered is None or int(offered[1]) < VERSION else ACCEPTED
+
+
+def version_for(work: EvalRequest | CallRequest) -> int:
+    """The version that a server must speak to be sent this request."""
+    if work.console or work.if_epoch is not None or (isinstance(work, EvalRequest) and work.inputs is not None):
+        return VERSION
+    return 1
 
 
 def frame(number: int, content: bytes = b"") -> bytes:

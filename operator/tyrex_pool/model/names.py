@@ -69,6 +69,8 @@ HEADER_RETRY_AFTER: Final = "Retry-After"
 HEADER_TRACE: Final = "traceparent"
 HEADER_QUEUE: Final = "Tyrex-Queue"
 """To a runtime: how many evals may wait, for this eval. Proxies send it in their orders (`model/frames.py`)."""
+HEADER_STREAM: Final = "Tyrex-Stream"
+"""Of a handshake between a proxy and a runtime, and its answer: the version of the stream."""
 
 PATH_EVAL: Final = "/v1/eval"
 PATH_CALL: Final = "/v1/call"

@@ -4,11 +4,12 @@ A wrong type raises WrongType (an InvalidRequest and a TypeError), a wrong value
 parameter and say what to write.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args
 
 import msgspec
 
-from tyrex_pool.model.arguments import check_arguments
+from tyrex_pool.model.arguments import check_arguments, check_inputs
 from tyrex_pool.model.durations import LONGEST
 from tyrex_pool.model.errors import InvalidRequest, WrongType
 from tyrex_pool.model.text import is_well_formed
@@ -17,24 +18,73 @@ from tyrex_pool.model.wire import CallRequest, EvalRequest, encode_json
 
 Language = Literal["javascript", "typescript"]
 
+_EPOCH_DIGITS: Final = 18
 _LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 
 
-def eval_parameters(code: str, key: str | None, language: Language, console: bool = False) -> EvalRequest:
-    """The request for an eval; its deadline is not part of it. Raises InvalidRequest."""
+def eval_parameters(
+    code: str,
+    key: str | None,
+    language: Language,
+    inputs: Mapping[str, Any] | None = None,
+    epoch: int | str | None = None,
+    console: bool = False,
+) -> EvalRequest:
+    """The request for an eval; its deadline is not part of it. Raises InvalidRequest.
+
+    Its `inputs` are JSON already, as the caller may change them.
+    """
     code, key = _text("code", code), checked_key(key)
-    return EvalRequest(code, key, None, _checked_language(language), _checked_console(console))
+    if inputs is None and epoch is None:
+        return EvalRequest(code, key, None, _checked_language(language), None, None, _checked_console(console))
+    encoded = None if inputs is None else _encoded_inputs(inputs)
+    epoch = checked_epoch(epoch)
+    return EvalRequest(code, key, None, _checked_language(language), encoded, epoch, _checked_console(console))
 
 
-def call_parameters(function: str, args: tuple[Any, ...], key: str | None, console: bool = False) -> CallRequest:
+def call_parameters(
+    function: str,
+    args: tuple[Any, ...],
+    key: str | None,
+    epoch: int | str | None = None,
+    console: bool = False,
+) -> CallRequest:
     """The request for a call. Its `args` are JSON already, as the caller may change them. Raises InvalidRequest."""
     function, key = _text("function", function), checked_key(key)
     check_arguments(args)
     try:
-        encoded = [msgspec.Raw(encode_json(arg)) for arg in args]
+        encoded = [_as_json(arg) for arg in args]
     except (TypeError, ValueError) as error:
         raise InvalidRequest(f"args: an argument cannot travel as JSON: {error}") from error
-    return CallRequest(function, encoded, key, None, _checked_console(console))
+    return CallRequest(function, encoded, key, None, checked_epoch(epoch), _checked_console(console))
+
+
+def _encoded_inputs(inputs: Mapping[str, Any]) -> Any:
+    if not isinstance(inputs, Mapping):
+        raise WrongType(f"inputs: write a dict of names and values, or None, not {type(inputs).__name__}")
+    members = dict(inputs)
+    check_inputs(members)
+    try:
+        return _as_json(members)
+    except (TypeError, ValueError) as error:
+        raise InvalidRequest(f"inputs: they cannot travel as JSON: {error}") from error
+
+
+def _as_json(value: object) -> msgspec.Raw:
+    """Raises TypeError and ValueError."""
+    return msgspec.Raw(encode_json(value))
+
+
+def checked_epoch(epoch: int | str | None) -> int | None:
+    """`epoch` as a number; a text of digits, such as that of an Answer, is one too. Raises InvalidRequest."""
+    if epoch is None:
+        return None
+    if isinstance(epoch, bool) or not isinstance(epoch, int | str):
+        raise WrongType(f"epoch: write the epoch of an Answer, or None, not {type(epoch).__name__}")
+    text = str(epoch)
+    if not (text.isascii() and text.isdigit() and len(text) <= _EPOCH_DIGITS):
+        raise InvalidRequest(f"epoch: write the epoch of an Answer, a whole number from 0 on, not {quote(epoch)}")
+    return int(text)
 
 
 def _checked_language(language: Language) -> Language:

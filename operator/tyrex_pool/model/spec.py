@@ -87,16 +87,21 @@ class Queue(Schema, frozen=True):
 
 
 class Timeouts(Schema, frozen=True):
-    """In seconds. `eval` is the default deadline of an eval, `max_eval` the longest a caller may ask for."""
+    """In seconds. `eval` is the default deadline of an eval, `max_eval` the longest a caller may ask for.
+
+    `cpu` is the CPU time of one eval, None for any: only where evals run one at a time.
+    """
 
     eval: Seconds = Seconds(5)
     max_eval: Seconds = Seconds(60)
     startup: Seconds = Seconds(30)
     drain: Seconds = Seconds(30)
+    cpu: Seconds | None = None
 
     def __post_init__(self) -> None:
-        for name, value in (("eval", self.eval), ("maxEval", self.max_eval), ("startup", self.startup)):
-            if value <= 0:
+        times = (("eval", self.eval), ("maxEval", self.max_eval), ("startup", self.startup), ("cpu", self.cpu))
+        for name, value in times:
+            if value is not None and value <= 0:
                 raise InvalidSpec(f".{name}", f"write more than 0s, not {value}")
         if self.max_eval < self.eval:
             raise InvalidSpec(".maxEval", f"write at least timeouts.eval ({self.eval}), not {self.max_eval}")
@@ -163,6 +168,11 @@ class PoolSpec(Schema, frozen=True):
     access: Access = Access()
     runtime: Component = field(default_factory=Component)
     proxy: ProxyComponent = field(default_factory=ProxyComponent)
+
+    def __post_init__(self) -> None:
+        if self.timeouts.cpu is not None and self.concurrency != 1:
+            problem = f"it needs concurrency: 1, not {self.concurrency}: else nobody knows which eval used the time"
+            raise InvalidSpec(".timeouts.cpu", problem)
 
     @classmethod
     def parse(cls, raw: object, path: str = "spec") -> Self:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 
 from tyrex_pool.model import names
-from tyrex_pool.model.arguments import check_arguments
+from tyrex_pool.model.arguments import check_arguments, check_inputs
 from tyrex_pool.model.console import ConsoleLine
 from tyrex_pool.model.errors import ABSENT, ERRORS, ConversionError, Fault, InvalidRequest, TyrexError
 from tyrex_pool.model.text import is_well_formed
@@ -21,26 +21,33 @@ from tyrex_pool.model.validation_errors import explain
 R = TypeVar("R", bound=msgspec.Struct)
 
 TimeoutMs = Annotated[int, msgspec.Meta(ge=1)]
+Epoch = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class EvalRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of `POST /v1/eval`. `key` and `timeout_ms` may be absent or null, which is None here. `console`: the
-    answer carries what the eval printed."""
+    """The body of `POST /v1/eval`. All but `code` may be absent; null is None here, and means the same.
+
+    `inputs` is what the code sees under that name, None if it sees nothing. With `if_epoch` it runs in an isolate of
+    that epoch or not at all. `console`: the answer carries what the eval printed.
+    """
 
     code: str
     key: str | None = None
     timeout_ms: TimeoutMs | None = None
     language: Literal["javascript", "typescript"] = "javascript"
+    inputs: dict[str, Any] | None = None
+    if_epoch: Epoch | None = None
     console: bool = False
 
 
 class CallRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """The body of `POST /v1/call`: `function` is the (dotted) name of a global one."""
+    """The body of `POST /v1/call`: `function` is the (dotted) name of a global one. `if_epoch`: see EvalRequest."""
 
     function: str
     args: list[Any] = msgspec.field(default_factory=list)
     key: str | None = None
     timeout_ms: TimeoutMs | None = None
+    if_epoch: Epoch | None = None
     console: bool = False
 
 
@@ -76,9 +83,12 @@ _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 def decode_eval(body: bytes) -> EvalRequest:
     """Raises InvalidRequest, whose detail names the member."""
     try:
-        return _EVAL.decode(body)
+        request = _EVAL.decode(body)
     except _UNREADABLE:
-        return _decode_slowly(body, EvalRequest)
+        request = _decode_slowly(body, EvalRequest)
+    if request.inputs is not None and _may_overflow(body):
+        check_inputs(request.inputs, "body.inputs")
+    return request
 
 
 def decode_call(body: bytes) -> CallRequest:
@@ -87,9 +97,14 @@ def decode_call(body: bytes) -> CallRequest:
         request = _CALL.decode(body)
     except _UNREADABLE:
         request = _decode_slowly(body, CallRequest)
-    if len(body) > _MANY and _MANY_ZEROS in body.translate(_AS_ZEROS):
+    if _may_overflow(body):
         check_arguments(request.args, "body.args")
     return request
+
+
+def _may_overflow(body: bytes) -> bool:
+    """Whether `body` may have a whole number that JavaScript reads as Infinity."""
+    return len(body) > _MANY and _MANY_ZEROS in body.translate(_AS_ZEROS)
 
 
 def problem(error: TyrexError) -> bytes:

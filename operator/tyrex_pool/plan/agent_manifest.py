@@ -35,7 +35,10 @@ def spec_hash(pool: DeclaredPool, platform: Platform) -> str:
     """A digest of everything that a runtime must be restarted for. Raises InvalidSpec as `agent_manifest` does."""
     raw = unconvert(pool.spec)
     image = pool.spec.runtime.image or platform.runtime_image
-    return digest({name: raw.get(name) for name in _ROLLING}, _files(pool), image)
+    rolling = {name: raw.get(name) for name in _ROLLING}
+    if (cpu := raw["timeouts"].get("cpu")) is not None:  # the one of `timeouts` that a proxy does not send along
+        rolling["cpu"] = cpu
+    return digest(rolling, _files(pool), image)
 
 
 def _files(pool: DeclaredPool) -> list[Manifest]:

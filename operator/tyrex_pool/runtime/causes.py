@@ -33,6 +33,7 @@ class Cause:
 
 
 DEADLINE = Cause("deadline", "another eval in this runtime went over its deadline, and the isolate was replaced")
+OVER_CPU = Cause("cpu_limit", "another eval used more CPU time than timeouts.cpu allows, and the isolate was replaced")
 UNHEARD = Cause("cancelled", "nobody waited any more for the eval that it ran")
 STOPPED = Cause("stopped", "the pool was stopped")
 OVER_MEMORY = Cause("heap_limit", "the isolate held more memory than limits.heap allows")

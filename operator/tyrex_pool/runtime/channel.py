@@ -1,7 +1,8 @@
 """The protocol of the pipe to an isolate: messages to lines of bytes; `runtime.replies` has the way back.
 
 To the isolate:    ["tag", 4 secrets, "log token", concurrency, result limit, buffer limit]           the first line
-                   [nonce, nonce, number, "id", "js" | "ts" | "call", start before (ms, 0: none), "code", [args]]
+                   [nonce, nonce, number, "id", "js" | "ts", start before (ms, 0: none), "code", {inputs}, if any]
+                   [nonce, nonce, number, "id", "call", start before (ms, 0: none), "function", [args]]
 From the isolate:  tag status json              status: started, ready, failed, spoiled (with the first line's tag),
                                                 result, error, declined, overfull (with an eval's)
                    tag:status:length, json, mark    three lines instead, when the json is longer than one write
@@ -73,7 +74,10 @@ def order(nonces: bytes, number: int, eval_id: bytes, work: EvalRequest | CallRe
     if isinstance(work, CallRequest):
         rest = b"%b,%b" % (_encode(work.function), encode_json(work.args))
         return b'[%b,%d,"%b","call",%b,%b]\n' % (nonces, number, eval_id, bound, rest)
-    return b'[%b,%d,"%b",%b,%b,%b]\n' % (nonces, number, eval_id, _KINDS[work.language], bound, _encode(work.code))
+    code = _encode(work.code)
+    if work.inputs is not None:
+        code = b"%b,%b" % (code, encode_json(work.inputs))
+    return b'[%b,%d,"%b",%b,%b,%b]\n' % (nonces, number, eval_id, _KINDS[work.language], bound, code)
 
 
 _KINDS = {"javascript": b'"js"', "typescript": b'"ts"'}

@@ -20,6 +20,7 @@ from tyrex_pool.dispatch.ticket import Slot, State, Ticket
 from tyrex_pool.pool.view import SlotState
 from tyrex_pool.runtime import causes
 from tyrex_pool.runtime.channel import Nonces, hello, order
+from tyrex_pool.runtime.cpu_meter import CpuMeter
 from tyrex_pool.runtime.guest_log import GuestLog
 from tyrex_pool.runtime.idle_budget import IdleBudget, Usage
 from tyrex_pool.runtime.isolate_process import IsolateProcess
@@ -107,6 +108,8 @@ class Isolate(PipeWriter):
         self.log = GuestLog(loop, self.process.log, token, self._only_eval, self._traces.of)
         self._output = StandardOutput(self.process.output, token, self.log.add, lambda: not self.log.full)
         self.memory = Memory(self.process.pid, launch.heap)
+        measurable = launch.limits.concurrency == 1 and self.process.tells_cpu
+        self.cpu = CpuMeter(self.process.cpu_seconds) if measurable else None
         self._budget: IdleBudget | None = None
         self._retired_for = causes.STOPPED
         self._start_timer = loop.call_later(launch.startup, self._start_timed_out)

@@ -9,10 +9,20 @@ from time import monotonic
 
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import DONE, RUNNING, STAGED, WAITING, Ticket
-from tyrex_pool.model.errors import DeadRuntimeError, EvalTimeout, HeapLimitError, InvalidRequest, TyrexError
+from tyrex_pool.model.errors import (
+    CpuLimitError,
+    DeadRuntimeError,
+    EpochChanged,
+    EvalTimeout,
+    HeapLimitError,
+    InvalidRequest,
+    TyrexError,
+)
 from tyrex_pool.model.pool_view import LastErrorView
 from tyrex_pool.pool.dispatcher import answer, too_late
 from tyrex_pool.runtime import causes
+from tyrex_pool.runtime.cpu_limit import CpuLimit
+from tyrex_pool.runtime.cpu_meter import ASK
 from tyrex_pool.runtime.isolate import LEASE, READY, Isolate, LocalRuntime, LocalSlot
 from tyrex_pool.runtime.replies import ProtocolError
 
@@ -28,13 +38,18 @@ class IsolateDriver:
     """Drives the isolates of `runtimes`; the index of a slot is its runtime's place there."""
 
     def __init__(
-        self, runtimes: list[LocalRuntime], balancer: Balancer[Ticket, LocalRuntime], loop: asyncio.AbstractEventLoop
+        self,
+        runtimes: list[LocalRuntime],
+        balancer: Balancer[Ticket, LocalRuntime],
+        loop: asyncio.AbstractEventLoop,
+        cpu_limit: float | None = None,
     ) -> None:
         self.runtimes = runtimes
         self.last_error: LastErrorView | None = None
         self._balancer = balancer
         self._loop = loop
         self._flushing: set[Isolate] = set()
+        self._cpu_limit = None if cpu_limit is None else CpuLimit(cpu_limit, loop, self._over_cpu)
 
     def pump(self, slot: LocalSlot) -> None:
         """Send the tickets that the isolate of `slot` may be sent now."""
@@ -51,6 +66,10 @@ class IsolateDriver:
                 self._balancer.drop(ticket)
                 too_late(ticket, now)
                 continue
+            wanted = ticket.work.if_epoch
+            if wanted is not None and wanted != slot.epoch:
+                self._refuse(ticket, EpochChanged(f"runtime {slot.name} has epoch {slot.epoch}, not {wanted}"))
+                continue
             ticket.epoch = slot.epoch
             runs = ticket.state is RUNNING
             # Where others run beside it they may keep it from starting in time, and go on: it must not start later.
@@ -58,19 +77,23 @@ class IsolateDriver:
             try:
                 isolate.send(ticket, unbound if runs else min(now + LEASE, ticket.deadline))
             except ValueError as error:
-                self._refuse(ticket, error)
+                self._refuse(ticket, InvalidRequest(f"the data cannot be encoded: {error}"))
             else:
                 isolate_is_idle = isolate_is_idle or runs
         if isolate_is_idle:
+            if isolate.cpu is not None and now - isolate.cpu.at > ASK:
+                isolate.cpu.begin(now)
+            if self._cpu_limit is not None:
+                self._cpu_limit.watch(isolate)
             isolate.flush()  # it has nothing to do until this arrives
         else:
             self._flush_soon(isolate)
 
-    def _refuse(self, ticket: Ticket, error: ValueError) -> None:
-        """Answer `ticket`, whose arguments could be decoded and cannot be encoded again: the isolate never had it."""
+    def _refuse(self, ticket: Ticket, error: TyrexError) -> None:
+        """Answer `ticket`, which no isolate has had."""
         self._balancer.drop(ticket)
-        ticket.started = 0.0
-        answer(ticket, InvalidRequest(f"args: {error}"))
+        ticket.started, ticket.finished = 0.0, monotonic()
+        answer(ticket, error)
 
     def _flush_soon(self, isolate: Isolate) -> None:
         if not self._flushing:
@@ -100,6 +123,8 @@ class IsolateDriver:
             raise ProtocolError("a reply to an eval whose turn it was not")
         elif status == b"result":
             self._balancer.finish(ticket, now)
+            if isolate.cpu is not None:
+                ticket.cpu = isolate.cpu.charge(now - ticket.started, now)
             answer(ticket, payload)
         elif status == b"overfull":
             self._end_eval(ticket, HeapLimitError(causes.OVERFULL.detail), isolate, causes.OVERFULL)
@@ -107,6 +132,8 @@ class IsolateDriver:
             error = _guest_error(status, payload)
             error.add_console(ticket.console)
             self._balancer.finish(ticket, now)
+            if isolate.cpu is not None:
+                ticket.cpu = isolate.cpu.charge(now - ticket.started, now)
             answer(ticket, error)
 
     def cancelled(self, ticket: Ticket) -> None:
@@ -153,9 +180,20 @@ class IsolateDriver:
                 self._balancer.drop(ticket)
                 too_late(ticket, now, "its isolate, which something held up")
 
+    def _over_cpu(self, isolate: Isolate, ticket: Ticket) -> None:
+        """`ticket`, which runs, has used more CPU time than it may: end it, if it has not just ended by itself."""
+        isolate.receive()
+        if ticket.state is RUNNING and isolate.began(ticket) and self._cpu_limit is not None:
+            error = CpuLimitError(
+                f"the code used more CPU time than timeouts.cpu ({self._cpu_limit.seconds:g} s) allows"
+            )
+            self._end_eval(ticket, error, isolate, causes.OVER_CPU)
+
     def _end_eval(self, ticket: Ticket, error: TyrexError, isolate: Isolate, cause: causes.Cause) -> None:
         """Answer `ticket` with an error of its own, and end the isolate, which cannot be used any more."""
         ticket.finished = monotonic()
+        if isolate.cpu is not None and ticket.started:
+            ticket.cpu = isolate.cpu.charge(ticket.finished - ticket.started, ticket.finished)
         self._record_error(error.name, error.detail)
         if ticket.console is not None:
             isolate.log.release(ticket.id.decode())

@@ -47,7 +47,7 @@ class IsolatePool:
         self._balancer: Balancer[Ticket, LocalRuntime] = Balancer(self._strategy)
         self._changed = asyncio.Event()
         loop = asyncio.get_running_loop()
-        self.supervisor = Supervisor(self._workspace.launch, self._balancer, slots, loop)
+        self.supervisor = Supervisor(self._workspace.launch, self._balancer, slots, loop, spec.timeouts.cpu)
         self.supervisor.changed = self._changed.set
 
     def start(self) -> None:

@@ -20,7 +20,7 @@ from tyrex_pool.plan.deno_flags import (
     writes_files,
 )
 from tyrex_pool.plan.module_files import module_files
-from tyrex_pool.resources import guest_bundle, guest_directory
+from tyrex_pool.resources import guest_bundle, guest_directory, guest_rewriter
 from tyrex_pool.runtime.channel import IsolateLimits
 from tyrex_pool.runtime.deno_caches import DenoCaches
 from tyrex_pool.runtime.folders import Folders
@@ -69,6 +69,7 @@ class Workspace:
         needs = module_needs(binary, main) if main else NO_NEEDS
         entry = self._folders.private / "entry.js"
         entry.write_text(_entry(main))
+        (entry.parent / _REWRITER).write_text(json.dumps(guest_rewriter()))
         directory = str(sources.directory)
         permissions = spec.permissions
         loads, writes = loads_modules(permissions, needs), writes_files(permissions)
@@ -121,17 +122,19 @@ def _entry(main: Path | None) -> str:
 
     The guest side is evaluated under a name that is no address: no code can import it, or find its file in a stack.
     """
-    bundle = json.dumps(f"(function (require, module) {{\n{guest_bundle()}\n}})")
+    bundle = json.dumps(f"(function (require, module, rewriter) {{\n{guest_bundle()}\n}})")
     load = f"import({json.dumps(main.resolve().as_uri())})" if main else "Promise.resolve()"
-    return _ENTRY % (bundle, load)
+    return _ENTRY % (bundle, _REWRITER, load)
 
 
+_REWRITER = "rewrite.json"
+"""As data Deno only reads it at the start; it is evaluated when it is needed."""
 _ENTRY = """\
 import process from "node:process";
 const module = { exports: {} };
 const [run, failure] = Deno[Deno.internal].core.evalContext(%s, "tyrex:isolate");
 if (failure) throw failure.thrown;
-run(process.getBuiltinModule, module);
+run(process.getBuiltinModule, module, () => import("./%s", { with: { type: "json" } }));
 await module.exports.boot(() => %s);
 """
 

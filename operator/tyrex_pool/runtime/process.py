@@ -121,6 +121,11 @@ class Process:
         self._kill_group()  # processes that it started; the group's number is not reused before `wait`
         self._ended(self._child.wait())
 
+    @property
+    def tells_cpu(self) -> bool:
+        """Whether the system says how much CPU time it used."""
+        return self._cpu_clock is not None
+
     def cpu_seconds(self) -> float:
         """CPU time of all its threads so far; 0 where the system does not say."""
         if self._cpu_clock is None:

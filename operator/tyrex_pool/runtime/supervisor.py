@@ -42,8 +42,9 @@ class Supervisor(IsolateDriver):
         balancer: Balancer[Ticket, LocalRuntime],
         slots: list[LocalSlot],
         loop: asyncio.AbstractEventLoop,
+        cpu_limit: float | None = None,
     ) -> None:
-        super().__init__([LocalRuntime(slot) for slot in slots], balancer, loop)
+        super().__init__([LocalRuntime(slot) for slot in slots], balancer, loop, cpu_limit)
         for runtime in self.runtimes:
             runtime.slot.owner = runtime
         self.dispatcher = Dispatcher(balancer, self, loop)
@@ -54,6 +55,7 @@ class Supervisor(IsolateDriver):
         self._starter = IsolateStarter(launch, self, loop, self._start_missing)
         self._dying: set[Isolate] = set()
         self._limits_timer: asyncio.TimerHandle | None = None
+        self._epoch = 0  # the last one: no two isolates have the same, whichever runtimes they serve
         self._stopping = False
 
     def start(self) -> None:
@@ -130,7 +132,7 @@ class Supervisor(IsolateDriver):
     def _assign(self, runtime: LocalRuntime, isolate: Isolate) -> None:
         """From now on `isolate` serves `runtime`."""
         slot = runtime.slot
-        slot.epoch = max(slot.epoch + 1, int(time.time() * 1000))
+        self._epoch = slot.epoch = max(self._epoch + 1, time.time_ns() // 1000)
         isolate.slot = slot
         isolate.id_prefix = f"{slot.name}.{slot.epoch}.".encode()
         isolate.log.runtime = slot.name

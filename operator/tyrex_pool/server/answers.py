@@ -13,7 +13,7 @@ _RESULT_BODY: Final = b'{"result":%b}'
 _WITH_CONSOLE: Final = b'{"result":%b,%b'
 _TIMING: Final = (
     f"{names.HEADER_EPOCH}: %d\r\n{names.HEADER_EVAL}: %b\r\n"
-    f"{names.HEADER_SERVER_TIMING}: queue;dur=%.3f, eval;dur=%.3f\r\n"
+    f"{names.HEADER_SERVER_TIMING}: queue;dur=%.3f, eval;dur=%.3f%b\r\n"
 ).encode()
 
 
@@ -26,11 +26,12 @@ def result_body(ticket: Ticket, result: bytes) -> bytes:
 
 
 def timing_lines(ticket: Ticket) -> bytes:
-    """The header lines with the eval's epoch and id, and how long it waited and ran (ms)."""
+    """The header lines with the eval's epoch and id, how long it waited and ran, and its CPU time if known (ms)."""
     started = ticket.started or ticket.finished
     return _TIMING % (
         ticket.epoch,
         ticket.id,
         (started - ticket.arrived) * 1000,
         (ticket.finished - started) * 1000 if ticket.finished else 0.0,
+        b", cpu;dur=%.3f" % (ticket.cpu * 1000) if ticket.cpu >= 0.0 else b"",
     )

@@ -34,9 +34,20 @@ class StreamTicket(ServerTicket):
 
 
 class Stream(asyncio.Protocol):
-    """Takes over `transport` from an HTTP connection, and registers itself in `peers` while it is open."""
+    """Takes over `transport` from an HTTP connection, and registers itself in `peers` while it is open.
 
-    def __init__(self, api: Api, transport: asyncio.Transport, limit: int, peers: set[Peer], unread: Unread) -> None:
+    `accepted` is what it writes first.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        transport: asyncio.Transport,
+        limit: int,
+        peers: set[Peer],
+        unread: Unread,
+        accepted: bytes = ACCEPTED,
+    ) -> None:
         self._api = api
         self._transport = transport
         self._limit = limit
@@ -51,7 +62,7 @@ class Stream(asyncio.Protocol):
         peers.add(self)
         prepare(transport)
         transport.set_protocol(self)
-        transport.write(ACCEPTED)
+        transport.write(accepted)
 
     @property
     def limit(self) -> int:
@@ -149,7 +160,7 @@ class Stream(asyncio.Protocol):
             name, more = outcome.name, timing_lines(ticket) if ticket.epoch else b""
         number = ticket.reply_to
         self._tickets.pop(number, None)
-        answer = RemoteAnswer(name, ticket.epoch, slot.own, start, more, body)
+        answer = RemoteAnswer(name, ticket.epoch, slot.own, start, more, body, ticket.cpu)
         self._send(number, encode(answer), at_once=not self._tickets)
         self._api.metrics.ended(name, ticket)
         if self._api.observers:

@@ -26,6 +26,12 @@ NESTED = Reply(200, b'{"result":{"a":[1,"\\u009b"]}}', {"Tyrex-Runtime": "render
             id="all",
         ),
         pytest.param(
+            ["x", "--input", "a=1", "--input", 'b="c"', "--if-epoch", "7", "--url", "URL"],
+            "/v1/eval",
+            {"code": "x", "inputs": {"a": 1, "b": "c"}, "ifEpoch": 7},
+            id="inputs",
+        ),
+        pytest.param(
             ["a.add", "--call", '[1, {"b": 2}]', "--url", "URL"],
             "/v1/call",
             {"function": "a.add", "args": [1, {"b": 2}]},

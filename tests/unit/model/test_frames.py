@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tyrex_pool.model.frames import (
+    ACCEPTANCES,
     ACCEPTED,
+    ACCEPTED_1,
     GOODBYE,
     HEADER,
     UNREADABLE,
@@ -17,13 +19,16 @@ from tyrex_pool.model.frames import (
     Frames,
     Order,
     RemoteAnswer,
+    acceptance,
     decode_answer,
     decode_order,
     encode,
     frame,
     handshake,
     is_handshake,
+    version_for,
 )
+from tyrex_pool.model.wire import CallRequest, EvalRequest
 
 LONGEST = 40
 Cut = list[tuple[int, Content]]
@@ -101,7 +106,8 @@ def test_the_limit_changes_while_a_frame_comes(before: int, after: int, expected
 ORDER = Order(b"/v1/eval", b"", 5000, None, b"", b"{}")
 ANSWER = RemoteAnswer("ok", 7, 2, b"S", b"M", b"B")
 ORDER_BYTES = b"\x96\xc4\x08/v1/eval\xc4\x00\xcd\x13\x88\xc0\xc4\x00\xc4\x02{}"
-ANSWER_BYTES = b"\x96\xa2ok\x07\x02\xc4\x01S\xc4\x01M\xc4\x01B"
+EARLIER_ANSWER = b"\x96\xa2ok\x07\x02\xc4\x01S\xc4\x01M\xc4\x01B"
+ANSWER_BYTES = b"\x97" + EARLIER_ANSWER[1:] + b"\xcb\xbf\xf0" + bytes(6)
 
 
 def test_orders_and_answers() -> None:
@@ -109,12 +115,17 @@ def test_orders_and_answers() -> None:
     assert (encode(ANSWER), decode_answer(ANSWER_BYTES)) == (ANSWER_BYTES, ANSWER)
 
 
+def test_an_earlier_server_knows_no_cpu_time() -> None:
+    assert decode_answer(EARLIER_ANSWER) == ANSWER
+    assert ANSWER.cpu < 0
+
+
 @pytest.mark.parametrize(
     "more", [pytest.param([True], id="a flag"), pytest.param([{"a": [1]}, "b"], id="something larger")]
 )
 def test_what_a_later_version_says_besides_is_not_read(more: list[Any]) -> None:
     assert decode_order(encode([b"/v1/eval", b"", 5000, None, b"", b"{}", *more])) == ORDER
-    assert decode_answer(encode(["ok", 7, 2, b"S", b"M", b"B", *more])) == ANSWER
+    assert decode_answer(encode(["ok", 7, 2, b"S", b"M", b"B", -1.0, *more])) == ANSWER
 
 
 @pytest.mark.parametrize(
@@ -150,9 +161,42 @@ def test_any_content_is_read_or_refused(content: bytes) -> None:
 
 def test_the_handshake_is_a_request_of_HTTP() -> None:
     assert handshake("web:80") == (
-        b"GET /internal/stream HTTP/1.1\r\nHost: web:80\r\nConnection: Upgrade\r\nUpgrade: tyrex-stream\r\n\r\n"
+        b"GET /internal/stream HTTP/1.1\r\nHost: web:80\r\nTyrex-Stream: 2\r\n"
+        b"Connection: Upgrade\r\nUpgrade: tyrex-stream\r\n\r\n"
     )
     assert ACCEPTED.startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        pytest.param(b"", ACCEPTED_1, id="a proxy before versions"),
+        pytest.param(b"Tyrex-Stream: 1\r\n", ACCEPTED_1, id="an earlier version"),
+        pytest.param(b"Tyrex-Stream: 2\r\n", ACCEPTED, id="this one"),
+        pytest.param(b"Tyrex-Stream: 3\r\n", ACCEPTED, id="a later version"),
+        pytest.param(b"Tyrex-Stream: x\r\n", ACCEPTED_1, id="no version"),
+        pytest.param(b"Tyrex-Stream: 99999\r\n", ACCEPTED_1, id="no version that there will be"),
+    ],
+)
+def test_a_server_answers_in_the_lower_version(line: bytes, answer: bytes) -> None:
+    asked = handshake("a").replace(b"Tyrex-Stream: 2\r\n", line)
+    assert is_handshake(asked)
+    assert acceptance(asked) == answer
+    assert ACCEPTANCES[answer] == (2 if answer is ACCEPTED else 1)
+
+
+@pytest.mark.parametrize(
+    ("work", "version"),
+    [
+        pytest.param(EvalRequest("1", "k", 5, "typescript"), 1, id="an eval"),
+        pytest.param(CallRequest("f", [1], "k", 5), 1, id="a call"),
+        pytest.param(EvalRequest("1", inputs={}), 2, id="inputs"),
+        pytest.param(EvalRequest("1", if_epoch=0), 2, id="an eval of a session"),
+        pytest.param(CallRequest("f", if_epoch=7), 2, id="a call of a session"),
+    ],
+)
+def test_the_version_that_a_request_needs(work: EvalRequest | CallRequest, version: int) -> None:
+    assert version_for(work) == version
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,8 @@ def test_an_empty_spec_is_a_working_pool(raw: object) -> None:
 
 
 def test_default_times_are_seconds() -> None:
+    assert PoolSpec().timeouts.cpu is None
+    assert PoolSpec.parse({"timeouts": {"cpu": "1s500ms"}}).timeouts.cpu == 1.5
     timeouts = PoolSpec().timeouts
     assert (timeouts.eval, timeouts.max_eval, timeouts.startup, timeouts.drain) == (5.0, 60.0, 30.0, 30.0)
     assert PoolSpec().recycle.max_age == 0.0
@@ -246,6 +248,10 @@ def test_accepts(raw: object) -> None:
         pytest.param({"timeouts": {"eval": 5}}, "spec.timeouts.eval", "such as 5s", id="time-number"),
         pytest.param({"timeouts": {"eval": "0s"}}, "spec.timeouts.eval", "more than 0s", id="no-eval"),
         pytest.param({"timeouts": {"maxEval": "0s"}}, "spec.timeouts.maxEval", "more than", id="no-max"),
+        pytest.param({"timeouts": {"cpu": "0s"}}, "spec.timeouts.cpu", "more than 0s", id="no-cpu"),
+        pytest.param(
+            {"timeouts": {"cpu": "1s"}, "concurrency": 2}, "spec.timeouts.cpu", "concurrency: 1, not 2", id="cpu-of-two"
+        ),
         pytest.param({"timeouts": {"startup": "0s"}}, "spec.timeouts.startup", "more than", id="no-startup"),
         pytest.param(
             {"timeouts": {"eval": "61s"}}, "spec.timeouts.maxEval", "timeouts.eval (1m1s)", id="eval-over-max"

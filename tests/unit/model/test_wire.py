@@ -44,6 +44,16 @@ JSON = st.recursive(
             EvalRequest("1", "k", 2000, "typescript"),
             id="all",
         ),
+        pytest.param(
+            b'{"code":"1","inputs":{"__proto__":[1]},"ifEpoch":7}',
+            EvalRequest("1", inputs={"__proto__": [1]}, if_epoch=7),
+            id="inputs-and-epoch",
+        ),
+        pytest.param(b'{"code":"1","inputs":{}}', EvalRequest("1", inputs={}), id="no-inputs-yet"),
+        pytest.param(
+            b'{"code":"1","inputs":{"a":"\\ud800"}}', EvalRequest("1", inputs={"a": "\ud800"}), id="surrogate"
+        ),
+        pytest.param(b'{"code":"1","inputs":null,"ifEpoch":null}', EvalRequest("1"), id="null-inputs"),
         pytest.param(b'{"code":"1","key":null,"timeoutMs":null}', EvalRequest("1"), id="null-is-absent"),
         pytest.param('{"code":"\'ü\u2028😀\'"}'.encode(), EvalRequest("'ü\u2028😀'"), id="unicode"),
         pytest.param(b'{"code":"\\ud83d\\ude00"}', EvalRequest("😀"), id="surrogate-pair"),
@@ -81,6 +91,15 @@ def test_reads_an_eval(body: bytes, request_: EvalRequest) -> None:
         pytest.param(b'{"code":"1","timeoutMs":1e400}', "body", id="timeout-infinite"),
         pytest.param(b'{"code":"1","timeoutMs":true}', "body.timeoutMs: write a whole", id="timeout-bool"),
         pytest.param(b'{"code":"1","language":"python"}', "body.language: write one of javascript", id="language"),
+        pytest.param(b'{"code":"1","inputs":[1]}', "body.inputs: write a mapping, not", id="inputs-list"),
+        pytest.param(b'{"code":"1","inputs":7}', "body.inputs: write a mapping, not 7", id="inputs-number"),
+        pytest.param(b'{"code":"1","inputs":{"a":NaN}}', "the body is not JSON", id="inputs-NaN"),
+        pytest.param(b'{"code":"1","inputs":{"a":1e400}}', "out of range", id="inputs-infinite"),
+        pytest.param(b'{"code":"1","inputs":{"a":1' + b"0" * 400 + b"}}", "body.inputs.a: a whole", id="inputs-long"),
+        pytest.param(b'{"code":"1","inputs":{"a":' + b"[" * 100_000, "nested too deeply", id="inputs-deep"),
+        pytest.param(b'{"code":"1","ifEpoch":-1}', "body.ifEpoch: write at least 0", id="epoch-negative"),
+        pytest.param(b'{"code":"1","ifEpoch":"7"}', "body.ifEpoch: write a whole number", id="epoch-text"),
+        pytest.param(b'{"code":"1","if_epoch":7}', "did you mean ifEpoch?", id="epoch-snake-case"),
         pytest.param(b'{"code":"1","language":null}', "body.language: write one of", id="language-null"),
     ],
 )

@@ -80,6 +80,7 @@ def hashed(platform: Platform = PLATFORM, files: dict[str, dict[str, str]] = FIL
 @pytest.mark.parametrize(
     "spec",
     [
+        pytest.param({"timeouts": {"cpu": "1s"}}, id="timeouts.cpu"),
         pytest.param({"mainModule": {"inline": "1"}}, id="main module"),
         pytest.param({"mainModule": {"configMap": {"name": "src", "entrypoint": "other.ts"}}}, id="entrypoint"),
         pytest.param({"permissions": {"deny": {"net": ["a"]}}}, id="permissions"),

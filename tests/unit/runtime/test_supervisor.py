@@ -32,6 +32,7 @@ class FakeIsolate:
         self.ended: Cause | None = None
         self.not_begun: set[Ticket] = set()
         self.leftover = False
+        self.cpu = None
         self.gone = asyncio.Event()
         self.gone.set()
 

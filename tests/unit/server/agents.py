@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any
 
 from tyrex_pool.dispatch.strategies import make
+from tyrex_pool.dispatch.ticket import Work
 from tyrex_pool.model.errors import Overloaded, TyrexError
 from tyrex_pool.model.frames import (
     ACCEPTED,
@@ -31,6 +32,7 @@ from tyrex_pool.server.ticket import ServerTicket
 
 RESULT = b'{"result":3}'
 EVAL = b'{"code": "1 + 2"}'
+SUM = EvalRequest("1 + 2")
 FULL = Overloaded("full")
 
 
@@ -182,14 +184,24 @@ async def pool_of(*agents: Agent, strategy: str = "RoundRobin") -> AsyncIterator
 
 
 def ask(
-    pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: bytes = b"", body: bytes = EVAL
+    pool: RemotePool,
+    seconds: float = 5.0,
+    key: str | None = None,
+    trace: bytes = b"",
+    body: bytes = EVAL,
+    work: Work = SUM,
 ) -> Awaitable[str]:
     """The outcome's name ("ok" for a result) of an eval with so many seconds to its deadline."""
-    return asyncio.wait_for(submit(pool, seconds, key, trace, body)[1], 10)
+    return asyncio.wait_for(submit(pool, seconds, key, trace, body, work)[1], 10)
 
 
 def submit(
-    pool: RemotePool, seconds: float = 5.0, key: str | None = None, trace: bytes = b"", body: bytes = EVAL
+    pool: RemotePool,
+    seconds: float = 5.0,
+    key: str | None = None,
+    trace: bytes = b"",
+    body: bytes = EVAL,
+    work: Work = SUM,
 ) -> tuple[ServerTicket, asyncio.Future[str]]:
     """The same, with what can be cancelled."""
     outcome: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -202,7 +214,7 @@ def submit(
         outcome.set_result(told.name)
 
     now = monotonic()
-    ticket = ServerTicket(EvalRequest("1 + 2"), key, now, now + seconds, deliver)
+    ticket = ServerTicket(work, key, now, now + seconds, deliver)
     ticket.request = Request(asked, body, now)
     ticket.trace = trace
     pool.submit(ticket)

@@ -19,7 +19,7 @@ from time import monotonic
 from typing import cast
 
 from tyrex_pool.model.errors import InvalidRequest, NoRuntime, TyrexError
-from tyrex_pool.model.frames import is_handshake
+from tyrex_pool.model.frames import acceptance, is_handshake
 from tyrex_pool.server.http.date import DATE
 from tyrex_pool.server.http.head_cache import END, HeadCache
 from tyrex_pool.server.http.in_parts import PartedRequest
@@ -193,7 +193,7 @@ class Connection(asyncio.Protocol):
             return None
         whole = parser.state is BETWEEN
         if whole and self._streams is not None and self._free() and not self._waiting and is_handshake(data):
-            return self._switch(self._streams)
+            return self._switch(self._streams, acceptance(data))
         now = monotonic()
         events = parser.feed(data, now)
         if whole and len(events) == 1 and parser.state is BETWEEN:
@@ -211,11 +211,11 @@ class Connection(asyncio.Protocol):
         if isinstance(event, ParsedRequest) and event.cacheable:
             self._heads.learn(data, event.request)
 
-    def _switch(self, streams: MakeStream) -> None:
-        """Let a stream take over the transport."""
+    def _switch(self, streams: MakeStream, accepted: bytes) -> None:
+        """Let a stream take over the transport, which begins with `accepted`."""
         self._state = CLOSING
         self._peers.discard(self)
-        stream = streams(self._transport, self.limit, self._peers, self._unread)
+        stream = streams(self._transport, self.limit, self._peers, self._unread, accepted)
         self._parser.close()
         if self._finishing:
             stream.finish(LAST_CALL)

@@ -29,6 +29,6 @@ class Peer(Protocol):
         ...
 
 
-MakeStream = Callable[[asyncio.Transport, int, set[Peer], Unread], Peer]
+MakeStream = Callable[[asyncio.Transport, int, set[Peer], Unread, bytes], Peer]
 """Makes the peer that takes a transport over from HTTP: of the transport, the limit of bodies, where to register, and
 where to report what waits to be read."""

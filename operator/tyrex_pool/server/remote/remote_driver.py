@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 from tyrex_pool.dispatch.balancer import Balancer
 from tyrex_pool.dispatch.ticket import Outcome, Slot
 from tyrex_pool.model.errors import DeadRuntimeError, NoRuntime, Overloaded, TyrexError
-from tyrex_pool.model.frames import RemoteAnswer
+from tyrex_pool.model.frames import VERSION, RemoteAnswer, version_for
 from tyrex_pool.model.pool_view import LastErrorView, PoolView
 from tyrex_pool.pool.dispatcher import Dispatcher, answer, too_late
 from tyrex_pool.pool.view import SlotState
@@ -31,6 +31,9 @@ ATTEMPTS: Final = 2
 ANSWER_SECONDS: Final = 2.0
 """Seconds that a server may take to accept a stream, or to answer a check."""
 _CONNECTION: Final = "a connection to a runtime"
+_OLDER: Final = (
+    "runtime %s is of an earlier version, which knows neither inputs nor ifEpoch: try again after the update"
+)
 _NOT_STARTED: Final = frozenset({NoRuntime.name, Overloaded.name})
 
 RemoteSlot: TypeAlias = "Slot[ServerTicket, RemoteRuntime]"
@@ -117,6 +120,9 @@ class RemoteDriver:
             if left <= 0.0:
                 self._balancer.drop(ticket)
                 too_late(ticket, now, _CONNECTION)
+            elif upstream.version < VERSION and upstream.version < version_for(ticket.work):
+                self._balancer.drop(ticket)
+                self.retry_elsewhere(ticket, NoRuntime(_OLDER % slot.name))
             else:
                 upstream.send(ticket, int(left * 1000) or 1, runtime.queue_override)
 
@@ -185,6 +191,7 @@ class RemoteDriver:
         runtime = upstream.runtime
         slot = runtime.slot
         ticket.sent_on = None
+        ticket.cpu = reply.cpu
         if reply.epoch:
             slot.epoch = reply.epoch
             slot.foreign_load = max(0, reply.load - slot.own + 1)  # `finish` counts with it

@@ -4,7 +4,7 @@ import asyncio
 from typing import Generic, Protocol, TypeVar, cast
 
 from tyrex_pool.model.frames import (
-    ACCEPTED,
+    ACCEPTANCES,
     GOODBYE,
     UNREADABLE,
     Frames,
@@ -45,7 +45,7 @@ class Owner(Protocol[Runtime]):
 
 class Upstream(asyncio.Protocol, Generic[Runtime]):
     """A stream to `runtime`. `opened` is done when the server has accepted it. While the stream is `full` (the server
-    does not read), and once it is `ending`, nothing may be sent."""
+    does not read), and once it is `ending`, nothing may be sent; nor what needs a later `version` (`version_for`)."""
 
     def __init__(self, host: str, owner: Owner[Runtime], runtime: Runtime) -> None:
         loop = asyncio.get_running_loop()
@@ -58,6 +58,7 @@ class Upstream(asyncio.Protocol, Generic[Runtime]):
         self._frames = Frames(_LONGEST)
         self._response = b""
         self._accepted = False
+        self.version = 1
         self.full = False
         self.ending = False
 
@@ -130,12 +131,13 @@ class Upstream(asyncio.Protocol, Generic[Runtime]):
     def _read_response(self, data: bytes) -> bytes:
         """The frames after the server's acceptance."""
         self._response += data
-        if self._response.startswith(ACCEPTED):
-            self._accepted = True
-            if not self.opened.done():
-                self.opened.set_result(None)
-            return self._response[len(ACCEPTED) :]
-        if not ACCEPTED.startswith(self._response):
+        for accepted, version in ACCEPTANCES.items():
+            if self._response.startswith(accepted):
+                self._accepted, self.version = True, version
+                if not self.opened.done():
+                    self.opened.set_result(None)
+                return self._response[len(accepted) :]
+        if not any(accepted.startswith(self._response) for accepted in ACCEPTANCES):
             self._fail(ConnectionRefusedError("it does not answer as a pool's server does"))
             self.close()
         return b""

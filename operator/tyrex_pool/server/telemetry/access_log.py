@@ -68,6 +68,7 @@ def _json(record: EvalRecord, now: datetime) -> str:
         "key": record.keyed,
         "queue_ms": round(record.queue_ms, 3),
         "run_ms": round(record.run_ms, 3),
+        "cpu_ms": record.cpu_ms,
         "bytes_in": record.received,
         "bytes_out": record.sent,
     }
@@ -79,6 +80,8 @@ def _json(record: EvalRecord, now: datetime) -> str:
 def _readable(record: EvalRecord, now: datetime) -> str:
     who = record.eval_id or record.runtime or "-"
     times = f"queue {record.queue_ms:.3f} ms, run {record.run_ms:.3f} ms"
+    if record.cpu_ms is not None:
+        times += f", cpu {record.cpu_ms:.3f} ms"
     traced = f", trace {trace_id(record.trace)}" if record.trace else ""
     sizes = f"{record.received} B in, {record.sent} B out{', with key' if record.keyed else ''}"
     return f"{now.astimezone():%H:%M:%S} info    {who} {_summary(record)}, {times}, {sizes}{traced}\n"

@@ -23,7 +23,8 @@ class EvalRecord(NamedTuple):
 
     `outcome` is OK, ABANDONED or the name of an error; `status` is that of HTTP, 0 without an answer. `trace` is the
     eval's own trace context, `parent` the one that came with the request. Times are `monotonic()` seconds, `started` is
-    0 for an eval that never started. `received` and `sent` are bytes of bodies.
+    0 for an eval that never started. `received` and `sent` are bytes of bodies. `cpu` is CPU time in seconds, negative
+    where it is not known.
     """
 
     outcome: str
@@ -41,6 +42,7 @@ class EvalRecord(NamedTuple):
     finished: float
     received: int
     sent: int
+    cpu: float = -1.0
 
     @property
     def queue_ms(self) -> float:
@@ -49,6 +51,10 @@ class EvalRecord(NamedTuple):
     @property
     def run_ms(self) -> float:
         return (self.finished - self.started) * 1000 if self.started else 0.0
+
+    @property
+    def cpu_ms(self) -> float | None:
+        return round(self.cpu * 1000, 3) if self.cpu >= 0.0 else None
 
 
 class Observer(Protocol):
@@ -87,6 +93,7 @@ def record_of(ticket: Ticket, outcome: Outcome | None, path: bytes, received: in
         ticket.finished or monotonic(),
         received,
         answered.sent,
+        ticket.cpu,
     )
 
 

@@ -85,6 +85,7 @@ class Metrics:
         self._evals: dict[str, dict[str, int]] = {}
         self._queue = Histogram()
         self._run = Histogram()
+        self._cpu = Histogram()
         self._registry = registry()
         for source in (self, *sources):
             self.show(source)
@@ -113,6 +114,10 @@ class Metrics:
             seconds, run = finished - started, self._run
             run.counts[bisect_left(BOUNDS, seconds)] += 1
             run.total += seconds
+            if (seconds := ticket.cpu) >= 0.0:
+                cpu = self._cpu
+                cpu.counts[bisect_left(BOUNDS, seconds)] += 1
+                cpu.total += seconds
 
     def refused(self, outcome: str) -> None:
         """Count an eval that no runtime got."""
@@ -140,6 +145,7 @@ class Metrics:
             )  # fmt: skip
         yield self._queue.family("tyrex_eval_queue_seconds", "Time from the request to the start")
         yield self._run.family("tyrex_eval_run_seconds", "Time from the start to the answer")
+        yield self._cpu.family("tyrex_eval_cpu_seconds", "CPU time of the isolate for the eval, where it is known")
 
     def text(self) -> bytes:
         """The exposition format, version 0.0.4."""

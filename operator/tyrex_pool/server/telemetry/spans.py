@@ -128,6 +128,7 @@ class Spans:
             "tyrex.epoch": record.epoch or None,
             "tyrex.eval": record.eval_id,
             "tyrex.queue_ms": round(record.queue_ms, 3),
+            "tyrex.cpu_ms": record.cpu_ms,
             "http.route": record.path,
             "http.response.status_code": record.status or None,
             "error.type": record.outcome if failed else None,

@@ -43,6 +43,8 @@ async def written(*endings: EvalRecord, readable: bool = False) -> str:
             id="a result",
         ),
         pytest.param(TRACED, {"key": True, "trace_id": ID, "span_id": SPAN}, id="a trace and a key"),
+        pytest.param(ENDED._replace(cpu=0.0125), {"cpu_ms": 12.5}, id="the CPU time"),
+        pytest.param(ENDED, {"cpu_ms": None}, id="no CPU time"),
         pytest.param(DEAD, {"outcome": "dead_runtime_error", "status": 502, "fault": "guest"}, id="an error"),
         pytest.param(
             REFUSED, {"runtime": None, "eval": None, "queue_ms": 500.0, "run_ms": 0.0}, id="one that never started"
