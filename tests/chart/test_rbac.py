@@ -48,7 +48,7 @@ def test_cluster_wide(helm: Helm) -> None:
     assert [role["metadata"]["name"] for role in rendered.of("ClusterRole")] == [OPERATOR]
     binding = rendered.one("ClusterRoleBinding")
     assert (binding["roleRef"]["name"], binding["subjects"]) == (OPERATOR, [SUBJECT])
-    assert [role["metadata"]["name"] for role in rendered.of("Role")] == [f"{OPERATOR}-lease"]
+    assert [role["metadata"]["name"] for role in rendered.of("Role")] == [f"{OPERATOR}-lease", f"{OPERATOR}-uninstall"]
 
 
 def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
@@ -56,7 +56,8 @@ def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
     assert rendered.of("ClusterRole") == rendered.of("ClusterRoleBinding") == []
     for kind in ("Role", "RoleBinding"):
         found = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in rendered.of(kind)}
-        assert found == {("web", OPERATOR), ("jobs", OPERATOR), (NAMESPACE, f"{OPERATOR}-lease")}
+        own = {(NAMESPACE, f"{OPERATOR}-lease"), (NAMESPACE, f"{OPERATOR}-uninstall")}
+        assert found == {("web", OPERATOR), ("jobs", OPERATOR)} | own
     for binding in rendered.of("RoleBinding"):
         assert binding["subjects"] == [SUBJECT]
         assert binding["roleRef"]["name"] == binding["metadata"]["name"]
@@ -80,6 +81,15 @@ def test_one_lease(helm: Helm) -> None:
     use, create = rendered.one("Role", f"{OPERATOR}-lease")["rules"]
     assert (use["resources"], use["resourceNames"]) == (["leases"], [rendered.one("Lease")["metadata"]["name"]])
     assert (create["resources"], create["verbs"]) == (["leases"], ["create"])
+
+
+def test_the_hook_reads_itself_and_its_operator(helm: Helm) -> None:
+    rules = helm.render().one("Role", f"{OPERATOR}-uninstall")["rules"]
+    assert [(rule["resources"], rule["resourceNames"], rule["verbs"]) for rule in rules] == [
+        (["jobs"], [f"{FULLNAME}-remove-pools"], ["get"]),
+        (["deployments"], [OPERATOR], ["get"]),
+    ]
+    assert not helm.render({"uninstall": {"pools": "Keep"}}).of("Role", f"{OPERATOR}-uninstall")
 
 
 @pytest.mark.parametrize(

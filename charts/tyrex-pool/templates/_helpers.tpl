@@ -12,6 +12,10 @@
 {{ include "tyrex-pool.operatorName" . }}-metrics
 {{- end }}
 
+{{- define "tyrex-pool.removalName" -}}
+{{ include "tyrex-pool.fullname" . }}-remove-pools
+{{- end }}
+
 {{- define "tyrex-pool.testName" -}}
 {{ include "tyrex-pool.fullname" . }}-test
 {{- end }}

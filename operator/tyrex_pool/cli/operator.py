@@ -17,11 +17,14 @@ from tyrex_pool.plan.declared_pool import Platform
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tyrex_pool.controller.helm_release import HelmRelease
     from tyrex_pool.controller.operator import Settings
 
 _NAMESPACE_VARIABLE: Final = "POD_NAMESPACE"
 _NAME_VARIABLE: Final = "POD_NAME"
 _LEASE: Final = "tyrex-pool-operator"
+_PARTS: Final = 3
+"""Of the value of --helm-release."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,13 +53,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--remove-pools", action="store_true", help="delete all pools, wait until they are gone, and end"
     )
     parser.add_argument("--timeout", type=duration, default=300.0, metavar="5m", help="how long --remove-pools waits")
+    parser.add_argument(
+        "--helm-release",
+        metavar="RELEASE:DEPLOYMENT:JOB",
+        type=_helm_release,
+        help=f"delete pools only if Helm uninstalls this release in ${_NAMESPACE_VARIABLE} with this hook",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     require_extra()
     if args.remove_pools:
-        return remove_pools(args.namespace, args.timeout)
+        return remove_pools(args.namespace, args.timeout, helm_release(args, os.environ))
     return operator(settings(args, os.environ))
+
+
+def helm_release(args: argparse.Namespace, environment: Mapping[str, str]) -> HelmRelease | None:
+    """None: the pools are removed in any case. Raises BadInput when the namespace is missing."""
+    from tyrex_pool.controller.helm_release import HelmRelease
+
+    if args.helm_release is None:
+        return None
+    if (namespace := environment.get(_NAMESPACE_VARIABLE)) is None:
+        raise BadInput(f"set {_NAMESPACE_VARIABLE} to the namespace of the release")
+    return HelmRelease(namespace, *args.helm_release)
+
+
+def _helm_release(text: str) -> list[str]:
+    parts = text.split(":")
+    if len(parts) != _PARTS or not all(parts):
+        raise argparse.ArgumentTypeError(f"write RELEASE:DEPLOYMENT:JOB, not {text!r}")
+    return parts
 
 
 def settings(args: argparse.Namespace, environment: Mapping[str, str]) -> Settings:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.unit.cli.parsing import parsed
 from tyrex_pool.cli import operator
+from tyrex_pool.controller.helm_release import HelmRelease
 from tyrex_pool.controller.operator import Settings
 from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.plan.declared_pool import Platform
@@ -73,3 +74,18 @@ def test_what_is_missing(words: list[str], environment: dict[str, str], message:
 def test_the_options_of_a_removal() -> None:
     args = parsed(operator, "--remove-pools", "-n", "a", "--timeout", "1m")
     assert (args.remove_pools, args.namespace, args.timeout) == (True, ["a"], 60.0)
+    assert operator.helm_release(args, POD) is None
+
+
+def test_a_removal_for_one_release_only() -> None:
+    args = parsed(operator, "--remove-pools", "--helm-release", "r:d:j")
+    assert operator.helm_release(args, POD) == HelmRelease("tyrex", "r", "d", "j")
+    with pytest.raises(BadInput, match="set POD_NAMESPACE to the namespace of the release"):
+        operator.helm_release(args, {})
+
+
+@pytest.mark.parametrize("text", ["", "r", "r:d", "r:d:", "r:d:j:k", "::"])
+def test_a_release_that_cannot_be_read(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parsed(operator, "--remove-pools", f"--helm-release={text}")
+    assert "write RELEASE:DEPLOYMENT:JOB, not" in capsys.readouterr().err
