@@ -48,7 +48,7 @@ class Release:
 
     def render(self) -> str:
         """The same as text, hooks included, for other programs than Helm."""
-        words = ("template", self.name, str(self.chart), *values(self.images), *SCOPE)
+        words = ("template", self.name, str(self.chart), "--kube-version=1.36.0", *values(self.images), *SCOPE)
         return self.helm(*words)
 
     def uninstall(self, check: bool = True) -> str:

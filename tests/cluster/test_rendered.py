@@ -1,4 +1,4 @@
-"""The chart in other hands than Helm's: whoever applies what it renders deletes no pool; only an uninstallation does."""
+"""The chart in other hands than Helm's: applying what it renders deletes no pool; only an uninstallation does."""
 
 import json
 from collections.abc import Callable

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from tyrex_pool.model import names
+from tyrex_pool.model.config_maps import Files, files_of
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.strict_yaml import load_documents
@@ -22,7 +23,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One pool. `config_maps`: name -> key -> text, of the pool's namespace only.
+    """One pool. `config_maps`: the files of each by its name, of the pool's namespace only.
 
     `ignored` are the other objects in the file, as `Deployment/web`: a manifest for a cluster may contain objects
     that have no meaning on one machine, so they are no error, but callers should report them.
@@ -31,7 +32,7 @@ class Manifest:
     name: str
     namespace: str
     spec: PoolSpec
-    config_maps: dict[str, dict[str, str]] = field(default_factory=dict)
+    config_maps: dict[str, Files] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     annotations: dict[str, str] = field(default_factory=dict)
 
@@ -44,7 +45,7 @@ class Manifest:
             found = ", ".join(map(_label, documents)) or "no document"
             raise InvalidSpec(_ROOT, f"write exactly one document of kind {names.KIND}; there is {found}")
         name, namespace, spec, annotations = _pool(pools[0])
-        config_maps: dict[str, dict[str, str]] = {}
+        config_maps: dict[str, Files] = {}
         ignored = []
         for document in documents:
             if _is_config_map(document, namespace):
@@ -75,17 +76,13 @@ def _is_config_map(document: Document, namespace: str) -> bool:
     return bool(metadata.get("namespace", DEFAULT_NAMESPACE) == namespace)
 
 
-def _add(config_maps: dict[str, dict[str, str]], document: Document) -> None:
+def _add(config_maps: dict[str, Files], document: Document) -> None:
     label, name = _label(document), document["metadata"].get("name")
     if not isinstance(name, str) or not name:
         raise InvalidSpec("ConfigMap.metadata.name", f"write a name, not {quote(name)}")
     if name in config_maps:
         raise InvalidSpec(label, "stands twice; write one ConfigMap of a name")
-    data = _mapping(document.get("data", {}), f"{label}.data")
-    for key, value in data.items():
-        if not isinstance(value, str):
-            raise InvalidSpec(f"{label}.data.{key}", f"write a string, not {quote(value)}")
-    config_maps[name] = data
+    config_maps[name] = files_of(document, label)
 
 
 def _mapping(value: object, path: str) -> Document:

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from tyrex_pool.model import names
+from tyrex_pool.model.config_maps import members_of
 from tyrex_pool.model.durations import LONGEST
 from tyrex_pool.model.schema import unconvert
 from tyrex_pool.model.yaml_text import dump_documents
@@ -43,8 +44,8 @@ def _files(pool: DeclaredPool) -> list[Manifest]:
     module = pool.spec.main_module
     if module is None or module.config_map is None:
         return []
-    data = dict(module_files(module.config_map, pool.config_maps))
-    return [_document(pool, "v1", "ConfigMap", module.config_map.name, data=data)]
+    members = members_of(module_files(module.config_map, pool.config_maps))
+    return [_document(pool, "v1", "ConfigMap", module.config_map.name, **members)]
 
 
 def _document(pool: DeclaredPool, api_version: str, kind: str, name: str, **body: Any) -> Manifest:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from tyrex_pool.model.config_maps import Files
 from tyrex_pool.model.spec import PoolSpec
 
 Manifest = dict[str, Any]
@@ -20,13 +21,13 @@ class Ref(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DeclaredPool:
-    """`uid` None: the pool is in no cluster. `config_maps`: those that the spec refers to, name -> key -> text."""
+    """`uid` None: the pool is in no cluster. `config_maps`: the files of those that the spec refers to, by name."""
 
     name: str
     namespace: str
     uid: str | None
     spec: PoolSpec
-    config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    config_maps: Mapping[str, Files] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

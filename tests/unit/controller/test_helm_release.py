@@ -25,7 +25,7 @@ def job(*managers: str) -> Object:
 
 def deployment(installer: str = "helm", name: str = "tyrex", namespace: str = "tyrex-system") -> Object:
     """The operator's, as `installer` made it, with what others have changed since."""
-    annotated = {"f:annotations": {".": {}, "f:meta.helm.sh/release-name": {}}}
+    annotated: Object = {"f:annotations": {".": {}, "f:meta.helm.sh/release-name": {}}}
     others: Iterable[Object] = [
         entry("kubectl-client-side-apply", {"f:metadata": {"f:labels": {"f:team": {}}}, "f:spec": {"f:replicas": {}}}),
         entry("kube-controller-manager", {"f:metadata": {"f:annotations": {"f:revision": {}}}}, subresource="status"),
@@ -38,7 +38,9 @@ def deployment(installer: str = "helm", name: str = "tyrex", namespace: str = "t
     }
 
 
-RENDERED: Object = {"metadata": {"managedFields": [entry("kubectl-client-side-apply", {"f:metadata": {}, "f:spec": {}})]}}
+RENDERED: Object = {
+    "metadata": {"managedFields": [entry("kubectl-client-side-apply", {"f:metadata": {}, "f:spec": {}})]}
+}
 """The operator's Deployment where the chart was rendered: Helm has installed nothing."""
 
 
