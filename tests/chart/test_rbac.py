@@ -12,6 +12,7 @@ from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.plan.children import desired
 from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
 
+REMOVAL = f"{FULLNAME}-remove-pools"
 SUBJECT = {"kind": "ServiceAccount", "name": OPERATOR, "namespace": NAMESPACE}
 IN_NAMESPACES = {"scope": "Namespaces", "watchNamespaces": ["web", "jobs"]}
 
@@ -48,7 +49,7 @@ def test_cluster_wide(helm: Helm) -> None:
     assert [role["metadata"]["name"] for role in rendered.of("ClusterRole")] == [OPERATOR]
     binding = rendered.one("ClusterRoleBinding")
     assert (binding["roleRef"]["name"], binding["subjects"]) == (OPERATOR, [SUBJECT])
-    assert [role["metadata"]["name"] for role in rendered.of("Role")] == [f"{OPERATOR}-lease", f"{OPERATOR}-uninstall"]
+    assert [role["metadata"]["name"] for role in rendered.of("Role")] == [f"{OPERATOR}-lease", REMOVAL]
 
 
 def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
@@ -56,7 +57,7 @@ def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
     assert rendered.of("ClusterRole") == rendered.of("ClusterRoleBinding") == []
     for kind in ("Role", "RoleBinding"):
         found = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in rendered.of(kind)}
-        own = {(NAMESPACE, f"{OPERATOR}-lease"), (NAMESPACE, f"{OPERATOR}-uninstall")}
+        own = {(NAMESPACE, f"{OPERATOR}-lease"), (NAMESPACE, REMOVAL)}
         assert found == {("web", OPERATOR), ("jobs", OPERATOR)} | own
     for binding in rendered.of("RoleBinding"):
         assert binding["subjects"] == [SUBJECT]
@@ -84,12 +85,12 @@ def test_one_lease(helm: Helm) -> None:
 
 
 def test_the_hook_reads_itself_and_its_operator(helm: Helm) -> None:
-    rules = helm.render().one("Role", f"{OPERATOR}-uninstall")["rules"]
+    rules = helm.render().one("Role", REMOVAL)["rules"]
     assert [(rule["resources"], rule["resourceNames"], rule["verbs"]) for rule in rules] == [
-        (["jobs"], [f"{FULLNAME}-remove-pools"], ["get"]),
+        (["jobs"], [REMOVAL], ["get"]),
         (["deployments"], [OPERATOR], ["get"]),
     ]
-    assert not helm.render({"uninstall": {"pools": "Keep"}}).of("Role", f"{OPERATOR}-uninstall")
+    assert not helm.render({"uninstall": {"pools": "Keep"}}).of("Role", REMOVAL)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,8 @@ class Reconciler:
         try:
             spec = PoolSpec.parse(raw.get("spec"))
             uid = raw["metadata"]["uid"]
-            pool = DeclaredPool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec))
+            labels = raw["metadata"].get("labels", {})
+            pool = DeclaredPool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec), labels)
             if not paused:
                 await self._finalizer.ensure(raw)
                 await self._applier.apply(key, desired(pool, self._platform), uid)

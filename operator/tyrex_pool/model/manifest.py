@@ -35,6 +35,7 @@ class Manifest:
     config_maps: dict[str, Files] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     annotations: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, text: str) -> Self:
@@ -44,7 +45,7 @@ class Manifest:
         if len(pools) != 1:
             found = ", ".join(map(_label, documents)) or "no document"
             raise InvalidSpec(_ROOT, f"write exactly one document of kind {names.KIND}; there is {found}")
-        name, namespace, spec, annotations = _pool(pools[0])
+        name, namespace, spec, annotations, labels = _pool(pools[0])
         config_maps: dict[str, Files] = {}
         ignored = []
         for document in documents:
@@ -52,11 +53,11 @@ class Manifest:
                 _add(config_maps, document)
             elif document is not pools[0]:
                 ignored.append(_label(document))
-        return cls(name, namespace, spec, config_maps, tuple(ignored), annotations)
+        return cls(name, namespace, spec, config_maps, tuple(ignored), annotations, labels)
 
 
-def _pool(document: Document) -> tuple[str, str, PoolSpec, dict[str, str]]:
-    """Name, namespace, spec and annotations of a TyrexPool."""
+def _pool(document: Document) -> tuple[str, str, PoolSpec, dict[str, str], dict[str, str]]:
+    """Name, namespace, spec, annotations and labels of a TyrexPool."""
     for member in document:
         if member not in _MEMBERS:
             raise InvalidSpec(member, f"unknown field; write {one_of(_MEMBERS, member)}")
@@ -66,7 +67,8 @@ def _pool(document: Document) -> tuple[str, str, PoolSpec, dict[str, str]]:
     name = _dns_label(metadata.get("name"), "metadata.name")
     namespace = _dns_label(metadata.get("namespace", DEFAULT_NAMESPACE), "metadata.namespace")
     annotations = _mapping(metadata.get("annotations") or {}, "metadata.annotations")
-    return name, namespace, PoolSpec.parse(document.get("spec")), annotations
+    labels = _mapping(metadata.get("labels") or {}, "metadata.labels")
+    return name, namespace, PoolSpec.parse(document.get("spec")), annotations, labels
 
 
 def _is_config_map(document: Document, namespace: str) -> bool:

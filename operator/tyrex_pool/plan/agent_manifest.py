@@ -14,8 +14,11 @@ from tyrex_pool.plan.module_files import module_files
 _READ: Final = ("permissions", "mainModule", "isolation", "concurrency", "queue", "timeouts", "limits", "recycle")
 """Fields of a spec that an agent needs; the others concern proxies and pods."""
 
-_ROLLING: Final = ("permissions", "mainModule", "isolation", "concurrency", "limits", "recycle", "runtime")
+_ROLLING: Final = ("permissions", "mainModule", "isolation", "concurrency", "limits", "recycle")
 """Fields that a runtime reads once: a change of them replaces its pod."""
+
+_ROLLING_RUNTIME: Final = ("image", "imagePullPolicy", "resources", "pod")
+"""The same of `spec.runtime`; the rest concerns other objects than its container."""
 
 
 def agent_manifest(pool: DeclaredPool, platform: Platform) -> str:
@@ -36,7 +39,8 @@ def spec_hash(pool: DeclaredPool, platform: Platform) -> str:
     """A digest of everything that a runtime must be restarted for. Raises InvalidSpec as `agent_manifest` does."""
     raw = unconvert(pool.spec)
     image = pool.spec.runtime.image or platform.runtime_image
-    return digest({name: raw.get(name) for name in _ROLLING}, _files(pool), image)
+    runtime = {name: value for name, value in raw["runtime"].items() if name in _ROLLING_RUNTIME}
+    return digest({name: raw.get(name) for name in _ROLLING} | {"runtime": runtime}, _files(pool), image)
 
 
 def _files(pool: DeclaredPool) -> list[Manifest]:
