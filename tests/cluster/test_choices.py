@@ -66,6 +66,32 @@ def test_the_service_has_what_was_chosen(demo: InstalledPool) -> None:
     demo.cluster.wait(closed, 20, "the Service to be as before")
 
 
+def test_a_role_for_one_pool(demo: InstalledPool) -> None:
+    """A right to `services/proxy` with the Service's name and port reaches no other Service."""
+    names_of = ("--verb=get,create", "--resource=services/proxy", f"--resource-name={demo.name}:{names.SERVICE_PORT}")
+    demo.kubectl("create", "role", "one", *names_of)
+    demo.kubectl("create", "rolebinding", "one", "--role=one", "--user=someone")
+
+    def said(service: str) -> str:
+        path = f"/api/v1/namespaces/{demo.namespace}/services/{service}/proxy{names.PATH_EVAL}"
+        words = ("create", "--raw", path, "--filename=-", "--as=someone")
+        return demo.kubectl(*words, input='{"code": "6 * 7"}', check=False)
+
+    demo.cluster.wait(lambda: said(f"{demo.name}:80") == '{"result":42}', 20, "the right to call this pool")
+    for other in (f"{demo.name}-runtime:8080", f"{demo.name}-runtime:9090", f"http:{demo.name}:80", "other:80"):
+        assert "cannot create resource" in said(other)
+
+
+@pytest.mark.parametrize("component", [names.COMPONENT_RUNTIME, names.COMPONENT_PROXY])
+def test_restarts_by_kubectl(demo: InstalledPool, component: str) -> None:
+    """Which set an annotation of the pods that is not the operator's."""
+    before, deployment = demo.pod_names(component), f"deployment/{demo.name}-{component}"
+    demo.kubectl("rollout", "restart", deployment)
+    demo.kubectl("rollout", "status", deployment, "--timeout=90s")
+    demo.cluster.wait(lambda: not before & demo.pod_names(component), 60, "new pods")
+    demo.wait_ready()
+
+
 def test_labels_of_the_pool_reach_its_children_and_restart_nothing(demo: InstalledPool) -> None:
     before = demo.restarts()
     demo.kubectl("label", names.PLURAL, demo.name, "cost-centre=42", "argocd.argoproj.io/instance=app")
@@ -87,7 +113,7 @@ def test_labels_of_the_pool_reach_its_children_and_restart_nothing(demo: Install
 @pytest.mark.parametrize(
     ("part", "said"),
     [
-        pytest.param({"rollout": {"maxSurge": 0}}, "write 1 or more for maxUnavailable", id="nothing-moves"),
+        pytest.param({"rollout": {"maxUnavailable": None}}, "write 1 or more for maxUnavailable", id="nothing-moves"),
         pytest.param({"podMetadata": {"labels": {"a": 1}}}, "must be of type string", id="a-number"),
         pytest.param({"disruptionBudget": {"maxUnavailable": "200%"}}, "should match", id="too-much"),
     ],
@@ -112,9 +138,10 @@ def test_bytes_and_too_many_of_them(pool: MakePool, caller: Caller) -> None:
     put_config_map(made, data={"main.ts": source}, binaryData=binary)
     made.wait_ready()
     assert caller.eval(made, "answer()") == 42
-    put_config_map(made, data={"main.ts": source, "large.ts": "x" * 1_040_000}, binaryData=binary)
-    found = made.wait_condition("Ready", "True")
-    put_config_map(made, data={"main.ts": source, "large.ts": "x" * 1_047_000}, binaryData=binary)
+    second = f"{source} globalThis.version = 2"
+    put_config_map(made, data={"main.ts": second, "large.ts": "x" * 1_040_000}, binaryData=binary)
+    made.cluster.wait(lambda: caller.eval(made, "globalThis.version") == 2, 60, "the second version")
+    put_config_map(made, data={"main.ts": second, "large.ts": "x" * 1_048_300}, binaryData=binary)
     found = made.wait_condition("Ready", "False", "InvalidSpec")
     assert found["message"].startswith("spec.mainModule.configMap: takes 1,04")
-    assert caller.eval(made, "answer()") == 42, "what ran goes on"
+    assert caller.eval(made, "[answer(), version]") == [42, 2], "what ran goes on"
