@@ -73,13 +73,15 @@ def test_a_role_for_one_pool(demo: InstalledPool) -> None:
     demo.kubectl("create", "rolebinding", "one", "--role=one", "--user=someone")
 
     def said(service: str) -> str:
-        path = f"/api/v1/namespaces/{demo.namespace}/services/{service}/proxy{names.PATH_EVAL}"
-        words = ("create", "--raw", path, "--filename=-", "--as=someone")
-        return demo.kubectl(*words, input='{"code": "6 * 7"}', check=False)
+        path = f"/api/v1/namespaces/{demo.namespace}/services/{service}/proxy{names.PATH_POOL}"
+        return demo.kubectl("get", "--raw", path, "--as=someone", check=False)
 
-    demo.cluster.wait(lambda: said(f"{demo.name}:80") == '{"result":42}', 20, "the right to call this pool")
+    demo.cluster.wait(lambda: f'"{demo.name}"' in said(f"{demo.name}:80"), 20, "the right to call this pool")
+    for verb, resource in (("create", f"services/{demo.name}:80"), ("get", f"services/{demo.name}:80")):
+        words = ("auth", "can-i", verb, resource, "--subresource=proxy", "--as=someone")
+        assert demo.kubectl(*words, check=False).strip() == "yes"
     for other in (f"{demo.name}-runtime:8080", f"{demo.name}-runtime:9090", f"http:{demo.name}:80", "other:80"):
-        assert "cannot create resource" in said(other)
+        assert "cannot get resource" in said(other)
 
 
 @pytest.mark.parametrize("component", [names.COMPONENT_RUNTIME, names.COMPONENT_PROXY])
