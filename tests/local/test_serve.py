@@ -204,23 +204,6 @@ BAD = [
         "ConfigMap 'a'",
         id="no strategy",
     ),
-    pytest.param(
-        HELLO
-        + "spec: {strategy: {type: Custom, custom: {configMap: {name: a, key: b}, class: C}}}\n---\n"
-        + "{kind: ConfigMap, metadata: {name: a}, binaryData: {b: /w==}}",
-        "key 'b' of ConfigMap 'a' is no text; write it under data",
-        id="a strategy of bytes",
-    ),
-    pytest.param(
-        HELLO + "---\n{kind: ConfigMap, metadata: {name: a}, binaryData: {b: 'no base64'}}",
-        "ConfigMap/a.binaryData.b: write base64",
-        id="no base64",
-    ),
-    pytest.param(
-        HELLO + "spec: {runtime: {podMetadata: {labels: {tyrex.dev/pool: x}}}}",
-        "spec.runtime.podMetadata.labels[tyrex.dev/pool]",
-        id="a reserved label",
-    ),
 ]
 
 
@@ -308,19 +291,6 @@ def test_a_manifest_in_ascii_json(serve: Serve) -> None:
     serving = serve(manifest)
     assert serving.start()["ready"] is True
     assert result(serving.post("smile + [...smile].length")) == "😀1"
-    serving.signal(signal.SIGTERM)
-    leaves_nothing(serving)
-
-
-def test_a_manifest_with_binary_data(serve: Serve) -> None:
-    """In lines of base64, as `kubectl create configmap --from-file` and other programs write it."""
-    encoded = "AGFzbQEAAAABBQFgAAF/AwIBAAcFAQFm\n      AAAKBgEEAEEqCw=="
-    source = HELLO + "spec: {size: 1, mainModule: {configMap: {name: src, entrypoint: main.js}}}\n---\n"
-    source += "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: src}\n"
-    source += "data: {main.js: 'import { f } from \"./a.wasm\"; globalThis.answer = f;'}\n"
-    serving = serve(f"{source}binaryData:\n  a.wasm: |\n      {encoded}\n")
-    assert serving.start()["ready"] is True
-    assert result(serving.post("answer()")) == 42
     serving.signal(signal.SIGTERM)
     leaves_nothing(serving)
 
