@@ -7,13 +7,18 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 EVERYTHING: Values = {
     "scope": "Namespaces",
     "watchNamespaces": ["web", "jobs"],
-    "image": {"registry": "registry.example.com/tools"},
+    "image": {"registry": "registry.example.com:5000/tools"},
+    "podUser": "Fixed",
     "imagePullPolicy": "Always",
     "imagePullSecrets": [{"name": "pull-a"}, {"name": "pull-b"}],
     "operator": {
         "image": {"repository": "op", "tag": "v1", "digest": DIGEST},
         "replicas": 3,
         "resyncSeconds": 300,
+        "podSecurityContext": {"fsGroup": 2000},
+        "extraEnv": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}],
+        "extraVolumes": [{"name": "scratch", "emptyDir": {}}],
+        "extraVolumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
         "podLabels": {"team": "a"},
         "podAnnotations": {"note": "b"},
         "priorityClassName": "system-cluster-critical",
@@ -24,7 +29,12 @@ EVERYTHING: Values = {
             {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway"}
         ],
     },
-    "runtime": {"image": {"tag": "v2"}},
+    "runtime": {
+        "image": {"tag": "v2"},
+        "pod": {"tolerations": [{"key": "a'b", "operator": "Exists"}]},
+        "podMetadata": {"labels": {"team": "b"}, "annotations": {"note": 'a "b"'}},
+    },
+    "proxy": {"pod": {"priorityClassName": "high"}},
     "serviceAccount": {"name": "op", "annotations": {"note": "c"}},
     "metrics": {
         "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}, "interval": "10s"},
@@ -34,6 +44,7 @@ EVERYTHING: Values = {
     },
     "networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]},
     "commonLabels": {"cost-centre": "42"},
+    "commonAnnotations": {"example.com/owner": "us"},
 }
 NOTHING: Values = {
     "crds": {"install": False},

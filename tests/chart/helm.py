@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -61,9 +61,11 @@ class Helm:
         release: str = RELEASE,
         chart: Path | None = None,
         only: str | None = None,
+        apis: Sequence[str] = (),
     ) -> Rendered:
-        """What an install with `values` over the defaults makes. Raises Refused."""
+        """What an install with `values` over the defaults makes; the API server has `apis` too. Raises Refused."""
         words = ["template", release, str(chart or self.chart), "--namespace", NAMESPACE, "--kube-version", OLDEST]
+        words += [f"--api-versions={api}" for api in apis]
         return Rendered(self.run(*words, *(["--show-only", only] if only else []), values=values))
 
     def run(self, *words: str, values: Values | None = None) -> str:

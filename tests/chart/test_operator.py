@@ -25,6 +25,15 @@ from tyrex_pool.model import names
             id="registry-with-a-path",
         ),
         pytest.param(
+            {
+                "operator": {"image": {"repository": "Registry.local:5000/a/op"}},
+                "runtime": {"image": {"repository": "localhost:5001/rt"}},
+            },
+            "Registry.local:5000/a/op:{version}",
+            "localhost:5001/rt:{version}",
+            id="repositories-with-a-port",
+        ),
+        pytest.param(
             {"operator": {"image": {"tag": "v1"}}, "runtime": {"image": {"tag": "v2"}}},
             "tyrex-pool-operator:v1",
             "tyrex-pool-runtime:v2",
@@ -54,16 +63,24 @@ def args(rendered: Rendered) -> list[str]:
     return words
 
 
+RUNTIME_DEFAULTS = (
+    """{"pod":{"tolerations":[{"key":"a'b","operator":"Exists"}]},"""
+    r'"podMetadata":{"annotations":{"note":"a \"b\""},"labels":{"team":"b"}}}'
+)
+
+
 def test_the_operator_s_command(helm: Helm) -> None:
     assert args(helm.render(EVERYTHING)) == [
         "operator",
         "--namespace=web",
         "--namespace=jobs",
-        "--runtime-image=registry.example.com/tools/tyrex-pool-runtime:v2",
-        f"--proxy-image=registry.example.com/tools/op@{DIGEST}",
+        "--runtime-image=registry.example.com:5000/tools/tyrex-pool-runtime:v2",
+        f"--proxy-image=registry.example.com:5000/tools/op@{DIGEST}",
         "--image-pull-policy=Always",
         "--image-pull-secret=pull-a",
         "--image-pull-secret=pull-b",
+        f"--runtime-defaults={RUNTIME_DEFAULTS}",
+        '--proxy-defaults={"pod":{"priorityClassName":"high"}}',
         "--resync=300s",
         f"--lease={OPERATOR}",
     ]

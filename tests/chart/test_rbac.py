@@ -12,6 +12,7 @@ from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.plan.children import desired
 from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
 
+REMOVAL = f"{FULLNAME}-remove-pools"
 SUBJECT = {"kind": "ServiceAccount", "name": OPERATOR, "namespace": NAMESPACE}
 IN_NAMESPACES = {"scope": "Namespaces", "watchNamespaces": ["web", "jobs"]}
 
@@ -48,7 +49,7 @@ def test_cluster_wide(helm: Helm) -> None:
     assert [role["metadata"]["name"] for role in rendered.of("ClusterRole")] == [OPERATOR]
     binding = rendered.one("ClusterRoleBinding")
     assert (binding["roleRef"]["name"], binding["subjects"]) == (OPERATOR, [SUBJECT])
-    assert [role["metadata"]["name"] for role in rendered.of("Role")] == [f"{OPERATOR}-lease"]
+    assert [role["metadata"]["name"] for role in rendered.of("Role")] == [f"{OPERATOR}-lease", REMOVAL]
 
 
 def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
@@ -56,7 +57,8 @@ def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
     assert rendered.of("ClusterRole") == rendered.of("ClusterRoleBinding") == []
     for kind in ("Role", "RoleBinding"):
         found = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in rendered.of(kind)}
-        assert found == {("web", OPERATOR), ("jobs", OPERATOR), (NAMESPACE, f"{OPERATOR}-lease")}
+        own = {(NAMESPACE, f"{OPERATOR}-lease"), (NAMESPACE, REMOVAL)}
+        assert found == {("web", OPERATOR), ("jobs", OPERATOR)} | own
     for binding in rendered.of("RoleBinding"):
         assert binding["subjects"] == [SUBJECT]
         assert binding["roleRef"]["name"] == binding["metadata"]["name"]
@@ -80,6 +82,15 @@ def test_one_lease(helm: Helm) -> None:
     use, create = rendered.one("Role", f"{OPERATOR}-lease")["rules"]
     assert (use["resources"], use["resourceNames"]) == (["leases"], [rendered.one("Lease")["metadata"]["name"]])
     assert (create["resources"], create["verbs"]) == (["leases"], ["create"])
+
+
+def test_the_hook_reads_itself_and_its_operator(helm: Helm) -> None:
+    rules = helm.render().one("Role", REMOVAL)["rules"]
+    assert [(rule["resources"], rule["resourceNames"], rule["verbs"]) for rule in rules] == [
+        (["jobs"], [REMOVAL], ["get"]),
+        (["deployments"], [OPERATOR], ["get"]),
+    ]
+    assert not helm.render({"uninstall": {"pools": "Keep"}}).of("Role", REMOVAL)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,16 @@ from tests.chart.helm import Helm, Refused
         pytest.param({"operator": {"image": {"tag": 1.2}}}, "at '/operator/image/tag': got number", id="tag"),
         pytest.param({"runtime": {"image": {"digest": "0ab"}}}, "at '/runtime/image/digest': '0ab'", id="digest"),
         pytest.param({"image": {"registry": "https://r.example.com"}}, "at '/image/registry': ", id="registry"),
+        pytest.param(
+            {"operator": {"image": {"repository": "r.example.com:/op"}}}, "at '/operator/image/repository'", id="port"
+        ),
+        pytest.param({"podUser": "1000"}, "must be one of 'Auto', 'Fixed', 'Assigned'", id="user"),
+        pytest.param({"operator": {"extraEnv": [{"value": "a"}]}}, "missing property 'name'", id="env"),
+        pytest.param({"operator": {"extraVolumes": {"a": {}}}}, "got object, want array", id="volumes"),
+        pytest.param(
+            {"proxy": {"podMetadata": {"lables": {}}}}, "additional properties 'lables' not allowed", id="pod-metadata"
+        ),
+        pytest.param({"commonAnnotations": {"a": 1}}, "at '/commonAnnotations/a': got number", id="annotations"),
         pytest.param({"imagePullSecrets": ["a"]}, "at '/imagePullSecrets/0': got string, want object", id="secrets"),
         pytest.param({"imagePullPolicy": "Sometimes"}, "'Always', 'IfNotPresent', 'Never'", id="policy"),
         pytest.param({"uninstall": {"pools": "Forget"}}, "must be one of 'Delete', 'Keep'", id="uninstall"),

@@ -46,6 +46,11 @@ class Release:
         sets = [word for setting in settings for word in ("--set", setting)]
         self.helm(*words, "--timeout=90s", *values(self.images), *SCOPE, *sets)
 
+    def render(self) -> str:
+        """The same as text, hooks included, for other programs than Helm."""
+        words = ("template", self.name, str(self.chart), "--kube-version=1.36.0", *values(self.images), *SCOPE)
+        return self.helm(*words)
+
     def uninstall(self, check: bool = True) -> str:
         """What Helm says."""
         return self.helm("uninstall", self.name, "--wait", "--timeout=120s", check=check)
@@ -53,9 +58,9 @@ class Release:
     def helm(self, *words: str, check: bool = True) -> str:
         return self.cluster.helm("--namespace", self.namespace, *words, check=check)
 
-    def kubectl(self, *words: str, check: bool = True) -> str:
+    def kubectl(self, *words: str, input: str | None = None, check: bool = True) -> str:
         """One command in its namespace."""
-        return self.cluster.kubectl("--namespace", self.namespace, *words, check=check)
+        return self.cluster.kubectl("--namespace", self.namespace, *words, input=input, check=check)
 
     def scale(self, replicas: int) -> None:
         self.kubectl("scale", f"deployment/{self.operator}", f"--replicas={replicas}")

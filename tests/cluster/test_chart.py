@@ -86,16 +86,17 @@ def test_roles_for_people(release: Release, role: str, allowed: set[str], refuse
     release.cluster.wait(lambda: verbs() == allowed, 10, f"{role} to have what it should")
 
 
-def test_callers_evaluate_through_the_api_server(release: Release, pool: InstalledPool) -> None:
+def test_callers_reach_pools_through_the_api_server(release: Release, pool: InstalledPool) -> None:
+    """kubectl sends no content type, so that it can ask for the pool, but not evaluate; test_cli.py does."""
     service = f"/api/v1/namespaces/{pool.namespace}/services/{pool.name}:{names.PORT_HTTP}/proxy"
-    words = ("create", "--raw", f"{service}{names.PATH_EVAL}", "--filename=-", "--as=someone")
 
     def answer() -> str:
-        return pool.kubectl(*words, input='{"code": "6 * 7"}', check=False)
+        return pool.kubectl("get", "--raw", f"{service}{names.PATH_POOL}", "--as=someone", check=False)
 
-    assert "cannot create resource" in answer()
+    assert "cannot get resource" in answer()
     release.kubectl("create", "rolebinding", "calls", f"--clusterrole={release.name}-caller", "--user=someone")
-    release.cluster.wait(lambda: answer() == '{"result":42}', 10, "the right to call services")
+    release.cluster.wait(lambda: f'"{pool.name}"' in answer(), 10, "the right to call services")
+    assert release.may("create", "services/any:80", None, "--as=someone", "--subresource=proxy")
 
 
 # Metrics ------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ STAR = '"*" means all of it and stands alone'
 ONLY_CUSTOM = "write custom with type Custom, and only then"
 ONE_MODULE = "write exactly one of path, configMap, inline"
 ABOVE_ZERO = "write more than 0"
+NO_PODS = "write 1 or more for maxUnavailable beside maxSurge: 0"
 
 RULES = [
     pytest.param("strategy: {type: Custom}", "spec.strategy", ONLY_CUSTOM, id="custom-missing"),
@@ -47,6 +48,11 @@ RULES = [
     pytest.param("limits: {heap: 33554431}", "spec.limits.heap", "write at least 32Mi", id="heap-number"),
     pytest.param("limits: {request: 0}", "spec.limits.request", ABOVE_ZERO, id="request-0"),
     pytest.param("limits: {result: '0'}", "spec.limits.result", ABOVE_ZERO, id="result-0"),
+    *(
+        pytest.param(f"{component}: {{rollout: {{maxSurge: {surge}}}}}", f"spec.{component}.rollout", NO_PODS,
+                     id=f"{component}-{surge}")
+        for component in ("runtime", "proxy") for surge in ("0", "0%", "0, maxUnavailable: 0%")
+    ),
     *(
         pytest.param({"permissions": {side: {kind: ["*", "x"]}}}, f"spec.permissions.{side}.{kind}", STAR,
                      id=f"{side}-{kind}")
@@ -84,6 +90,12 @@ BOUNDS = [
     pytest.param("strategy: {type: Custom, custom: {class: Own}}", "custom.configMap", "Required value", id="map"),
     pytest.param({"strategy": {"type": "Custom", "custom": CUSTOM | {"class": "a.b"}}}, "custom.class", "should match",
                  id="class"),
+    pytest.param("runtime: {rollout: {maxSurge: '1'}}", "rollout.maxSurge", "should match", id="surge-text"),
+    pytest.param("proxy: {rollout: {maxUnavailable: 101%}}", "maxUnavailable", "should match", id="unavailable"),
+    pytest.param("proxy: {disruptionBudget: {enabled: 'no'}}", "enabled", "must be of type boolean", id="budget"),
+    pytest.param("proxy: {podMetadata: {labels: {a: 1}}}", "labels.a", "must be of type string", id="label"),
+    pytest.param({"proxy": {"podMetadata": {"labels": {"a": "b" * 64}}}}, "labels.a", "Too long", id="label-long"),
+    pytest.param("proxy: {service: {type: ExternalName}}", "service.type", '"ClusterIP", "NodePort"', id="service"),
     pytest.param("runtime: {imagePullPolicy: Maybe}", "spec.runtime.imagePullPolicy", '"IfNotPresent"', id="pull"),
 ]  # fmt: skip
 """What the types and bounds refuse; Kubernetes words these messages."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -10,12 +11,14 @@ import pytest
 import yaml
 from msgspec import inspect
 
-from tyrex_pool.model import durations, names, quantities
+from tyrex_pool.model import durations, metadata, names, quantities, shares
 from tyrex_pool.model.durations import Seconds
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.manifest import Manifest
+from tyrex_pool.model.metadata import Annotations, Labels
 from tyrex_pool.model.permissions import KINDS
 from tyrex_pool.model.quantities import Bytes
+from tyrex_pool.model.shares import Share
 from tyrex_pool.model.spec import MIN_HEAP, PoolSpec
 from tyrex_pool.model.validation_errors import struct_of
 
@@ -50,6 +53,11 @@ def spec(schema: Node) -> Node:
 # What the CRD must say for a Python type ------------------------------------------------------------------
 
 
+QUANTITIES: dict[type, ModuleType] = {Bytes: quantities, Share: shares}
+ENTRIES: dict[type, int] = {Labels: 63, Annotations: metadata.ANNOTATIONS_LIMIT}
+"""Mappings of strings, with the length of their values."""
+
+
 def expected(kind: inspect.Type) -> Node:
     """The keywords that check a value of this type, members and defaults left out."""
     match kind:
@@ -73,13 +81,14 @@ def expected(kind: inspect.Type) -> Node:
             return {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         case inspect.CustomType() if kind.cls is Seconds:
             return {"type": "string", "maxLength": durations.MAX_LENGTH, "pattern": for_go(durations.PATTERN)}
-        case inspect.CustomType() if kind.cls is Bytes:
-            pattern = for_go(quantities.PATTERN)
-            return {
-                "x-kubernetes-int-or-string": True,
-                "maxLength": quantities.MAX_LENGTH,
-                "pattern": pattern,
-            }
+        case inspect.CustomType() if module := QUANTITIES.get(kind.cls):
+            pattern = for_go(module.PATTERN)
+            return {"x-kubernetes-int-or-string": True, "maxLength": module.MAX_LENGTH, "pattern": pattern}
+        case inspect.CustomType() if longest := ENTRIES.get(kind.cls):
+            entry = {"type": "string", "maxLength": longest}
+            return {"type": "object", "maxProperties": metadata.MAX_ENTRIES, "additionalProperties": entry}
+        case inspect.BoolType():
+            return {"type": "boolean"}
         case inspect.UnionType():
             (some,) = (part for part in kind.types if not isinstance(part, inspect.NoneType))
             return expected(some)
@@ -229,6 +238,10 @@ def rules(node: Node) -> dict[str, str]:
     return {rule["rule"]: rule.get("fieldPath", "") for rule in node.get("x-kubernetes-validations", [])}
 
 
+NO_PODS = "string(self.max{}) in ['0', '0%']"
+STUCK = f"{NO_PODS.format('Surge')} && (!has(self.maxUnavailable) || {NO_PODS.format('Unavailable')})"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("side", ["allow", "deny"])
 def test_a_star_stands_alone(spec: Node, side: str, kind: str) -> None:
@@ -264,6 +277,10 @@ def test_a_star_stands_alone(spec: Node, side: str, kind: str) -> None:
                 "quantity(string(self.console)).compareTo(quantity('0')) > 0": ".console",
             },
             id="limits",
+        ),
+        *(
+            pytest.param(f"{component}.rollout", {f"!(has(self.maxSurge) && {STUCK})": ""}, id=f"{component}.rollout")
+            for component in ("runtime", "proxy")
         ),
     ],
 )

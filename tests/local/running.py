@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx
 import uvloop
 
+from tyrex_pool.model.config_maps import Files
 from tyrex_pool.model.errors import NoRuntime
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.runtime.isolate_pool import IsolatePool
@@ -22,7 +23,7 @@ from tyrex_pool.server.service import Address, Service
 from tyrex_pool.server.telemetry.metrics import IsolateMetrics, Metrics
 
 T = TypeVar("T")
-ConfigMaps = dict[str, dict[str, str]]
+ConfigMaps = Mapping[str, Files]
 
 
 def until(probe: Callable[[], T], seconds: float = 10.0) -> T:

@@ -10,7 +10,6 @@ from tests.local.reader import Reader
 from tests.local.reader import workshop as workshop
 from tests.local.running import RunningPool
 from tyrex_pool import Client, InvalidSpec
-from tyrex_pool.model.manifest import Manifest
 from tyrex_pool.model.spec import PoolSpec
 
 SPEC = {"size": 1}
@@ -58,7 +57,10 @@ DECORATORS = {
 }
 
 
-LOADS: dict[str, dict[str, str]] = {
+WASM = bytes.fromhex("0061736d01000000 01050160 00017f 03020100 070501 01660000 0a0601 0400412a0b")
+"""A module that exports `f`, which returns 42."""
+
+FILES: dict[str, dict[str, str | bytes]] = {
     "a sibling": {"main.ts": "import { a } from './a.ts'; globalThis.f = () => a", "a.ts": "export const a = 42"},
     "a sibling in JavaScript": {
         "main.js": "import a from './a.js'; globalThis.f = () => a",
@@ -69,12 +71,17 @@ LOADS: dict[str, dict[str, str]] = {
     "text": {"main.js": "import a from './a.txt' with { type: 'text' }; globalThis.f = () => +a", "a.txt": "42"},
     "a Node module": {"main.js": "import { inspect } from 'node:util'; globalThis.f = () => +inspect(42)"},
     "a required Node module": {"main.cjs": "const { inspect } = require('util'); globalThis.f = () => +inspect(42)"},
+    "WebAssembly": {"main.ts": "import { f } from './a.wasm'; globalThis.f = f", "a.wasm": WASM},
+    "bytes that are text": {"main.js": b"globalThis.f = () => 42"},
     "JSX": {"main.tsx": "const React = { createElement: (_, { n }) => n }; globalThis.f = () => <p n={42} />"},
-} | {title: {"main.ts": f"{source}; globalThis.f = a"} for title, source in (TYPESCRIPT | DECORATORS).items()}
+}
+SOURCES: dict[str, dict[str, str | bytes]] = {
+    title: {"main.ts": f"{source}; globalThis.f = a"} for title, source in (TYPESCRIPT | DECORATORS).items()
+}
 
 
-@pytest.mark.parametrize("files", [pytest.param(files, id=title) for title, files in LOADS.items()])
-def test_a_main_module_may_contain(start: Start, files: dict[str, str]) -> None:
+@pytest.mark.parametrize("files", [pytest.param(files, id=title) for title, files in (FILES | SOURCES).items()])
+def test_a_main_module_may_contain(start: Start, files: dict[str, str | bytes]) -> None:
     main = {"configMap": {"name": "source", "entrypoint": next(iter(files))}}
     assert start(config_maps={"source": files}, size=1, mainModule=main).call("f").json() == {"result": 42}
 
@@ -133,10 +140,16 @@ def test_old_decorators_are_for_the_bundler(workshop: Reader, start: Start) -> N
     assert start(size=1, mainModule={"path": str(workshop.folder / "dist/old.js")}).call("f").json() == {"result": 42}
 
 
-def test_binary_data_is_not_read() -> None:
-    data = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, binaryData: {main.js: MQ==}}"
-    pool = "{apiVersion: tyrex.dev/v1alpha1, kind: TyrexPool, metadata: {name: a}, spec: {}}"
-    assert Manifest.load(f"{pool}\n---\n{data}").config_maps == {"a": {}}
+def test_other_bytes_are_files(start: Start) -> None:
+    """Which code with the permission to read may read."""
+    source = "const bytes = Deno.readFileSync(new URL('a.bin', import.meta.url)); globalThis.f = () => [...bytes]"
+    pool = start(
+        config_maps={"source": {"main.ts": source, "a.bin": b"\xff\0\x80"}},
+        size=1,
+        mainModule={"configMap": {"name": "source", "entrypoint": "main.ts"}},
+        permissions={"allow": {"read": ["*"]}},
+    )
+    assert pool.call("f").json() == {"result": [255, 0, 128]}
 
 
 def test_inline_code_may_be_as_long_as_the_page_says() -> None:

@@ -12,6 +12,10 @@
 {{ include "tyrex-pool.operatorName" . }}-metrics
 {{- end }}
 
+{{- define "tyrex-pool.removalName" -}}
+{{ include "tyrex-pool.fullname" . }}-remove-pools
+{{- end }}
+
 {{- define "tyrex-pool.testName" -}}
 {{ include "tyrex-pool.fullname" . }}-test
 {{- end }}
@@ -43,6 +47,14 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
+{{/* Annotations of an object, behind its labels: (list $ (dict …)) with those that it has anyway. Nothing where there are
+     none. */}}
+{{- define "tyrex-pool.annotations" -}}
+{{- with merge (dict) (index . 1) (index . 0).Values.commonAnnotations }}
+{{- printf "\n  annotations:%s" (toYaml . | nindent 4) }}
+{{- end }}
+{{- end }}
+
 {{/* An image's full name: (list $ .Values.operator.image). */}}
 {{- define "tyrex-pool.image" -}}
 {{- $root := index . 0 }}
@@ -71,22 +83,41 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end }}
 {{- end }}
 
+{{/* Whether the cluster assigns users to pods, so that they may name none: "true" or nothing. */}}
+{{- define "tyrex-pool.assignedUsers" -}}
+{{- $openshift := .Capabilities.APIVersions.Has "security.openshift.io/v1" }}
+{{- if or (eq .Values.podUser "Assigned") (and (eq .Values.podUser "Auto") $openshift) }}true{{ end }}
+{{- end }}
+
+{{/* What `--runtime-defaults` and `--proxy-defaults` take: (list .Values.runtime), as JSON; nothing where nothing is set. */}}
+{{- define "tyrex-pool.defaults" -}}
+{{- $found := dict }}
+{{- with (index . 0).pod }}{{ $_ := set $found "pod" . }}{{ end }}
+{{- with (index . 0).podMetadata }}{{ if or .labels .annotations }}{{ $_ := set $found "podMetadata" . }}{{ end }}{{ end }}
+{{- /* kubelets replace $(NAME) in arguments; this one is for the variables of the pools' pods. */}}
+{{- with $found }}{{ toJson . | replace "$(" "\\u0024(" }}{{ end }}
+{{- end }}
+
 {{- define "tyrex-pool.operatorEnv" -}}
 - name: POD_NAMESPACE
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 - name: POD_NAME
   valueFrom: {fieldRef: {fieldPath: metadata.name}}
+{{- with .Values.operator.extraEnv }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{/* What all pods of the chart share; with tyrex-pool.container this is the restricted level of the Pod Security
      Standards. */}}
 {{- define "tyrex-pool.pod" -}}
+{{- $context := dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault") }}
+{{- if not (include "tyrex-pool.assignedUsers" .) }}
+{{- $_ := merge $context (dict "runAsUser" 65532 "runAsGroup" 65532) }}
+{{- end }}
 enableServiceLinks: false
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  seccompProfile: {type: RuntimeDefault}
+  {{- toYaml (mergeOverwrite $context .Values.operator.podSecurityContext) | nindent 2 }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
@@ -102,20 +133,25 @@ tolerations:
 volumes:
   - name: tmp
     emptyDir: {}
+  {{- with .Values.operator.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 
 {{/* What all their containers share. */}}
 {{- define "tyrex-pool.container" -}}
+{{- $context := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) }}
 image: {{ include "tyrex-pool.image" (list . .Values.operator.image) }}
 imagePullPolicy: {{ .Values.imagePullPolicy }}
 securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities: {drop: [ALL]}
+  {{- toYaml (mergeOverwrite $context .Values.operator.securityContext) | nindent 2 }}
 {{- with .Values.operator.resources }}
 resources:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
   - {name: tmp, mountPath: /tmp}
+  {{- with .Values.operator.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}

@@ -19,6 +19,11 @@ _HINTS: Final = {
     403: "ask for the right to do this",
 }
 _ANONYMOUS: Final = 'User "system:anonymous"'
+_ROLE: Final = (
+    ". The chart's cluster role <release>-caller has it: "
+    "kubectl create rolebinding callers -n NAMESPACE --clusterrole=<release>-caller --user=USER"
+)
+_FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 
 
@@ -73,8 +78,9 @@ def advice(error: ClusterError, server: str) -> str:
         return _unanswered(error, server)
     if not error.explained:
         return _unexplained(error, server)
-    hint = _HINTS.get(401 if _ANONYMOUS in error.message else error.status)
-    return f"{hint or f'the API server answers with status {error.status}'}: {error.message}"
+    status = 401 if _ANONYMOUS in error.message else error.status
+    hint = _HINTS.get(status, f"the API server answers with status {status}")
+    return f"{hint}: {error.message}{_ROLE if status == _FORBIDDEN else ''}"
 
 
 def _unanswered(error: ClusterUnavailable, server: str) -> str:

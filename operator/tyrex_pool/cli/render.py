@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     manifest, _ = read_manifest(args.file)
-    pool = DeclaredPool(manifest.name, manifest.namespace, None, manifest.spec, manifest.config_maps)
+    pool = DeclaredPool(manifest.name, manifest.namespace, None, manifest.spec, manifest.config_maps, manifest.labels)
     items = [item for item in desired(pool, Platform(args.runtime_image, args.proxy_image)).values() if item]
     if args.json:
         print(json_text({"apiVersion": "v1", "kind": "List", "items": items}))

@@ -5,7 +5,7 @@ times.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tyrex_pool.cluster.errors import NotFound
@@ -17,6 +17,7 @@ from tyrex_pool.controller.proxy_probe import ProxyProbe
 from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store, ref_to
 from tyrex_pool.model import names
+from tyrex_pool.model.config_maps import Files, files_of
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE
 from tyrex_pool.model.spec import PoolSpec
@@ -79,7 +80,8 @@ class Reconciler:
         try:
             spec = PoolSpec.parse(raw.get("spec"))
             uid = raw["metadata"]["uid"]
-            pool = DeclaredPool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec))
+            labels = raw["metadata"].get("labels", {})
+            pool = DeclaredPool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec), labels)
             if not paused:
                 await self._finalizer.ensure(raw)
                 await self._applier.apply(key, desired(pool, self._platform), uid)
@@ -89,8 +91,8 @@ class Reconciler:
             return _subject(raw, spec, error.reason, paused)
         return _subject(raw, spec, None, paused)
 
-    async def _config_maps(self, key: Key, spec: PoolSpec) -> dict[str, Mapping[str, str]]:
-        """The data of the main module's ConfigMap, by its name. The strategy's is read by the proxies alone.
+    async def _config_maps(self, key: Key, spec: PoolSpec) -> dict[str, Files]:
+        """The files of the main module's ConfigMap, by its name. The strategy's is read by the proxies alone.
 
         Raises RefusedError when the ConfigMap or its entrypoint is missing.
         """
@@ -104,11 +106,11 @@ class Reconciler:
         found = await self._cluster.get(CONFIG_MAP, key.namespace, module.name)
         if found is None:
             raise RefusedError("ConfigMapNotFound", f"{path}.name: there is no ConfigMap {module.name}: create it")
-        data = found.get("data", {})
-        if module.entrypoint not in data:
-            wanted = f"write a key of ConfigMap {module.name} ({', '.join(sorted(data)) or 'it has none'})"
+        files = files_of(found, f"ConfigMap/{module.name}")
+        if module.entrypoint not in files:
+            wanted = f"write a key of ConfigMap {module.name} ({', '.join(sorted(files)) or 'it has none'})"
             raise RefusedError("ConfigMapNotFound", f"{path}.entrypoint: {wanted}, not {module.entrypoint}")
-        return {module.name: data}
+        return {module.name: files}
 
     def _rollouts(self, key: Key) -> Observation:
         children = self._store.children.get(key, {})

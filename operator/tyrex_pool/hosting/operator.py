@@ -13,6 +13,7 @@ from tyrex_pool.hosting.logs import log
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tyrex_pool.controller.helm_release import HelmRelease
     from tyrex_pool.controller.operator import Settings
 
 
@@ -41,23 +42,28 @@ async def _operate(settings: Settings, stop: asyncio.Event) -> int:
     return 0
 
 
-def remove_pools(namespaces: Sequence[str], timeout: float) -> int:
+def remove_pools(namespaces: Sequence[str], timeout: float, release: HelmRelease | None = None) -> int:
     """Delete the pools of `namespaces` (empty: of all) and wait until they are gone, for at most `timeout` seconds.
 
-    Returns the exit code: 1 when a pool is left.
+    With `release` only if Helm uninstalls it; else nothing is deleted, which is no failure. Returns the exit code: 1
+    when a pool is left.
     """
-    return run(lambda _: _remove_pools(namespaces, timeout))
+    return run(lambda _: _remove_pools(namespaces, timeout, release))
 
 
-async def _remove_pools(namespaces: Sequence[str], timeout: float) -> int:
+async def _remove_pools(namespaces: Sequence[str], timeout: float, release: HelmRelease | None) -> int:
     from tyrex_pool.cluster.access import Cluster
     from tyrex_pool.cluster.errors import ClusterError
+    from tyrex_pool.controller.helm_release import UnknownReleaseError, refusal
     from tyrex_pool.controller.uninstall import remove_pools
 
     try:
         async with await Cluster.connect() as cluster:
+            if release is not None and (reason := await refusal(cluster, release)) is not None:
+                log.warning("no pool is deleted, since Helm does not uninstall release %s: %s", release.name, reason)
+                return 0
             left = await remove_pools(cluster, namespaces, timeout, log.info)
-    except ClusterError as error:
+    except (ClusterError, UnknownReleaseError) as error:
         log.error("the pools cannot be removed: %s", error)
         return 1
     if left:

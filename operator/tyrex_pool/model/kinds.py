@@ -32,6 +32,7 @@ ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 POD = Kind("v1", "Pod", "pods")
 EVENT = Kind("v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
+JOB = Kind("batch/v1", "Job", "jobs")
 
 CHILDREN = (
     CONFIG_MAP,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from tyrex_pool.model import names
+from tyrex_pool.model.config_maps import Files, files_of
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.model.strict_yaml import load_documents
@@ -22,7 +23,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One pool. `config_maps`: name -> key -> text, of the pool's namespace only.
+    """One pool. `config_maps`: the files of each by its name, of the pool's namespace only.
 
     `ignored` are the other objects in the file, as `Deployment/web`: a manifest for a cluster may contain objects
     that have no meaning on one machine, so they are no error, but callers should report them.
@@ -31,9 +32,10 @@ class Manifest:
     name: str
     namespace: str
     spec: PoolSpec
-    config_maps: dict[str, dict[str, str]] = field(default_factory=dict)
+    config_maps: dict[str, Files] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     annotations: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, text: str) -> Self:
@@ -43,19 +45,19 @@ class Manifest:
         if len(pools) != 1:
             found = ", ".join(map(_label, documents)) or "no document"
             raise InvalidSpec(_ROOT, f"write exactly one document of kind {names.KIND}; there is {found}")
-        name, namespace, spec, annotations = _pool(pools[0])
-        config_maps: dict[str, dict[str, str]] = {}
+        name, namespace, spec, annotations, labels = _pool(pools[0])
+        config_maps: dict[str, Files] = {}
         ignored = []
         for document in documents:
             if _is_config_map(document, namespace):
                 _add(config_maps, document)
             elif document is not pools[0]:
                 ignored.append(_label(document))
-        return cls(name, namespace, spec, config_maps, tuple(ignored), annotations)
+        return cls(name, namespace, spec, config_maps, tuple(ignored), annotations, labels)
 
 
-def _pool(document: Document) -> tuple[str, str, PoolSpec, dict[str, str]]:
-    """Name, namespace, spec and annotations of a TyrexPool."""
+def _pool(document: Document) -> tuple[str, str, PoolSpec, dict[str, str], dict[str, str]]:
+    """Name, namespace, spec, annotations and labels of a TyrexPool."""
     for member in document:
         if member not in _MEMBERS:
             raise InvalidSpec(member, f"unknown field; write {one_of(_MEMBERS, member)}")
@@ -65,7 +67,8 @@ def _pool(document: Document) -> tuple[str, str, PoolSpec, dict[str, str]]:
     name = _dns_label(metadata.get("name"), "metadata.name")
     namespace = _dns_label(metadata.get("namespace", DEFAULT_NAMESPACE), "metadata.namespace")
     annotations = _mapping(metadata.get("annotations") or {}, "metadata.annotations")
-    return name, namespace, PoolSpec.parse(document.get("spec")), annotations
+    labels = _mapping(metadata.get("labels") or {}, "metadata.labels")
+    return name, namespace, PoolSpec.parse(document.get("spec")), annotations, labels
 
 
 def _is_config_map(document: Document, namespace: str) -> bool:
@@ -75,17 +78,13 @@ def _is_config_map(document: Document, namespace: str) -> bool:
     return bool(metadata.get("namespace", DEFAULT_NAMESPACE) == namespace)
 
 
-def _add(config_maps: dict[str, dict[str, str]], document: Document) -> None:
+def _add(config_maps: dict[str, Files], document: Document) -> None:
     label, name = _label(document), document["metadata"].get("name")
     if not isinstance(name, str) or not name:
         raise InvalidSpec("ConfigMap.metadata.name", f"write a name, not {quote(name)}")
     if name in config_maps:
         raise InvalidSpec(label, "stands twice; write one ConfigMap of a name")
-    data = _mapping(document.get("data", {}), f"{label}.data")
-    for key, value in data.items():
-        if not isinstance(value, str):
-            raise InvalidSpec(f"{label}.data.{key}", f"write a string, not {quote(value)}")
-    config_maps[name] = data
+    config_maps[name] = files_of(document, label)
 
 
 def _mapping(value: object, path: str) -> Document:

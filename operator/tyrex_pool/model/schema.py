@@ -8,7 +8,9 @@ from msgspec import inspect
 
 from tyrex_pool.model.durations import LONGEST, Seconds, parse_duration
 from tyrex_pool.model.errors import InvalidSpec
+from tyrex_pool.model.metadata import Annotations, Labels, parse_annotations, parse_labels
 from tyrex_pool.model.quantities import Bytes, parse_quantity
+from tyrex_pool.model.shares import Share, parse_share
 from tyrex_pool.model.validation_errors import explain, quote, struct_of
 
 T = TypeVar("T")
@@ -41,6 +43,10 @@ def unconvert(value: object) -> Any:
             return str(min(value, LONGEST))
         case Bytes():
             return str(value)
+        case Share():
+            return value.wire
+        case Labels() | Annotations():
+            return dict(value)
         case tuple():
             return [unconvert(item) for item in value]
     return value
@@ -51,6 +57,12 @@ def _decode(kind: type, raw: object) -> object:
         return _named(parse_duration, raw)
     if kind is Bytes:
         return _named(parse_quantity, raw)
+    if kind is Share:
+        return _named(parse_share, raw)
+    if kind is Labels:
+        return parse_labels(raw)
+    if kind is Annotations:
+        return parse_annotations(raw)
     raise NotImplementedError(kind)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from msgspec import Meta, field
 
+from tyrex_pool.model.components import Component, ProxyComponent
 from tyrex_pool.model.durations import Seconds
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.permissions import Permissions
@@ -17,14 +18,12 @@ from tyrex_pool.model.text import LONE_SURROGATE, find_surrogate
 MIN_HEAP: Final = Bytes(32 << 20)
 
 StrategyType = Literal["RoundRobin", "Random", "Hash", "LeastLoaded", "Custom"]
-PullPolicy = Literal["Always", "IfNotPresent", "Never"]
 
 ConfigMapName = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?\Z")]
 ConfigMapKeyName = Annotated[str, Meta(min_length=1, max_length=253, pattern=r"^[-_a-zA-Z0-9][-._a-zA-Z0-9]*\Z")]
 ClassName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9_]*\Z")]
 Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 Inline = Annotated[str, Meta(min_length=1, max_length=524_288)]
-Image = Annotated[str, Meta(min_length=1, max_length=512)]
 
 
 class ConfigMapKey(Schema, frozen=True):
@@ -135,21 +134,6 @@ class Access(Schema, frozen=True):
 
     from_: Literal["Namespace", "Cluster"] = field(default="Namespace", name="from")
     authentication: Literal["None", "ServiceAccount"] = "None"
-
-
-class Component(Schema, frozen=True):
-    """The runtimes' pods. `resources` and `pod` are Kubernetes' own; `pod` is laid over our PodSpec."""
-
-    image: Image | None = None
-    image_pull_policy: PullPolicy | None = None
-    resources: dict[str, Any] = field(default_factory=dict)
-    pod: dict[str, Any] = field(default_factory=dict)
-
-
-class ProxyComponent(Component, frozen=True):
-    """The proxies' pods."""
-
-    replicas: Annotated[int, Meta(ge=0, le=100)] = 2
 
 
 class PoolSpec(Schema, frozen=True):

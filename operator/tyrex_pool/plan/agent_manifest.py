@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from tyrex_pool.model import names
+from tyrex_pool.model.config_maps import members_of
 from tyrex_pool.model.durations import LONGEST
 from tyrex_pool.model.schema import unconvert
 from tyrex_pool.model.yaml_text import dump_documents
@@ -13,8 +14,11 @@ from tyrex_pool.plan.module_files import module_files
 _READ: Final = ("permissions", "mainModule", "isolation", "concurrency", "queue", "timeouts", "limits", "recycle")
 """Fields of a spec that an agent needs; the others concern proxies and pods."""
 
-_ROLLING: Final = ("permissions", "mainModule", "isolation", "concurrency", "limits", "recycle", "runtime")
+_ROLLING: Final = ("permissions", "mainModule", "isolation", "concurrency", "limits", "recycle")
 """Fields that a runtime reads once: a change of them replaces its pod."""
+
+_ROLLING_RUNTIME: Final = ("image", "imagePullPolicy", "resources", "pod")
+"""The same of `spec.runtime`; the rest concerns other objects than its container."""
 
 
 def agent_manifest(pool: DeclaredPool, platform: Platform) -> str:
@@ -35,7 +39,8 @@ def spec_hash(pool: DeclaredPool, platform: Platform) -> str:
     """A digest of everything that a runtime must be restarted for. Raises InvalidSpec as `agent_manifest` does."""
     raw = unconvert(pool.spec)
     image = pool.spec.runtime.image or platform.runtime_image
-    rolling = {name: raw.get(name) for name in _ROLLING}
+    runtime = {name: value for name, value in raw["runtime"].items() if name in _ROLLING_RUNTIME}
+    rolling = {name: raw.get(name) for name in _ROLLING} | {"runtime": runtime}
     if (cpu := raw["timeouts"].get("cpu")) is not None:  # the one of `timeouts` that a proxy does not send along
         rolling["cpu"] = cpu
     return digest(rolling, _files(pool), image)
@@ -46,8 +51,8 @@ def _files(pool: DeclaredPool) -> list[Manifest]:
     module = pool.spec.main_module
     if module is None or module.config_map is None:
         return []
-    data = dict(module_files(module.config_map, pool.config_maps))
-    return [_document(pool, "v1", "ConfigMap", module.config_map.name, data=data)]
+    members = members_of(module_files(module.config_map, pool.config_maps))
+    return [_document(pool, "v1", "ConfigMap", module.config_map.name, **members)]
 
 
 def _document(pool: DeclaredPool, api_version: str, kind: str, name: str, **body: Any) -> Manifest:

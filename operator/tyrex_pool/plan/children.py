@@ -14,11 +14,14 @@ from tyrex_pool.plan import (
     services,
 )
 from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform, Ref
-from tyrex_pool.plan.metadata import digest, labels, owners
+from tyrex_pool.plan.metadata import digest, inherited, labels, owners
 
 
 class Child(NamedTuple):
-    """`build` makes the object without apiVersion, kind and metadata; None: the object must not exist."""
+    """`build` makes the object without apiVersion and kind, and of metadata only labels and annotations of its own.
+
+    None: the object must not exist.
+    """
 
     api_version: str
     kind: str
@@ -70,11 +73,16 @@ def _whole(child: Child, pool: DeclaredPool, platform: Platform) -> Manifest | N
     if body is None:
         return None
     ref = child.ref(pool.name)
+    own, above = body.pop("metadata", {}), inherited(pool)
+    chosen = {**above, **own.get("labels", {})}
     metadata: Manifest = {
         "name": ref.name,
         "namespace": pool.namespace,
-        "labels": labels(pool.name, child.component),
-        "annotations": {names.ANNOTATION_MANIFEST_HASH: digest(body)},
+        "labels": {**chosen, **labels(pool.name, child.component)},
+        "annotations": {
+            **own.get("annotations", {}),
+            names.ANNOTATION_MANIFEST_HASH: digest(body, *filter(None, (own, chosen))),
+        },
     }
     if pool.uid is not None:
         metadata["ownerReferences"] = owners(pool)

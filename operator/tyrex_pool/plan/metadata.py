@@ -9,6 +9,21 @@ from tyrex_pool.model import names
 from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest
 
 _DIGITS: Final = 16
+_NOT_INHERITED: Final = (
+    names.LABEL_PREFIX,
+    "app.kubernetes.io/",
+    "applyset.kubernetes.io/",
+    "argocd.argoproj.io/",
+    "fleet.cattle.io/",
+    "helm.sh/",
+    "helm.toolkit.fluxcd.io/",
+    "kapp.k14s.io/",
+    "kustomize.toolkit.fluxcd.io/",
+    "objectset.rio.cattle.io/",
+)
+"""Prefixes of our own labels, and of those by which tools find what they applied: they would prune children that have
+one as objects which nobody wants any more.
+"""
 
 
 def labels(pool: str, component: str) -> dict[str, str]:
@@ -21,6 +36,11 @@ def labels(pool: str, component: str) -> dict[str, str]:
         names.LABEL_PART_OF: names.APPLICATION,
         names.LABEL_POOL: pool,
     }
+
+
+def inherited(pool: DeclaredPool) -> dict[str, str]:
+    """The pool's own labels that its children get too: of cost centres and teams, not those of tools."""
+    return {key: value for key, value in pool.labels.items() if not key.startswith(_NOT_INHERITED)}
 
 
 def selector(pool: str, component: str) -> dict[str, str]:

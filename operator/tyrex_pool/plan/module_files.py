@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
+from tyrex_pool.model.config_maps import Files
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.spec import ConfigMapModule
 
 
-def module_files(module: ConfigMapModule, config_maps: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
-    """Name -> text; the entrypoint is one of them. Raises InvalidSpec."""
+def module_files(module: ConfigMapModule, config_maps: Mapping[str, Files]) -> Files:
+    """The entrypoint is one of them. Raises InvalidSpec."""
     files = config_maps.get(module.name)
     if files is None:
         problem = f"there is no ConfigMap {module.name!r}; put it into the same file"

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tyrex_pool.model import names
+from tyrex_pool.model.components import Component, PodDefaults
 from tyrex_pool.model.quantities import Bytes
-from tyrex_pool.model.spec import Component
 from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.metadata import labels, selector
 from tyrex_pool.plan.overlay import laid_over
@@ -19,6 +19,10 @@ _ENDING: Final = 5
 _SHORTEST_GRACE: Final = 60
 
 _TEMPORARY: Final = "tmp"
+_EVICTABLE: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
+"""Names the volumes on a node's disk that may be lost. Without it the cluster autoscaler removes no node with a pod of
+ours; volumes that a user adds are not named, and go on keeping their node.
+"""
 _LOGS: Final = Bytes(128 << 20)
 """More than a node keeps of a container's log by default (50Mi): it counts as the container's disk."""
 
@@ -27,11 +31,13 @@ _LOGS: Final = Bytes(128 << 20)
 class Workload:
     """What one component's pods have of their own; `container` and `pod` are laid over what both components have.
 
-    `temporary`: the size of /tmp. A pod that exceeds it is evicted, before its node has no disk left for others.
+    `defaults`: the platform's for this component. `surge`: where the spec names none. `temporary`: the size
+    of /tmp. A pod that exceeds it is evicted, before its node has no disk left for others.
     """
 
     component: str
     settings: Component
+    defaults: PodDefaults
     image: str
     replicas: int
     surge: int | str
@@ -44,9 +50,9 @@ class Workload:
 
 def deployment(pool: DeclaredPool, platform: Platform, workload: Workload) -> Manifest:
     """A Deployment without apiVersion, kind and metadata."""
-    metadata: Manifest = {"labels": labels(pool.name, workload.component)}
-    if workload.annotations:
-        metadata["annotations"] = workload.annotations
+    rollout = workload.settings.rollout
+    surge = rollout.max_surge.wire if rollout.max_surge else workload.surge
+    unavailable = rollout.max_unavailable.wire if rollout.max_unavailable else 0
     return {
         "spec": {
             "replicas": workload.replicas,
@@ -54,9 +60,12 @@ def deployment(pool: DeclaredPool, platform: Platform, workload: Workload) -> Ma
             "selector": {"matchLabels": selector(pool.name, workload.component)},
             "strategy": {
                 "type": "RollingUpdate",
-                "rollingUpdate": {"maxUnavailable": 0, "maxSurge": workload.surge},
+                "rollingUpdate": {"maxUnavailable": unavailable, "maxSurge": surge},
             },
-            "template": {"metadata": metadata, "spec": _pod(platform, workload, grace(pool.spec.timeouts.drain))},
+            "template": {
+                "metadata": _metadata(pool, workload),
+                "spec": _pod(platform, workload, grace(pool.spec.timeouts.drain)),
+            },
         }
     }
 
@@ -73,16 +82,27 @@ def grace(drain: float) -> int:
     return seconds
 
 
+def _metadata(pool: DeclaredPool, workload: Workload) -> Manifest:
+    """Of the pods: the platform's, the user's over them, and our own over both."""
+    chosen = (workload.defaults.pod_metadata, workload.settings.pod_metadata)
+    merged: Manifest = {"labels": {}, "annotations": {_EVICTABLE: _TEMPORARY}}
+    for one in chosen:
+        merged["labels"] |= one.labels
+        merged["annotations"] |= one.annotations
+    merged["labels"] |= labels(pool.name, workload.component)
+    merged["annotations"] |= workload.annotations
+    return merged
+
+
 def _pod(platform: Platform, workload: Workload, grace: int) -> Manifest:
-    """The common part, then the component's, then the user's from the spec."""
+    """The common part, then the component's, the platform's, and the user's from the spec."""
     container = laid_over(_container(platform, workload), workload.container)
     pod: Manifest = {
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
+            **({} if platform.assigns_users else {"runAsUser": USER, "runAsGroup": USER}),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [container],
@@ -91,7 +111,7 @@ def _pod(platform: Platform, workload: Workload, grace: int) -> Manifest:
     if platform.image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in platform.image_pull_secrets]
     ours: Manifest = laid_over(pod, workload.pod)
-    whole: Manifest = laid_over(ours, workload.settings.pod)
+    whole: Manifest = laid_over(laid_over(ours, workload.defaults.pod), workload.settings.pod)
     return whole
 
 

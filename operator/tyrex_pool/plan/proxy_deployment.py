@@ -17,6 +17,7 @@ def build(pool: DeclaredPool, platform: Platform) -> Manifest:
     workload = Workload(
         component=names.COMPONENT_PROXY,
         settings=pool.spec.proxy,
+        defaults=platform.proxy,
         image=platform.proxy_image,
         replicas=pool.spec.proxy.replicas,
         surge=1,

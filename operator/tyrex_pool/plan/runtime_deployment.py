@@ -27,6 +27,7 @@ def build(pool: DeclaredPool, platform: Platform) -> Manifest:
     workload = Workload(
         component=names.COMPONENT_RUNTIME,
         settings=pool.spec.runtime,
+        defaults=platform.runtime,
         image=platform.runtime_image,
         replicas=pool.spec.size,
         surge="25%",

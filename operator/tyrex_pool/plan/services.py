@@ -6,12 +6,15 @@ from tyrex_pool.plan.metadata import selector
 
 
 def proxies(pool: DeclaredPool, platform: Platform) -> Manifest:
+    service = pool.spec.proxy.service
+    chosen = {"labels": dict(service.labels), "annotations": dict(service.annotations)}
     return {
+        "metadata": {name: entries for name, entries in chosen.items() if entries},
         "spec": {
-            "type": "ClusterIP",
+            "type": service.type,
             "selector": selector(pool.name, names.COMPONENT_PROXY),
             "ports": [_port(names.PORT_HTTP, names.SERVICE_PORT)],
-        }
+        },
     }
 
 

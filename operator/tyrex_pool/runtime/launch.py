@@ -158,6 +158,6 @@ def _main_module(spec: PoolSpec, sources: Sources, folder: Path) -> Path | None:
 
 def _write_files(module: ConfigMapModule, sources: Sources, folder: Path) -> Path:
     files = module_files(module, sources.config_maps)
-    for key, text in files.items():
-        (folder / key).write_text(text)
+    for key, content in files.items():
+        (folder / key).write_bytes(content if isinstance(content, bytes) else content.encode())
     return folder / module.entrypoint

@@ -120,7 +120,8 @@ def test_an_eval_that_fails_is_no_trouble_of_the_cluster(
         pytest.param(
             [refusal(403, 'services "render:80" is forbidden: User "x" cannot create resource "services/proxy"')],
             'ask for the right to do this: services "render:80" is forbidden: User "x" cannot create resource '
-            '"services/proxy"',
+            '"services/proxy". The chart\'s cluster role <release>-caller has it: '
+            "kubectl create rolebinding callers -n NAMESPACE --clusterrole=<release>-caller --user=USER",
             id="403",
         ),
         pytest.param(

@@ -212,6 +212,7 @@ def scale(name: str, replicas: int) -> Event:
                 ),
                 SETTLED,
                 Step(put_config_map("unread", a="1"), [], "True Ready"),
+                Step(put_config_map("code", **{"main.ts": "x" * 1_048_000}), [STATUS], "False InvalidSpec"),
                 Step(remove(CONFIG_MAP, "code"), [STATUS], "False ConfigMapNotFound"),
             ],
             id="a main module in a ConfigMap",

@@ -23,7 +23,7 @@ def test_a_pool_with_sources() -> None:
 
 def test_what_a_cluster_wrote_is_read_too() -> None:
     text = HEAD + "metadata: {name: a, namespace: web, labels: {x: y}, uid: z}\nstatus: {size: 2}\n"
-    assert Manifest.load(text) == Manifest("a", "web", PoolSpec())
+    assert Manifest.load(text) == Manifest("a", "web", PoolSpec(), labels={"x": "y"})
 
 
 @pytest.mark.parametrize(

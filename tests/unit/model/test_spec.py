@@ -3,20 +3,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from tyrex_pool.model.components import Component, ProxyComponent
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.permissions import Permissions, Rules
 from tyrex_pool.model.quantities import Bytes
 from tyrex_pool.model.schema import convert
 from tyrex_pool.model.spec import (
     Access,
-    Component,
     ConfigMapKey,
     ConfigMapModule,
     CustomStrategy,
     Limits,
     MainModule,
     PoolSpec,
-    ProxyComponent,
     Queue,
     Recycle,
     StrategySpec,

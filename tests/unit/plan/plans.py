@@ -22,7 +22,7 @@ PLATFORM = Platform(
 def golden_pool(name: str, uid: str | None = None) -> DeclaredPool:
     """The pool of `golden/NAME.pool.yaml`."""
     manifest = Manifest.load((GOLDEN / f"{name}.pool.yaml").read_text())
-    return DeclaredPool(manifest.name, manifest.namespace, uid, manifest.spec, manifest.config_maps)
+    return DeclaredPool(manifest.name, manifest.namespace, uid, manifest.spec, manifest.config_maps, manifest.labels)
 
 
 def pool(name: str = "p", uid: str | None = "1", **spec: Any) -> DeclaredPool:

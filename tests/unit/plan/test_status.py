@@ -3,7 +3,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tyrex_pool.model.spec import MainModule, PoolSpec, ProxyComponent
+from tyrex_pool.model.components import ProxyComponent
+from tyrex_pool.model.spec import MainModule, PoolSpec
 from tyrex_pool.plan.observation import Observation, PodTrouble, ProxyReport, Rollout
 from tyrex_pool.plan.status import MESSAGE_LIMIT, Reason, Subject, condition, decide
 

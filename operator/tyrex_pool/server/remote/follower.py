@@ -134,6 +134,8 @@ class StrategySource:
         if self._document is None:
             raise InvalidStrategy(self._problem)
         data = self._document.get("data") or {}
+        if key in (self._document.get("binaryData") or {}):
+            raise InvalidStrategy(f"key {key!r} of ConfigMap {self._name} is no text; write it under data")
         if key not in data:
             keys = f"it has {', '.join(sorted(data))}" if data else "it has none"
             raise InvalidStrategy(f"ConfigMap {self._name} has no key {key!r}; {keys}")

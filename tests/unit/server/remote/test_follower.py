@@ -185,6 +185,8 @@ async def test_every_mistake_in_a_strategy_heals_by_itself(cluster: FakeCluster,
     await told.error("ConfigMap chooser has no key 'first.py'; it has other")
     cluster.put_map("chooser")
     await told.error("ConfigMap chooser has no key 'first.py'; it has none")
+    cluster.put(CONFIG_MAP, "chooser", binaryData={"first.py": "/w=="})
+    await told.error("key 'first.py' of ConfigMap chooser is no text; write it under data")
     cluster.put_map("chooser", **{"first.py": "class First"})
     await told.error("first.py:1: SyntaxError")
     cluster.put_map("chooser", **{"first.py": "class Second: pass"})
