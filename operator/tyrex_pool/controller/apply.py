@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from tyrex_pool.cluster.errors import ClusterError, Conflict
 from tyrex_pool.cluster.protocol import ClusterApi, Object
-from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store
+from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
 from tyrex_pool.model.kinds import BY_NAME
 from tyrex_pool.plan.declared_pool import Manifest, Ref

@@ -14,8 +14,8 @@ from tyrex_pool.controller import events
 from tyrex_pool.controller.apply import Applier, RefusedError
 from tyrex_pool.controller.finalize import Finalizer
 from tyrex_pool.controller.proxy_probe import ProxyProbe
-from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store, ref_to
+from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidSpec
 from tyrex_pool.model.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE

@@ -79,6 +79,23 @@ def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return next((one for one in status.get("conditions", ()) if one["type"] == kind), {})
 
 
+def is_outdated(pool: Mapping[str, Any]) -> bool:
+    """Whether a user has changed the pool since its status was decided, or deletes it."""
+    metadata, status = pool["metadata"], pool.get("status", {})
+    said_paused = condition(status, RECONCILED).get("reason") == PAUSED
+    return (
+        status.get("observedGeneration") != metadata.get("generation")
+        or is_paused(pool) != said_paused
+        or "deletionTimestamp" in metadata
+    )
+
+
+def is_paused(pool: Mapping[str, Any]) -> bool:
+    """Whether its annotation says that the operator must change nothing."""
+    annotations = pool["metadata"].get("annotations") or {}
+    return bool(annotations.get(names.ANNOTATION_PAUSED) == "true")
+
+
 def _unready(subject: Subject, seen: Observation) -> Reason | None:
     """Why the pool is not Ready: the first cause, those to act on before those that pass by themselves."""
     spec = subject.spec
