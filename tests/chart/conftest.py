@@ -1,4 +1,4 @@
-"""Helm, where the machine has it."""
+"""Helm and kubectl, where the machine has them."""
 
 import os
 import shutil
@@ -18,13 +18,23 @@ def chart(root: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def helm(chart: Path) -> Helm:
-    program = shutil.which("helm") or next(map(str, (cache() / "programs").glob("*[0-9a-f]/helm")), None)
-    if program is None:
-        reason = "no helm in PATH, and none built for the test node: the chart is not rendered"
+    return Helm(program("helm"), chart)
+
+
+@pytest.fixture(scope="session")
+def kubectl() -> str:
+    return program("kubectl")
+
+
+def program(name: str) -> str:
+    """The path of a program; skips the test where there is none."""
+    found = shutil.which(name) or next(map(str, (cache() / "programs").glob(f"*[0-9a-f]/{name}")), None)
+    if found is None:
+        reason = f"no {name} in PATH, and none built for the test node"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    return Helm(program, chart)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,7 @@ def test_status_tells_why_a_pool_is_not_ready(
     tyrex: Command, shop: InstalledPool, module_pool: Callable[..., InstalledPool]
 ) -> None:
     parked = module_pool("parked", {"size": 0, "proxy": {"replicas": 0}}, ready=False)
-    parked.wait_condition("Ready", "False", "Parked")
+    parked.wait_condition("Ready", "True", "Parked")
     done = tyrex("status", parked.name, "-n", parked.namespace)
     assert done.returncode == 0
     assert "Parked" in done.stdout

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from tests.cluster.caller import Caller
+from tests.cluster.pods import restricted_pod
 from tests.cluster.pools import InstalledPool, manifest
+from tests.kstatus import CURRENT, FAILED, IN_PROGRESS, kstatus
 from tyrex_pool.model import names
 
-CONDITIONS = {"Ready", "Available", "Progressing", "Reconciled"}
+CONDITIONS = {"Ready", "Available", "Progressing", "Stalled", "Reconciled"}
 SMALL: Mapping[str, Any] = {"size": 1, "proxy": {"replicas": 1}}
 FIRST = "class First:\n    def __init__(self, options): pass\n    def select(self, runtimes, key): return runtimes[0]\n"
 LUCKLESS = "throw new Error('no such luck');"
@@ -27,7 +29,9 @@ class Sickness:
     told: str
     cure: Step
     cause: Step = lambda pool: None
-    spec: Mapping[str, Any] = field(default_factory=dict)
+    spec: Mapping[str, Any] | Callable[[InstalledPool], Mapping[str, Any]] = field(default_factory=dict)
+    passing: bool = False
+    """Whether it may pass by itself: the pool is not Stalled then."""
 
 
 def source(name: str, code: str) -> Step:
@@ -49,6 +53,35 @@ def module_of(name: str) -> dict[str, Any]:
 def patch(spec: Mapping[str, Any]) -> Step:
     return lambda pool: pool.patch(spec)
 
+
+def secret(name: str) -> Step:
+    """Create a Secret with the key `token`."""
+    return lambda pool: pool.kubectl("create", "secret", "generic", name, "--from-literal=token=t")
+
+
+def container(**fields: Any) -> dict[str, Any]:
+    """A spec whose runtimes' own container has these fields."""
+    return {"runtime": {"pod": {"containers": [{"name": "runtime", **fields}]}}}
+
+
+def mounted(**volume: Any) -> dict[str, Any]:
+    """A spec whose runtimes mount this volume."""
+    spec = container(volumeMounts=[{"name": "extra", "mountPath": "/extra"}])
+    spec["runtime"]["pod"]["volumes"] = [{"name": "extra", **volume}]
+    return spec
+
+
+def beside(pool: InstalledPool, *command: str) -> dict[str, Any]:
+    """A spec whose runtimes have a second container that runs `command`."""
+    sidecar = restricted_pod("side", pool.namespace, pool.cluster.images.runtime, command)["spec"]["containers"][0]
+    return {"runtime": {"pod": {"containers": [{**sidecar, "name": "side", "volumeMounts": []}]}}}
+
+
+def memory(limit: str) -> dict[str, Any]:
+    return {"runtime": {"resources": {"limits": {"memory": limit}}}}
+
+
+CURED = patch({"runtime": None})
 
 SICKNESSES = {
     "misspelled-deny": Sickness(
@@ -95,6 +128,50 @@ SICKNESSES = {
         cause=lambda pool: pool.kubectl("create", "quota", "full", "--hard=pods=0"),
         cure=lambda pool: pool.kubectl("delete", "quota", "full"),
     ),
+    "refused-by-pod-security": Sickness(
+        "PodsRefused", "violates PodSecurity", spec={"runtime": {"pod": {"hostNetwork": True}}}, cure=CURED
+    ),
+    "secret-that-is-mounted": Sickness(
+        "MountFailed",
+        'secret "no-keys" not found',
+        spec=mounted(secret={"secretName": "no-keys"}),
+        cure=secret("no-keys"),
+    ),
+    "key-that-is-mounted": Sickness(
+        "MountFailed",
+        "references non-existent config key: absent",
+        cause=source("half", ""),
+        spec=mounted(configMap={"name": "half", "items": [{"key": "absent", "path": "absent"}]}),
+        cure=CURED,
+    ),
+    "secret-in-a-variable": Sickness(
+        "ContainerStartFailed",
+        'secret "no-token" not found',
+        spec=container(env=[{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "no-token", "key": "token"}}}]),
+        cure=secret("no-token"),
+    ),
+    "bad-command": Sickness(
+        "ContainerStartFailed", "/no/such/program", spec=container(command=["/no/such/program"]), cure=CURED
+    ),
+    "a-few-bytes-of-memory": Sickness(
+        "OutOfMemory", "spec.runtime.resources.limits.memory", spec=memory("128"), cure=CURED
+    ),
+    "too-little-memory": Sickness(
+        "OutOfMemory", "spec.runtime.resources.limits.memory", spec=memory("12Mi"), cure=CURED
+    ),
+    "sidecar-crashes": Sickness(
+        "CrashLooping",
+        "container side ended with Error (exit code 3)",
+        spec=lambda pool: beside(pool, "sh", "-c", "sleep 1; exit 3"),
+        cure=CURED,
+    ),
+    "no-node": Sickness(
+        "Unschedulable",
+        "node(s) didn't match",
+        spec={"runtime": {"pod": {"nodeSelector": {"tyrex.dev/no": "where"}}}},
+        cure=CURED,
+        passing=True,
+    ),
 }
 
 
@@ -108,16 +185,27 @@ def sick(
     pool.delete(wait=False)
 
 
+@pytest.fixture
+def sick_pool(operator: str, module_caller: Caller, module_namespace: str) -> Iterator[InstalledPool]:
+    """A pool that is not there yet."""
+    pool = InstalledPool(module_caller.cluster, module_namespace, "loses")
+    yield pool
+    pool.delete(wait=False)
+
+
 @pytest.mark.parametrize("sickness", [pytest.param(one, id=name) for name, one in SICKNESSES.items()])
 def test_trouble_is_told_and_heals_by_itself(sick: InstalledPool, module_caller: Caller, sickness: Sickness) -> None:
     sickness.cause(sick)
-    apply(sick, sickness.spec)
-    told = sick.wait_condition("Ready", "False", sickness.reason)
+    apply(sick, sickness.spec(sick) if callable(sickness.spec) else sickness.spec)
+    told = sick.wait_condition("Ready", "False", sickness.reason, deadline=60)
     assert sickness.told in told["message"]
+    sick.wait_condition("Stalled", str(not sickness.passing))
+    assert kstatus(sick.read()) == (IN_PROGRESS if sickness.passing else FAILED)
     assert_complete(sick)
     sick.cluster.wait(lambda: sickness.reason in warnings(sick), 5, f"an event {sickness.reason}")
     sickness.cure(sick)
     sick.wait_ready()
+    assert kstatus(sick.read()) == CURRENT
     assert_complete(sick)
     assert module_caller.eval(sick, "6 * 7") == 42
 
@@ -147,6 +235,18 @@ def test_a_running_pool_goes_on_as_it_was(
     assert module_caller.eval(sick, "globalThis.kept") == 42
 
 
+def test_a_ready_pool_that_loses_its_runtime_warns_and_says_when_it_is_back(sick_pool: InstalledPool) -> None:
+    apply(sick_pool, {})
+    sick_pool.wait_ready()
+    assert warnings(sick_pool) == set()
+    sick_pool.kubectl("delete", "pod", *sick_pool.pod_names(names.COMPONENT_RUNTIME), "--grace-period=0", "--force")
+    sick_pool.cluster.wait(lambda: warnings(sick_pool) == {"Starting"}, 30, "a warning")
+    sick_pool.wait_ready()
+    sick_pool.cluster.wait(
+        lambda: event_reasons(sick_pool, "Normal") == ["Ready", "Ready"], 10, "an event for its return"
+    )
+
+
 def apply(pool: InstalledPool, spec: Mapping[str, Any]) -> None:
     """As a client does that does not look at what it sends."""
     text = manifest(pool.name, {**SMALL, **spec})
@@ -165,6 +265,11 @@ def assert_complete(pool: InstalledPool) -> None:
 
 def warnings(pool: InstalledPool) -> set[str]:
     """The reasons of the warnings about the TyrexPool."""
-    about = f"type=Warning,involvedObject.kind={names.KIND},involvedObject.name={pool.name}"
+    return set(event_reasons(pool, "Warning"))
+
+
+def event_reasons(pool: InstalledPool, kind: str) -> list[str]:
+    """The reasons of the events of this type about the TyrexPool."""
+    about = f"type={kind},involvedObject.kind={names.KIND},involvedObject.name={pool.name}"
     found = json.loads(pool.kubectl("get", "events", "--field-selector", about, "--output=json"))["items"]
-    return {event["reason"] for event in found}
+    return [event["reason"] for event in found]

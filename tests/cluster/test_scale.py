@@ -72,7 +72,7 @@ def all_pods(pool: InstalledPool) -> list[Any]:
 def test_a_parked_pool_answers_that_it_has_no_runtime(scaled: InstalledPool, module_caller: Caller) -> None:
     proxies = scaled.pod_names(names.COMPONENT_PROXY)
     scaled.kubectl("scale", f"{names.SHORT_NAME}/{scaled.name}", "--replicas=0")
-    scaled.wait_condition("Ready", "False", "Parked")
+    scaled.wait_condition("Ready", "True", "Parked")
     scaled.cluster.wait(lambda: not all_pods(scaled), 60, "the last runtime to go")
     for _ in range(3):
         answer = module_caller.post(scaled, names.PATH_EVAL, {"code": "1"})

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tyrex_pool.dispatch.ticket import State as EvalState
-from tyrex_pool.plan import status
+from tyrex_pool.plan import reasons
 from tyrex_pool.pool.view import SlotState
 from tyrex_pool.runtime.isolate import Phase
 from tyrex_pool.server.http.connection import ConnectionState
@@ -81,7 +81,7 @@ def test_a_diagram_has_the_states_of_the_code(page: str, title: str, states: typ
 
 
 def test_the_conditions_are_those_of_the_status(page: str) -> None:
-    conditions = [status.READY, status.AVAILABLE, status.PROGRESSING, status.RECONCILED]
+    conditions = [reasons.READY, reasons.AVAILABLE, reasons.PROGRESSING, reasons.STALLED, reasons.RECONCILED]
     assert f"| the pool | {' | '.join(conditions)} |" in section(page, "Conditions of a TyrexPool")
 
 

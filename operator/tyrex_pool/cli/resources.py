@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tyrex_pool.cli.output import line, table
-from tyrex_pool.plan.status import READY, condition
+from tyrex_pool.plan.reasons import READY
+from tyrex_pool.plan.status import condition
 
 Object = dict[str, Any]
 

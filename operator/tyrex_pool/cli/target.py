@@ -13,7 +13,8 @@ from tyrex_pool.cluster.errors import ClusterError
 from tyrex_pool.hosting.errors import BadInput
 from tyrex_pool.model import names
 from tyrex_pool.model.errors import InvalidRequest
-from tyrex_pool.plan.status import READY, condition
+from tyrex_pool.plan.reasons import AVAILABLE, READY
+from tyrex_pool.plan.status import condition
 
 if TYPE_CHECKING:
     from tyrex_pool.cluster.access import Cluster
@@ -88,8 +89,10 @@ async def _explained(cluster: "Cluster", namespace: str, pool: str, error: Clust
     found = await find_pool(cluster, namespace, pool)
     if found is None:
         return await missing(cluster, namespace, pool)
-    ready = condition(found.get("status", {}), READY)
-    state = f"{ready['reason']}: {ready['message']}" if ready.get("status") == "False" else error.message
+    # A parked pool is Ready, and still not Available.
+    said = [condition(found.get("status", {}), kind) for kind in (READY, AVAILABLE)]
+    problem = next((one for one in said if one.get("status") == "False"), None)
+    state = f"{problem['reason']}: {problem['message']}" if problem else error.message
     return f"pool {pool} does not answer ({state}); `{program()} status {pool} -n {namespace}` tells more"
 
 

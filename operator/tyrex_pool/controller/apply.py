@@ -5,17 +5,19 @@ from collections.abc import Mapping
 
 from tyrex_pool.cluster.errors import ClusterError, Conflict
 from tyrex_pool.cluster.protocol import ClusterApi, Object
-from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store
+from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
 from tyrex_pool.model.kinds import BY_NAME
 from tyrex_pool.plan.declared_pool import Manifest, Ref
 from tyrex_pool.plan.diff import Action, Delete, diff
-from tyrex_pool.plan.status import Reason
+from tyrex_pool.plan.reasons import Reason
 
 _INVALID = 422
 _UNKNOWN_FIELD = "typed patch object"
 """In the API server's message, with status 500, about a field that a kind does not have."""
+_WEBHOOK = "failed calling webhook"
+"""In its message, with status 500, about an admission webhook that does not answer: nobody is told otherwise."""
 
 logger = logging.getLogger("tyrex_pool")
 
@@ -54,6 +56,11 @@ class Applier:
                 if not _is_refusal(error):
                     raise
                 raise RefusedError("ApplyFailed", f"{where}: {error.message}") from error
+
+    def pending(self, key: Key, desired: Mapping[Ref, Manifest | None]) -> list[str]:
+        """What `apply` would change, as `Deployment p-runtime`."""
+        actions = diff(desired, self._observed(key, desired))
+        return [f"{action.ref.kind} {action.ref.name}" for action in actions]
 
     def forget(self, key: Key) -> None:
         """The pool does not exist any more."""
@@ -111,4 +118,4 @@ class Applier:
 def _is_refusal(error: ClusterError) -> bool:
     """Whether a retry of the same manifest would be refused again."""
     transient = isinstance(error, Conflict) or error.status in (0, 429) or error.status >= 500
-    return not transient or _UNKNOWN_FIELD in error.message
+    return not transient or any(text in error.message for text in (_UNKNOWN_FIELD, _WEBHOOK))

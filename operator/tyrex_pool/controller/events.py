@@ -8,21 +8,33 @@ from tyrex_pool.cluster.errors import ClusterError
 from tyrex_pool.cluster.protocol import ClusterApi, Object
 from tyrex_pool.model import names
 from tyrex_pool.model.kinds import EVENT
-from tyrex_pool.plan.status import READY, condition
+from tyrex_pool.plan.reasons import DELETING, READY, UPDATING, WORKING
+from tyrex_pool.plan.status import condition
 
 _COMPONENT = "tyrex-pool-operator"
 _MESSAGE_LIMIT = 1024
-_PASSING = frozenset({"Starting", "Updating"})
-"""Reasons of the condition Ready that get no event: they pass by themselves."""
 
 
 def news(before: Object, after: Object) -> tuple[str, str, str] | None:
-    """Type, reason and message of the event for a change of status; None: it gets no event."""
+    """Type, reason and message of the event for a change of status; None: it gets no event.
+
+    A Warning when the pool stops being Ready, and when the reason for that changes; but not for the course of a change
+    that a user made. Normal when it is Ready (again).
+    """
     old, new = condition(before, READY), condition(after, READY)
-    if (old.get("status"), old.get("reason")) == (new["status"], new["reason"]) or new["reason"] in _PASSING:
+    if (old.get("status"), old.get("reason")) == (new["status"], new["reason"]):
         return None
-    kind = "Normal" if new["status"] == "True" or new["reason"] in ("Parked", "Deleting") else "Warning"
+    if new["reason"] in WORKING and not _lost(before, after):
+        return None
+    kind = "Normal" if new["status"] == "True" or new["reason"] == DELETING else "Warning"
     return kind, new["reason"], new["message"]
+
+
+def _lost(before: Object, after: Object) -> bool:
+    """Whether a Ready pool lost pods although nobody changed what it should be."""
+    unchanged = before.get("observedGeneration") == after["observedGeneration"]
+    was_ready = condition(before, READY).get("status") == "True"
+    return was_ready and unchanged and condition(after, READY)["reason"] != UPDATING
 
 
 async def post(cluster: ClusterApi, pool: Object, kind: str, reason: str, message: str, now: datetime) -> None:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from tyrex_pool.cluster.protocol import ClusterApi, Object
-from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store, key_of, ref_to
+from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
 from tyrex_pool.model.durations import parse_duration
 from tyrex_pool.model.kinds import BY_NAME, DEPLOYMENT, POD, TYREX_POOL

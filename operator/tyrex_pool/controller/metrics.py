@@ -11,7 +11,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from tyrex_pool.build_info import registry
 from tyrex_pool.controller.store import Store
 from tyrex_pool.model import names
-from tyrex_pool.plan.status import READY, condition
+from tyrex_pool.plan.reasons import READY
+from tyrex_pool.plan.status import condition
 
 RESULTS: Final = ("done", "waiting", "conflict", "error", "defect")
 """How a reconciliation can end: `waiting` means that it is repeated without a change."""

@@ -5,17 +5,17 @@ times.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from tyrex_pool.cluster.errors import NotFound
 from tyrex_pool.cluster.protocol import ClusterApi, Object
-from tyrex_pool.controller import events
+from tyrex_pool.controller import diagnosis, events
 from tyrex_pool.controller.apply import Applier, RefusedError
 from tyrex_pool.controller.finalize import Finalizer
 from tyrex_pool.controller.proxy_probe import ProxyProbe
-from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store, ref_to
+from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
 from tyrex_pool.model.config_maps import Files, files_of
 from tyrex_pool.model.errors import InvalidSpec
@@ -24,15 +24,16 @@ from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.plan.children import desired
 from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
 from tyrex_pool.plan.deno_flags import deno_flags
-from tyrex_pool.plan.observation import Observation, Rollout, trouble
-from tyrex_pool.plan.status import PARKED, READY, Reason, Subject, condition, decide
+from tyrex_pool.plan.observation import Observation, Rollout
+from tyrex_pool.plan.reasons import INVALID_SPEC, NO_PROXIES, PAUSED, READY, Reason
+from tyrex_pool.plan.status import Subject, condition, decide, is_paused
 
 FIRST_PAUSE = 0.5
 """Seconds until a pool whose status has changed, and that is not Ready, is reconciled again."""
 LONGEST_PAUSE = 10.0
 """Seconds between reconciliations of a pool that is not Ready and does not change."""
-_RESTING = frozenset({PARKED, "InvalidSpec", "NoProxies"})
-"""Reasons of Ready=False that only a change of the spec can end."""
+_RESTING = frozenset({INVALID_SPEC, NO_PROXIES, PAUSED})
+"""Reasons of Ready=False that only a change of the pool or its objects can end, which the watches report."""
 
 
 def utc_now() -> datetime:
@@ -76,20 +77,24 @@ class Reconciler:
     async def _apply_spec(self, key: Key, raw: Object) -> Subject:
         """Apply what differs from the plan; the result has the reason when the spec cannot be applied."""
         spec: PoolSpec | None = None
-        paused = raw["metadata"].get("annotations", {}).get(names.ANNOTATION_PAUSED) == "true"
+        pending: Sequence[str] = ()
+        paused = is_paused(raw)
         try:
             spec = PoolSpec.parse(raw.get("spec"))
             uid = raw["metadata"]["uid"]
             labels = raw["metadata"].get("labels", {})
             pool = DeclaredPool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec), labels)
-            if not paused:
+            wanted = desired(pool, self._platform)
+            if paused:
+                pending = self._applier.pending(key, wanted)
+            else:
                 await self._finalizer.ensure(raw)
-                await self._applier.apply(key, desired(pool, self._platform), uid)
+                await self._applier.apply(key, wanted, uid)
         except InvalidSpec as error:
-            return _subject(raw, spec, Reason("InvalidSpec", str(error)), paused)
+            return _subject(raw, spec, Reason(INVALID_SPEC, str(error)), paused)
         except RefusedError as error:
             return _subject(raw, spec, error.reason, paused)
-        return _subject(raw, spec, None, paused)
+        return _subject(raw, spec, None, paused, pending=pending)
 
     async def _config_maps(self, key: Key, spec: PoolSpec) -> dict[str, Files]:
         """The files of the main module's ConfigMap, by its name. The strategy's is read by the proxies alone.
@@ -128,9 +133,14 @@ class Reconciler:
         component = names.COMPONENT_PROXY if seen.runtimes is not None and seen.runtimes.settled else None
         pods = await self._cluster.list(POD, key.namespace, labels=names.selector(key.name, component))
         proxies = [pod for pod in pods if pod["metadata"]["labels"].get(names.LABEL_COMPONENT) == names.COMPONENT_PROXY]
-        troubles = [problem for problem in map(trouble, pods) if problem is not None]
-        reports, refused = await asyncio.gather(self._proxies.reports(proxies), self._refused(key, seen))
-        return Observation(seen.runtimes, seen.proxies, troubles, reports, refused)
+        newest = diagnosis.newest_pods(pods, seen)
+        replaced = frozenset(_names(pods)) - frozenset(_names(newest))
+        troubles, reports, refused = await asyncio.gather(
+            diagnosis.troubles(self._cluster, newest, self._clock()),
+            self._proxies.reports(proxies),
+            self._refused(key, seen),
+        )
+        return Observation(seen.runtimes, seen.proxies, troubles, reports, refused, replaced)
 
     async def _refused(self, key: Key, seen: Observation) -> bool:
         """Whether the Service refuses connections although proxies are ready."""
@@ -172,11 +182,20 @@ class Reconciler:
         self._store.forget(key)
 
 
+def _names(pods: Iterable[Object]) -> Iterator[str]:
+    return (pod["metadata"]["name"] for pod in pods)
+
+
 def _subject(
-    raw: Object, spec: PoolSpec | None, failure: Reason | None = None, paused: bool = False, deleting: bool = False
+    raw: Object,
+    spec: PoolSpec | None,
+    failure: Reason | None = None,
+    paused: bool = False,
+    deleting: bool = False,
+    pending: Sequence[str] = (),
 ) -> Subject:
     metadata = raw["metadata"]
     flags = deno_flags(spec.permissions, spec.limits.heap) if spec is not None else ()
     return Subject(
-        metadata["name"], metadata["namespace"], metadata["generation"], spec, failure, paused, deleting, flags
+        metadata["name"], metadata["namespace"], metadata["generation"], spec, failure, paused, deleting, flags, pending
     )

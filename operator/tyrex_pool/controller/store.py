@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from tyrex_pool.controller.queue import Key
+from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
 from tyrex_pool.model.kinds import Kind
 from tyrex_pool.plan.declared_pool import Ref

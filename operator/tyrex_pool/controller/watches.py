@@ -9,8 +9,9 @@ from typing import Any, Protocol
 from tyrex_pool.cluster.errors import ClusterError, NotFound
 from tyrex_pool.cluster.protocol import ClusterApi, Object
 from tyrex_pool.cluster.watch import Change, What
-from tyrex_pool.controller.queue import Key, WorkQueue
+from tyrex_pool.controller.queue import WorkQueue
 from tyrex_pool.controller.store import Store
+from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
 from tyrex_pool.model.kinds import CHILDREN, CONFIG_MAP, TYREX_POOL, Kind
 

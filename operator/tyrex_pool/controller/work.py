@@ -13,12 +13,14 @@ from tyrex_pool.cluster.errors import ClusterError, Conflict
 from tyrex_pool.cluster.protocol import ClusterApi, Object
 from tyrex_pool.controller.metrics import Health, OperatorMetrics
 from tyrex_pool.controller.proxy_probe import ProxyProbe
-from tyrex_pool.controller.queue import Key, WorkQueue
+from tyrex_pool.controller.queue import WorkQueue
 from tyrex_pool.controller.reconcile import Reconciler, utc_now
 from tyrex_pool.controller.store import Store
+from tyrex_pool.controller.turns import Key
 from tyrex_pool.controller.watches import Changes, Watches, resync, wait_for_kind
 from tyrex_pool.model.kinds import TYREX_POOL
 from tyrex_pool.plan.declared_pool import Platform
+from tyrex_pool.plan.status import is_outdated
 
 WORKERS = 8
 _FIRST_RETRY = 1.0
@@ -63,7 +65,7 @@ class Work:
         self._store = store
         self._metrics = metrics
         self._health = health
-        self._queue = WorkQueue()
+        self._queue = WorkQueue(WORKERS, self._waits)
         self._retries: dict[Key, float] = {}
         self._reconciler = Reconciler(self._cluster, store, platform, connections.proxies, connections.clock)
         metrics.queued = self._queue.__len__
@@ -86,6 +88,11 @@ class Work:
     def _on_pool(self, pool: Object, deleted: bool) -> None:
         self._queue.add(self._store.remove_pool(pool) if deleted else self._store.set_pool(pool))
 
+    def _waits(self, key: Key) -> bool:
+        """Whether somebody waits for this pool: what they wrote was not reconciled yet."""
+        pool = self._store.pools.get(key)
+        return pool is not None and is_outdated(pool)
+
     async def _work_through_queue(self, synced: asyncio.Event) -> None:
         """Starts when every child is known, or the store would make existing children look missing."""
         try:
@@ -94,7 +101,7 @@ class Work:
         except TimeoutError:
             logger.warning("not everything can be watched; unknown children are read from the API server when needed")
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._queue.run(self._reconcile, WORKERS))
+            group.create_task(self._queue.run(self._reconcile))
             group.create_task(
                 resync(self._cluster, self._store, self._queue, self._namespaces, self._resync, self._health.resynced)
             )

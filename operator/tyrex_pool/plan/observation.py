@@ -2,22 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Self
+
+from tyrex_pool.plan.pod_troubles import PodTrouble
 
 Object = Mapping[str, Any]
-
-_IMAGE: Final = frozenset(
-    {
-        "ErrImagePull",
-        "ImagePullBackOff",
-        "InvalidImageName",
-        "ErrImageNeverPull",
-        "ImageInspectError",
-        "RegistryUnavailable",
-    }
-)
-_CREATE: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-_CRASH: Final = "CrashLoopBackOff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +21,8 @@ class Rollout:
     """Why no pods can be created, from the Deployment's condition ReplicaFailure: a quota, a policy."""
     overdue: bool = False
     """Whether the Deployment has exceeded its progress deadline."""
+    updated: int = 0
+    """Pods of the newest template; 0 as long as the Deployment's controller has not seen it."""
 
     @classmethod
     def of(cls, deployment: Object | None) -> Self | None:
@@ -42,25 +33,19 @@ class Rollout:
         status = deployment.get("status", {})
         present, ready = status.get("replicas", 0), status.get("readyReplicas", 0)
         seen = status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0)
-        current = seen and status.get("updatedReplicas", 0) == wanted == present
-        conditions = {one["type"]: one for one in status.get("conditions", ())}
+        updated = status.get("updatedReplicas", 0) if seen else 0
+        current = seen and updated == wanted == present
+        # Conditions of a Deployment whose newest spec was not seen yet are about what an edit may just have mended.
+        conditions = {one["type"]: one for one in status.get("conditions", ())} if seen else {}
         failure = conditions.get("ReplicaFailure", {})
         progress = conditions.get("Progressing", {})
         stuck = failure.get("message") if failure.get("status") == "True" else None
-        return cls(wanted, present, ready, current, stuck, progress.get("reason") == "ProgressDeadlineExceeded")
+        overdue = progress.get("reason") == "ProgressDeadlineExceeded"
+        return cls(wanted, present, ready, current, stuck, overdue, updated)
 
     @property
     def settled(self) -> bool:
         return self.current and self.ready == self.wanted
-
-
-@dataclass(frozen=True, slots=True)
-class PodTrouble:
-    """Why a pod does not run; `reason` is one of those of the condition Ready."""
-
-    pod: str
-    reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +74,7 @@ class ProxyReport:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """`runtimes` and `proxies` are None when the Deployment does not exist; `reports` come from proxies that answered;
-    `refused`: the Service that users call refuses connections.
+    `refused`: the Service that users call refuses connections; `replaced`: names of pods of an older template.
     """
 
     runtimes: Rollout | None = None
@@ -97,41 +82,4 @@ class Observation:
     troubles: Sequence[PodTrouble] = ()
     reports: Sequence[ProxyReport] = ()
     refused: bool = False
-
-
-def trouble(pod: Object) -> PodTrouble | None:
-    """Why a pod does not run; None when it runs, starts, or is being deleted."""
-    name, status = pod["metadata"]["name"], pod.get("status", {})
-    if pod["metadata"].get("deletionTimestamp"):
-        return None
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return PodTrouble(name, "Unschedulable", condition.get("message", "no node takes it"))
-    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
-        found = _container_trouble(container)
-        if found is not None:
-            return PodTrouble(name, *found)
-    return None
-
-
-def _container_trouble(container: Object) -> tuple[str, str] | None:
-    waiting = container.get("state", {}).get("waiting", {})
-    reason = waiting.get("reason", "")
-    if reason in _IMAGE:
-        return "ImagePullFailed", f"{container['image']}: {waiting.get('message', reason)}"
-    if reason in _CREATE:
-        return "CrashLooping", f"{reason}: {waiting.get('message', '')}"
-    if reason == _CRASH:
-        return "CrashLooping", _ended(container)
-    return None
-
-
-def _ended(container: Object) -> str:
-    """How the container has ended the last time."""
-    last = container.get("lastState", {}).get("terminated", {})
-    said = (last.get("message") or "").strip()
-    ended = (
-        f"its container {container['name']} ended with {last.get('reason', 'Error')} (exit code {last.get('exitCode')})"
-    )
-    restarts = f"{container.get('restartCount', 0)} restarts"
-    return f"{ended}, {restarts}" + (f": {said}" if said else "; its log tells more")
+    replaced: frozenset[str] = frozenset()

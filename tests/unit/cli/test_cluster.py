@@ -34,6 +34,14 @@ def resource(name: str = "render", namespace: str = "web", ready: str = "True", 
     }
 
 
+def parked() -> dict[str, Any]:
+    """A TyrexPool of size 0 that has no proxies either."""
+    pool = resource(reason="Parked")
+    about = {"type": "Available", "status": "False", "reason": "Parked", "message": "its size is 0"}
+    pool["status"]["conditions"].append(about)
+    return pool
+
+
 def reply(document: Any) -> Reply:
     return Reply(200, json.dumps(document).encode())
 
@@ -150,6 +158,11 @@ def test_an_eval_that_fails_is_no_trouble_of_the_cluster(
             "pool render does not answer (MainModuleFailed: runtime render-1:\n boom); "
             "`tyrex-pool status render -n web` tells more",
             id="no proxy, and why",
+        ),
+        pytest.param(
+            [NO_ENDPOINTS, reply(parked())],
+            "pool render does not answer (Parked: its size is 0); `tyrex-pool status render -n web` tells more",
+            id="parked, which is Ready",
         ),
         pytest.param(
             [NO_ENDPOINTS, reply({"metadata": {"name": "render", "namespace": "web"}})],

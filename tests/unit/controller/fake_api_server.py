@@ -202,7 +202,15 @@ def chosen(item: Object, labels: str | None, fields: str | None = None) -> bool:
     for name, value in _terms(labels):
         if name not in present or value not in (None, present[name]):
             return False
-    return all(name == "metadata.name" and value == item["metadata"]["name"] for name, value in _terms(fields))
+    return all(_field(item, name) == value for name, value in _terms(fields))
+
+
+def _field(item: Object, path: str) -> Any:
+    """The value at `metadata.name`, for example."""
+    value: Any = item
+    for name in path.split("."):
+        value = value.get(name)
+    return value
 
 
 def _terms(selector: str | None) -> Iterator[tuple[str, str | None]]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +55,8 @@ class _Watcher:
 
 
 class FakeCluster:
-    """Implements ClusterApi, and what `cluster.watch` reads from. `down`: no request is answered.
+    """Implements ClusterApi, and what `cluster.watch` reads from. `down`: no request is answered; `seconds` is what one
+    takes in a namespace.
 
     `log` has every write in order, as `apply Deployment p-proxy`; `watched` every watch that was begun.
     """
@@ -69,6 +70,7 @@ class FakeCluster:
         self.missing: set[Kind] = set()
         """Kinds that the API server does not know."""
         self.down = False
+        self.seconds: Callable[[str], float] = lambda namespace: 0.0
         self._failures: list[Failure] = []
         self._watchers: list[_Watcher] = []
         server.subscribers.append(self._publish)
@@ -86,48 +88,53 @@ class FakeCluster:
     # Requests
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:
-        await self._request("get", kind, name)
+        await self._request("get", kind, name, namespace=namespace)
         return self.server.find(kind, name, namespace or "")
 
     async def list(
         self, kind: Kind, namespace: str | None, *, labels: str | None = None, fields: str | None = None
     ) -> list[Object]:
-        await self._request("list", kind)
+        await self._request("list", kind, namespace=namespace)
         return [item for item in self.server.select(kind, namespace, labels) if chosen(item, None, fields)]
 
     async def apply(self, manifest: Mapping[str, Any], *, subresource: str | None = None) -> Object:
         kind = BY_NAME[manifest["apiVersion"], manifest["kind"]]
         verb = "apply" if subresource is None else f"apply {subresource} of"
-        await self._request(verb, kind, manifest["metadata"]["name"], manifest)
+        await self._request(verb, kind, manifest["metadata"]["name"], manifest, manifest["metadata"]["namespace"])
         return self.server.apply(manifest, "status" if subresource else None)
 
     async def merge(self, kind: Kind, namespace: str, name: str, patch: Mapping[str, Any]) -> Object | None:
-        await self._request("merge", kind, name, patch)
+        await self._request("merge", kind, name, patch, namespace)
         if self.server.find(kind, name, namespace) is None:
             return None
         return self.server.merge(kind, name, patch, namespace)
 
     async def create(self, kind: Kind, namespace: str, manifest: Mapping[str, Any]) -> Object:
-        await self._request("create", kind, manifest["metadata"]["name"], manifest)
+        await self._request("create", kind, manifest["metadata"]["name"], manifest, namespace)
         return self.server.create(manifest)
 
     async def replace(self, kind: Kind, namespace: str, name: str, manifest: Mapping[str, Any]) -> Object:
-        await self._request("replace", kind, name, manifest)
+        await self._request("replace", kind, name, manifest, namespace)
         return self.server.replace(kind, name, manifest, namespace)
 
     async def delete(self, kind: Kind, namespace: str, name: str, *, grace: int | None = None) -> bool:
         verb = "delete" if grace is None else f"delete within {grace} s"
-        await self._request(verb, kind, name, {})
+        await self._request(verb, kind, name, {}, namespace)
         if self.server.find(kind, name, namespace) is None:
             return False
         self.server.delete(kind, name, namespace, grace)
         return True
 
     async def _request(
-        self, verb: str, kind: Kind, name: str | None = None, body: Mapping[str, Any] | None = None
+        self,
+        verb: str,
+        kind: Kind,
+        name: str | None = None,
+        body: Mapping[str, Any] | None = None,
+        namespace: str | None = None,
     ) -> None:
         """Every request passes here. Raises ClusterError. A write that fails is not in the log."""
-        await asyncio.sleep(0)  # others run meanwhile, as they do during a real request
+        await asyncio.sleep(self.seconds(namespace or ""))  # others run meanwhile, as they do during a real request
         request = " ".join(filter(None, (verb, kind.name, name)))
         if self.down:
             raise ClusterUnavailable("the API server does not answer: connection refused")

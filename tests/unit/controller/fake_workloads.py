@@ -9,7 +9,7 @@ from tyrex_pool.model import names
 from tyrex_pool.model.kinds import DEPLOYMENT, POD, TYREX_POOL
 from tyrex_pool.plan.observation import ProxyReport
 
-_REVISION = "revision"
+_REVISION = "pod-template-hash"
 """A label of pods: the digest of the template they were made from."""
 
 

@@ -3,16 +3,15 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from tyrex_pool.controller.queue import Key, WorkQueue
+from tyrex_pool.controller.queue import WorkQueue
+from tyrex_pool.controller.turns import Key
 
 A, B = Key("web", "a"), Key("web", "b")
 
 
 @asynccontextmanager
-async def working(
-    queue: WorkQueue, work: Callable[[Key], Awaitable[float | None]], workers: int = 2
-) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(queue.run(work, workers))
+async def working(queue: WorkQueue, work: Callable[[Key], Awaitable[float | None]]) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(queue.run(work))
     try:
         yield
     finally:
@@ -22,7 +21,7 @@ async def working(
 
 
 async def test_a_key_that_is_added_twice_is_worked_on_once() -> None:
-    queue, seen, done = WorkQueue(), [], asyncio.Event()
+    queue, seen, done = WorkQueue(1), [], asyncio.Event()
 
     async def work(key: Key) -> None:
         seen.append(key)
@@ -32,13 +31,13 @@ async def test_a_key_that_is_added_twice_is_worked_on_once() -> None:
     for key in (A, A, B):
         queue.add(key)
     assert len(queue) == 2
-    async with working(queue, work, workers=1):
+    async with working(queue, work):
         await asyncio.wait_for(done.wait(), 5)
     assert seen == [A, B]
 
 
 async def test_a_key_has_one_worker_at_a_time_and_what_came_meanwhile_is_not_lost() -> None:
-    queue, runs, go, second = WorkQueue(), 0, asyncio.Event(), asyncio.Event()
+    queue, runs, go, second = WorkQueue(2), 0, asyncio.Event(), asyncio.Event()
     at_once = most = 0
 
     async def work(key: Key) -> None:
@@ -68,7 +67,7 @@ async def queue_is_idle(queue: WorkQueue) -> None:
 
 
 async def test_work_may_ask_to_be_repeated() -> None:
-    queue, runs, done = WorkQueue(), 0, asyncio.Event()
+    queue, runs, done = WorkQueue(2), 0, asyncio.Event()
 
     async def work(key: Key) -> float | None:
         nonlocal runs
@@ -85,7 +84,7 @@ async def test_work_may_ask_to_be_repeated() -> None:
 
 
 async def test_of_two_planned_times_the_earlier_counts() -> None:
-    queue, done = WorkQueue(), asyncio.Event()
+    queue, done = WorkQueue(2), asyncio.Event()
 
     async def work(key: Key) -> None:
         done.set()
@@ -98,7 +97,7 @@ async def test_of_two_planned_times_the_earlier_counts() -> None:
 
 
 async def test_a_round_ends_when_each_of_its_keys_was_reconciled() -> None:
-    queue, seen = WorkQueue(), []
+    queue, seen = WorkQueue(2), []
 
     async def work(key: Key) -> float | None:
         seen.append(key)

@@ -1,7 +1,7 @@
 from typing import Any
 
-from tyrex_pool.controller.queue import Key
 from tyrex_pool.controller.store import Store
+from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
 from tyrex_pool.plan.declared_pool import Ref
 

@@ -41,6 +41,7 @@ from tyrex_pool.model.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, NE
 
 MODULE = {"configMap": {"name": "code", "entrypoint": "main.ts"}}
 STRATEGY = {"type": "Custom", "custom": {"configMap": {"name": "choice", "key": "strategy.py"}, "class": "Mine"}}
+WEBHOOK = ClusterError('failed calling webhook "a.b": failed to call webhook: connection refused', 500)
 UNKNOWN_FIELD = ClusterError("failed to create typed patch object: field not declared in schema", 500)
 
 
@@ -101,8 +102,8 @@ def scale(name: str, replicas: int) -> Event:
         pytest.param(
             [
                 *SMALL,
-                Step(edit(size=0), [RUNTIME, STATUS], "False Parked"),
-                Step(pods_follow, [STATUS], "False Parked"),
+                Step(edit(size=0), [RUNTIME, STATUS], "False Updating"),
+                Step(pods_follow, [STATUS], "True Parked"),
                 Step(
                     edit(size=1, proxy={"replicas": 0}),
                     [RUNTIME, PROXY, STATUS],
@@ -152,11 +153,14 @@ def scale(name: str, replicas: int) -> Event:
         ),
         pytest.param(
             [
-                Step(both(create(size=2), annotate(names.ANNOTATION_PAUSED, "true")), [STATUS], "False Starting"),
+                Step(both(create(size=2), annotate(names.ANNOTATION_PAUSED, "true")), [STATUS], "False Paused"),
                 Step(annotate(names.ANNOTATION_PAUSED, None), made(), "False Starting"),
                 SETTLED,
                 Step(annotate(names.ANNOTATION_PAUSED, "true"), [STATUS], "True Ready"),
-                Step(remove(SERVICE, "p-runtime"), [], "True Ready"),
+                Step(edit(strategy={"type": "Random"}), [STATUS], "True Ready"),
+                Step(edit(size=3), [STATUS], "False Paused"),
+                Step(edit(size=2), [STATUS], "True Ready"),
+                Step(remove(SERVICE, "p-runtime"), [STATUS], "False Paused"),
                 Step(annotate(names.ANNOTATION_PAUSED, "false"), ["apply Service p-runtime", STATUS], "True Ready"),
             ],
             id="paused",
@@ -281,6 +285,19 @@ def scale(name: str, replicas: int) -> Event:
         pytest.param(
             [
                 *SMALL,
+                Step(fail(RUNTIME, WEBHOOK, edit(size=3), times=9), [STATUS], "False ApplyFailed"),
+                Step(
+                    nothing,
+                    [RUNTIME, "apply PodDisruptionBudget p-runtime", STATUS],
+                    "False Updating",
+                    seconds=120,
+                ),
+            ],
+            id="an admission webhook does not answer",
+        ),
+        pytest.param(
+            [
+                *SMALL,
                 Step(both(edit(size=2), down), [], "True Ready"),
                 Step(
                     back,
@@ -315,7 +332,7 @@ def scale(name: str, replicas: int) -> Event:
                 Step(
                     fail(STATUS, NotFound("gone", 404), edit(size=0)),
                     [RUNTIME, STATUS],
-                    "False Parked",
+                    "False Updating",
                 ),
             ],
             id="the finalizer is restored, and a status that cannot be written is written later",

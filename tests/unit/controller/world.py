@@ -93,6 +93,10 @@ class World:
 
     # Results
 
+    def now(self) -> float:
+        """Virtual seconds since the start of the loop."""
+        return asyncio.get_running_loop().time()
+
     def condition(self, kind: str, name: str = POOL) -> str:
         """As `False Starting`; empty when the pool has no such condition."""
         found = condition(self.server.read(TYREX_POOL, name).get("status", {}), kind)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tyrex_pool.plan.observation import PodTrouble, ProxyReport, Rollout, trouble
+from tyrex_pool.plan.observation import ProxyReport, Rollout
 
 
 def deployment(wanted: int, generation: int = 1, **status: Any) -> dict[str, Any]:
@@ -41,56 +41,23 @@ def test_what_the_deployment_says_of_itself() -> None:
         {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"},
         {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"},
     ]
-    rollout = Rollout.of(deployment(2, conditions=said))
+    rollout = Rollout.of(deployment(2, observedGeneration=1, updatedReplicas=1, conditions=said))
     assert rollout is not None
-    assert (rollout.stuck, rollout.overdue) == ("exceeded quota", True)
+    assert (rollout.stuck, rollout.overdue, rollout.updated) == ("exceeded quota", True, 1)
+
+
+def test_what_it_says_about_an_older_spec_is_no_news() -> None:
+    said = [
+        {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"},
+        {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"},
+    ]
+    rollout = Rollout.of(deployment(2, generation=2, observedGeneration=1, updatedReplicas=2, conditions=said))
+    assert rollout is not None
+    assert (rollout.stuck, rollout.overdue, rollout.updated) == (None, False, 0)
 
 
 def test_no_deployment_no_rollout() -> None:
     assert Rollout.of(None) is None
-
-
-def pod(status: dict[str, Any], **metadata: Any) -> dict[str, Any]:
-    return {"metadata": {"name": "p", **metadata}, "status": status}
-
-
-def waiting(reason: str, message: str = "why", **more: Any) -> dict[str, Any]:
-    state = {"waiting": {"reason": reason, "message": message}}
-    return {"containerStatuses": [{"name": "runtime", "image": "a/b:1", "state": state, **more}]}
-
-
-ENDED = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        pytest.param({}, None, id="nothing known"),
-        pytest.param(waiting("ContainerCreating"), None, id="starting"),
-        pytest.param(waiting("ErrImageNeverPull"), ("ImagePullFailed", "a/b:1: why"), id="image"),
-        pytest.param(waiting("InvalidImageName"), ("ImagePullFailed", "a/b:1: why"), id="image name"),
-        pytest.param(waiting("CreateContainerError"), ("CrashLooping", "CreateContainerError: why"), id="create"),
-        pytest.param(
-            waiting("CrashLoopBackOff", restartCount=3, lastState=ENDED),
-            (
-                "CrashLooping",
-                "its container runtime ended with OOMKilled (exit code 137), 3 restarts; its log tells more",
-            ),
-            id="crash",
-        ),
-        pytest.param(
-            {"conditions": [{"type": "PodScheduled", "status": "False", "message": "0/3 nodes fit"}]},
-            ("Unschedulable", "0/3 nodes fit"),
-            id="no node",
-        ),
-    ],
-)
-def test_trouble_of_a_pod(status: dict[str, Any], expected: tuple[str, str] | None) -> None:
-    assert trouble(pod(status)) == (None if expected is None else PodTrouble("p", *expected))
-
-
-def test_a_pod_that_goes_is_no_trouble() -> None:
-    assert trouble(pod(waiting("ErrImagePull"), deletionTimestamp="2026-01-01T00:00:00Z")) is None
 
 
 def test_a_proxys_report() -> None:

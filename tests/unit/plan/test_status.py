@@ -5,8 +5,10 @@ import pytest
 
 from tyrex_pool.model.components import ProxyComponent
 from tyrex_pool.model.spec import MainModule, PoolSpec
-from tyrex_pool.plan.observation import Observation, PodTrouble, ProxyReport, Rollout
-from tyrex_pool.plan.status import MESSAGE_LIMIT, Reason, Subject, condition, decide
+from tyrex_pool.plan.observation import Observation, ProxyReport, Rollout
+from tyrex_pool.plan.pod_troubles import PodTrouble
+from tyrex_pool.plan.reasons import Reason
+from tyrex_pool.plan.status import MESSAGE_LIMIT, Subject, condition, decide, is_outdated
 
 SPEC = PoolSpec.parse({})
 UP = Rollout(wanted=2, present=2, ready=2, current=True)
@@ -68,7 +70,25 @@ def conditions(who: Subject, what: Observation) -> dict[str, tuple[str, str]]:
             id="image",
         ),
         pytest.param(subject(), seen(refused=True), "Starting", id="refused connections"),
-        pytest.param(subject(spec=PARKED_SPEC), seen(runtimes=Rollout(current=True)), "Parked", id="parked"),
+        pytest.param(
+            subject(spec=PARKED_SPEC), seen(runtimes=Rollout(0, 2, 2, False)), "Updating", id="parked, with runtimes"
+        ),
+        pytest.param(
+            subject(),
+            seen(troubles=[PodTrouble("p", "Unschedulable", "no"), PodTrouble("q", "CrashLooping", "ended")]),
+            "CrashLooping",
+            id="what needs a person first",
+        ),
+        pytest.param(
+            subject(),
+            seen(
+                runtimes=Rollout(2, 3, 2, False),
+                reports=[report(failures=(("old", "it threw"),))],
+                replaced=frozenset({"old"}),
+            ),
+            "Updating",
+            id="a runtime that is being replaced",
+        ),
         pytest.param(subject(spec=NO_PROXIES_SPEC), seen(), "NoProxies", id="no proxies"),
         pytest.param(subject(spec=None, failure=Reason("InvalidSpec", "bad")), seen(), "InvalidSpec", id="invalid"),
         pytest.param(subject(failure=Reason("ApplyFailed", "bad")), seen(), "ApplyFailed", id="refused"),
@@ -84,6 +104,7 @@ def test_a_pool_as_its_spec_says_is_ready() -> None:
         "Ready": ("True", "Ready"),
         "Available": ("True", "Available"),
         "Progressing": ("False", "Settled"),
+        "Stalled": ("False", "NotStalled"),
         "Reconciled": ("True", "Applied"),
     }
 
@@ -97,6 +118,84 @@ def test_an_invalid_spec_does_not_hide_that_the_old_runtimes_answer() -> None:
     assert found["Available"] == ("True", "Available")
     assert found["Reconciled"] == ("False", "InvalidSpec")
     assert found["Progressing"] == ("False", "InvalidSpec")
+
+
+def test_a_parked_pool_is_what_it_should_be_and_not_available() -> None:
+    assert conditions(subject(spec=PARKED_SPEC), seen(runtimes=Rollout(current=True), reports=[])) == {
+        "Ready": ("True", "Parked"),
+        "Available": ("False", "Parked"),
+        "Progressing": ("False", "Settled"),
+        "Stalled": ("False", "NotStalled"),
+        "Reconciled": ("True", "Applied"),
+    }
+
+
+IS_SET = "annotation tyrex.dev/paused is set: the operator changes nothing"
+TO_APPLY = "remove the annotation to apply the spec"
+
+
+@pytest.mark.parametrize(
+    ("pending", "before", "message"),
+    [
+        pytest.param((), {}, IS_SET, id="as its spec says"),
+        pytest.param(
+            ("ConfigMap a", "Deployment a"),
+            {"appliedGeneration": 2},
+            f"{IS_SET}; generation 3 of the spec is not applied, the objects are those of generation 2: "
+            f"ConfigMap a, Deployment a differ; {TO_APPLY}",
+            id="behind",
+        ),
+        pytest.param(
+            ("ConfigMap a", "Deployment b", "Service c", "Role d", "Role e"),
+            {"appliedGeneration": 3},
+            f"{IS_SET}; ConfigMap a, Deployment b, Service c and 2 more differ from generation 3 of the spec; "
+            f"{TO_APPLY}",
+            id="edited by hand",
+        ),
+        pytest.param(
+            ("Service a",),
+            {},
+            f"{IS_SET}; generation 3 of the spec is not applied, nothing was applied yet: Service a differs; "
+            f"{TO_APPLY}",
+            id="paused from the beginning",
+        ),
+    ],
+)
+def test_a_paused_pool_says_what_is_not_applied(pending: tuple[str, ...], before: dict[str, Any], message: str) -> None:
+    status = decide(subject(paused=True, pending=pending), seen(), before, FIRST)
+    found = condition(status, "Reconciled")
+    assert (found["status"], found["reason"], found["message"]) == ("False", "Paused", message)
+    assert condition(status, "Ready")["status"] == str(not pending)
+    assert status.get("appliedGeneration") == (before.get("appliedGeneration") if pending else 3)
+
+
+def test_the_applied_generation_is_that_of_the_last_spec_that_could_be_applied() -> None:
+    before = decide(subject(), seen(), {}, FIRST)
+    invalid = decide(subject(generation=4, spec=None, failure=Reason("InvalidSpec", "bad")), seen(), before, LATER)
+    assert (invalid["observedGeneration"], invalid["appliedGeneration"]) == (4, 3)
+    assert decide(subject(generation=5), seen(), invalid, LATER)["appliedGeneration"] == 5
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        pytest.param({}, False, id="nothing"),
+        pytest.param({"generation": 4}, True, id="the spec"),
+        pytest.param({"labels": {"a": "b"}}, False, id="a label"),
+        pytest.param({"deletionTimestamp": FIRST}, True, id="deleted"),
+        pytest.param({"annotations": {"tyrex.dev/paused": "true"}}, True, id="paused"),
+        pytest.param({"annotations": {"tyrex.dev/paused": "no"}}, False, id="not quite paused"),
+    ],
+)
+def test_a_status_is_outdated_when_a_person_has_changed_the_pool(changed: dict[str, Any], expected: bool) -> None:
+    status = decide(subject(), seen(), {}, FIRST)
+    assert is_outdated({"metadata": {"generation": 3, **changed}, "status": status}) is expected
+
+
+def test_a_pool_without_a_status_is_outdated_and_one_that_goes_on_after_a_pause_too() -> None:
+    assert is_outdated({"metadata": {"generation": 1}})
+    paused = decide(subject(paused=True), seen(), {}, FIRST)
+    assert is_outdated({"metadata": {"generation": 3}, "status": paused})
 
 
 def test_a_paused_pool_says_so_and_still_tells_how_it_is() -> None:
@@ -116,7 +215,8 @@ def test_the_same_again_changes_nothing_and_a_turn_moves_only_its_own_time() -> 
     assert decide(subject(), seen(), before, LATER) == before
     after = decide(subject(generation=4), seen(), before, LATER)
     times = {one["type"]: one["lastTransitionTime"] for one in after["conditions"]}
-    assert times == {"Ready": LATER, "Available": FIRST, "Progressing": LATER, "Reconciled": FIRST}
+    held = dict.fromkeys(("Available", "Stalled", "Reconciled"), FIRST)
+    assert times == {"Ready": LATER, "Progressing": LATER, **held}
     assert {one["observedGeneration"] for one in after["conditions"]} == {4}
 
 
@@ -130,6 +230,7 @@ def test_the_rest_of_the_status() -> None:
     del status["conditions"]
     assert status == {
         "observedGeneration": 3,
+        "appliedGeneration": 3,
         "size": 2,
         "readyRuntimes": 2,
         "selector": "tyrex.dev/pool=render,app.kubernetes.io/component=runtime",
