@@ -48,7 +48,7 @@ def test_cluster_wide(helm: Helm) -> None:
     assert [role["metadata"]["name"] for role in rendered.of("ClusterRole")] == [OPERATOR]
     binding = rendered.one("ClusterRoleBinding")
     assert (binding["roleRef"]["name"], binding["subjects"]) == (OPERATOR, [SUBJECT])
-    assert [role["metadata"]["name"] for role in rendered.of("Role")] == [f"{OPERATOR}-lease"]
+    assert [role["metadata"]["name"] for role in rendered.of("Role")] == [f"{OPERATOR}-lease", f"{OPERATOR}-readers"]
 
 
 def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
@@ -56,9 +56,10 @@ def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
     assert rendered.of("ClusterRole") == rendered.of("ClusterRoleBinding") == []
     for kind in ("Role", "RoleBinding"):
         found = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in rendered.of(kind)}
-        assert found == {("web", OPERATOR), ("jobs", OPERATOR), (NAMESPACE, f"{OPERATOR}-lease")}
+        own = {(NAMESPACE, f"{OPERATOR}-lease"), (NAMESPACE, f"{OPERATOR}-readers")}
+        assert found == {("web", OPERATOR), ("jobs", OPERATOR), *own}
     for binding in rendered.of("RoleBinding"):
-        assert binding["subjects"] == [SUBJECT]
+        assert binding["subjects"] == [SUBJECT] or binding["metadata"]["name"] == f"{OPERATOR}-readers"
         assert binding["roleRef"]["name"] == binding["metadata"]["name"]
 
 
@@ -80,6 +81,15 @@ def test_one_lease(helm: Helm) -> None:
     use, create = rendered.one("Role", f"{OPERATOR}-lease")["rules"]
     assert (use["resources"], use["resourceNames"]) == (["leases"], [rendered.one("Lease")["metadata"]["name"]])
     assert (create["resources"], create["verbs"]) == (["leases"], ["create"])
+
+
+def test_other_operators_see_whether_this_one_lives_and_nothing_else(helm: Helm) -> None:
+    rendered = helm.render(IN_NAMESPACES)
+    (rule,) = rendered.one("Role", f"{OPERATOR}-readers")["rules"]
+    lease = rendered.one("Lease")["metadata"]["name"]
+    assert (rule["resources"], rule["resourceNames"], rule["verbs"]) == (["leases"], [lease], ["get"])
+    (subject,) = rendered.one("RoleBinding", f"{OPERATOR}-readers")["subjects"]
+    assert (subject["kind"], subject["name"]) == ("Group", "system:serviceaccounts")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,21 @@
 """The Service that users call, and the headless Service by which proxies find the runtimes."""
 
+from typing import Final
+
 from tyrex_pool.model import names
 from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.metadata import selector
+
+_ROUTING: Final = {"sessionAffinity": "None", "internalTrafficPolicy": "Cluster"}
+"""Defaults, and written down: a field that we own comes back when somebody edits it."""
 
 
 def proxies(pool: DeclaredPool, platform: Platform) -> Manifest:
     return {
         "spec": {
             "type": "ClusterIP",
+            "publishNotReadyAddresses": False,
+            **_ROUTING,
             "selector": selector(pool.name, names.COMPONENT_PROXY),
             "ports": [_port(names.PORT_HTTP, names.SERVICE_PORT)],
         }
@@ -22,6 +29,7 @@ def runtimes(pool: DeclaredPool, platform: Platform) -> Manifest:
             "type": "ClusterIP",
             "clusterIP": "None",
             "publishNotReadyAddresses": True,
+            **_ROUTING,
             "selector": selector(pool.name, names.COMPONENT_RUNTIME),
             "ports": [_port(names.PORT_HTTP, names.SERVE_PORT), _port(names.PORT_ADMIN, names.ADMIN_PORT)],
         }

@@ -37,7 +37,10 @@ class Reason(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The pool that the status is about. `failure`: why the spec could not be applied; `spec` None: it is invalid."""
+    """The pool that the status is about. `failure`: why the spec could not be applied; `spec` None: it is invalid.
+
+    `contested`: what others keep changing; `applied`: the note of a spec that was applied as a whole, else None.
+    """
 
     name: str
     namespace: str
@@ -47,6 +50,8 @@ class Subject:
     paused: bool = False
     deleting: bool = False
     deno_flags: Sequence[str] = ()
+    contested: Reason | None = None
+    applied: str | None = None
 
 
 def decide(subject: Subject, seen: Observation, before: Mapping[str, Any], now: str) -> dict[str, Any]:
@@ -71,6 +76,8 @@ def decide(subject: Subject, seen: Observation, before: Mapping[str, Any], now: 
         status["denoFlags"] = list(subject.deno_flags)
     elif "denoFlags" in before:
         status["denoFlags"] = before["denoFlags"]
+    if (applied := subject.applied or before.get(names.STATUS_APPLIED)) is not None:
+        status[names.STATUS_APPLIED] = applied
     return status
 
 
@@ -94,7 +101,7 @@ def _unready(subject: Subject, seen: Observation) -> Reason | None:
         _parked(spec),
         _rollouts(spec, seen),
         _followers(subject, spec, seen),
-        Reason(STARTING, "the Service does not lead to the proxies yet") if seen.refused else None,
+        _service_problem(seen),
     )
     return next(filter(None, checks), None)
 
@@ -169,7 +176,15 @@ def _available(seen: Observation) -> tuple[bool, Reason]:
     for what, rollout in (("runtime", seen.runtimes), ("proxy", seen.proxies)):
         if rollout is None or not rollout.ready:
             return False, Reason(f"No{what.capitalize()}Ready", f"no {what} is ready")
+    if (problem := _service_problem(seen)) is not None:
+        return False, Reason("NoService", problem.message)
     return True, Reason(AVAILABLE, "evals are answered")
+
+
+def _service_problem(seen: Observation) -> Reason | None:
+    if seen.service is not None:
+        return Reason(STARTING, seen.service)
+    return Reason(STARTING, "the Service does not lead to the proxies yet") if seen.refused else None
 
 
 def _progressing(subject: Subject, unready: Reason | None) -> tuple[bool, Reason]:
@@ -183,8 +198,8 @@ def _progressing(subject: Subject, unready: Reason | None) -> tuple[bool, Reason
 def _reconciled(subject: Subject) -> tuple[bool, Reason]:
     if subject.paused:
         return False, Reason(PAUSED, f"annotation {names.ANNOTATION_PAUSED} is set: the operator changes nothing")
-    if subject.failure is not None:
-        return False, subject.failure
+    if (problem := subject.failure or subject.contested) is not None:
+        return False, problem
     return True, Reason("Applied", "everything that the spec asks for is written down")
 
 
