@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chart.helm import FULLNAME, NAMESPACE, RELEASE, Helm, Object, Values
+from tests.chart.helm import FULLNAME, NAMESPACE, OPERATOR, RELEASE, Helm, Object, Values
 from tyrex_pool.model import names
 from tyrex_pool.model.spec import PoolSpec
 
@@ -20,7 +20,7 @@ def test_pools_go_before_the_operator(helm: Helm) -> None:
     assert annotation(job, "hook") == "pre-delete"
     assert annotation(job, "hook-delete-policy") == "before-hook-creation,hook-succeeded"
     (container,) = job["spec"]["template"]["spec"]["containers"]
-    assert container["args"] == ["operator", "--remove-pools", "--timeout=90s"]
+    assert container["args"] == ["operator", "--remove-pools", "--timeout=90s", f"--lease={OPERATOR}"]
     assert job["spec"]["activeDeadlineSeconds"] > 90
     assert job["spec"]["ttlSecondsAfterFinished"] > 0
 

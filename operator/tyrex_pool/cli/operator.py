@@ -55,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     require_extra()
     if args.remove_pools:
-        return remove_pools(args.namespace, args.timeout)
+        own = os.environ.get(_NAMESPACE_VARIABLE)
+        return remove_pools(args.namespace, args.timeout, f"{own}/{args.lease}" if own and not args.no_lease else None)
     return operator(settings(args, os.environ))
 
 

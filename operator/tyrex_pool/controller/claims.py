@@ -33,6 +33,12 @@ class _Lease:
     asked: float
 
 
+def is_free(pool: Object, own: str) -> bool:
+    """Whether no operator but the one with the claim `own` may hold the pool."""
+    claim = pool["metadata"].get("annotations", {}).get(names.ANNOTATION_OPERATOR)
+    return claim in (None, own) or "/" not in claim
+
+
 class Claims:
     """`own`: the claim of this operator. `now`: monotonic seconds."""
 
@@ -49,10 +55,10 @@ class Claims:
 
         An operator without a Lease promises that it is alone: its claim holds nobody off.
         """
-        claim = pool["metadata"].get("annotations", {}).get(names.ANNOTATION_OPERATOR)
-        if claim is None or claim == self.own or "/" not in claim:
+        if is_free(pool, self.own):
             return None
-        return str(claim) if self._follows(pool) and await self._lives(claim) else None
+        claim = str(pool["metadata"]["annotations"][names.ANNOTATION_OPERATOR])
+        return claim if self._follows(pool) and await self._lives(claim) else None
 
     def forget(self, key: Key) -> None:
         """The pool does not exist any more."""

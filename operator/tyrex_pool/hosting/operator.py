@@ -41,22 +41,22 @@ async def _operate(settings: Settings, stop: asyncio.Event) -> int:
     return 0
 
 
-def remove_pools(namespaces: Sequence[str], timeout: float) -> int:
+def remove_pools(namespaces: Sequence[str], timeout: float, claim: str | None = None) -> int:
     """Delete the pools of `namespaces` (empty: of all) and wait until they are gone, for at most `timeout` seconds.
 
-    Returns the exit code: 1 when a pool is left.
+    With `claim`, those of other operators stay. Returns the exit code: 1 when a pool is left.
     """
-    return run(lambda _: _remove_pools(namespaces, timeout))
+    return run(lambda _: _remove_pools(namespaces, timeout, claim))
 
 
-async def _remove_pools(namespaces: Sequence[str], timeout: float) -> int:
+async def _remove_pools(namespaces: Sequence[str], timeout: float, claim: str | None) -> int:
     from tyrex_pool.cluster.access import Cluster
     from tyrex_pool.cluster.errors import ClusterError
     from tyrex_pool.controller.uninstall import remove_pools
 
     try:
         async with await Cluster.connect() as cluster:
-            left = await remove_pools(cluster, namespaces, timeout, log.info)
+            left = await remove_pools(cluster, namespaces, timeout, log.info, claim=claim)
     except ClusterError as error:
         log.error("the pools cannot be removed: %s", error)
         return 1
