@@ -42,8 +42,15 @@ class Finalizer:
         self._clock = clock
         self._started: dict[str, datetime] = {}
 
+    @staticmethod
+    def lacks(pool: Object) -> bool:
+        """Whether the finalizer or a claim is to be set."""
+        metadata = pool["metadata"]
+        claimed = names.ANNOTATION_OPERATOR in metadata.get("annotations", {})
+        return not claimed or names.FINALIZER not in metadata.get("finalizers", ())
+
     async def ensure(self, pool: Object, claim: str) -> None:
-        """Set the finalizer and the operator's claim, if they are not set. Raises ClusterError."""
+        """Set what the pool lacks: the finalizer, and the operator's claim. Raises ClusterError."""
         metadata = pool["metadata"]
         finalizers = metadata.get("finalizers", [])
         change: Object = {}
@@ -51,8 +58,7 @@ class Finalizer:
             change["finalizers"] = [*finalizers, names.FINALIZER]
         if names.ANNOTATION_OPERATOR not in metadata.get("annotations", {}):
             change["annotations"] = {names.ANNOTATION_OPERATOR: claim}
-        if change:
-            await self._change(pool, change)
+        await self._change(pool, change)
 
     async def take_over(self, pool: Object, claim: str) -> None:
         """Replace the claim of another operator, if the pool has one. Raises ClusterError."""

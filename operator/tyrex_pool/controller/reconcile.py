@@ -15,18 +15,18 @@ from tyrex_pool.cluster.protocol import ClusterApi, Object
 from tyrex_pool.controller import events
 from tyrex_pool.controller.apply import Applier, RefusedError
 from tyrex_pool.controller.claims import RECHECK, Claims
-from tyrex_pool.controller.contention import Contention
+from tyrex_pool.controller.contention import Contention, Place
 from tyrex_pool.controller.declarations import Declarations
 from tyrex_pool.controller.finalize import Finalizer
 from tyrex_pool.controller.own_pods import OwnPods
 from tyrex_pool.controller.proxy_probe import ProxyProbe
 from tyrex_pool.controller.queue import Key
-from tyrex_pool.controller.store import Store, ref_to
+from tyrex_pool.controller.store import Store, key_of, ref_to
 from tyrex_pool.model import names
 from tyrex_pool.model.kinds import DEPLOYMENT, SERVICE
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.plan import kept_spec
-from tyrex_pool.plan.declared_pool import Platform
+from tyrex_pool.plan.declared_pool import Platform, Ref
 from tyrex_pool.plan.deno_flags import deno_flags
 from tyrex_pool.plan.observation import Observation, Rollout, service_problem, trouble
 from tyrex_pool.plan.ownership import held, orphans
@@ -74,6 +74,8 @@ class Reconciler:
         self._pauses: dict[Key, float] = {}
         self._warned: dict[Key, frozenset[str]] = {}
         """What got an event, but for conditions."""
+        self._reported: dict[Key, Object] = {}
+        """The status that was written last."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Returns the seconds after which to reconcile again, None: on the next change. Raises ClusterError."""
@@ -102,7 +104,8 @@ class Reconciler:
         failure, wait = declared.failure, None
         if declared.pool is None or declared.children is None or paused:
             return _subject(raw, declared.spec, failure, paused), None
-        await self._finalizer.ensure(raw, self._claims.own)
+        if self._finalizer.lacks(raw) and self._may_repair(key, "metadata.finalizers"):
+            await self._finalizer.ensure(raw, self._claims.own)
         try:
             wait = await self._applier.apply(key, declared.children, raw["metadata"]["uid"])
         except RefusedError as error:
@@ -114,6 +117,11 @@ class Reconciler:
         contested = dict(self._contested(key))
         await self._warn(key, raw, contested)
         return replace(subject, contested=next(iter(contested.values()), None)), wait
+
+    def _may_repair(self, key: Key, field: str) -> bool:
+        """Whether a field of the pool itself may be written now, which others may keep changing."""
+        place = Place(Ref(names.API_VERSION, names.KIND, key.name), field)
+        return not self._contention.wait(key, place, asyncio.get_running_loop().time())
 
     def _contested(self, key: Key) -> Iterator[tuple[str, Reason]]:
         """What others keep changing, by its place."""
@@ -166,7 +174,10 @@ class Reconciler:
         """Write the status if it changed; returns whether it did."""
         before, time = raw.get("status", {}), self._clock()
         status = decide(subject, seen, before, time.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        if all(before.get(name) == value for name, value in status.items()):
+        if _has(before, status):
+            return False
+        key = key_of(raw)
+        if not _has(before, self._reported.get(key, {})) and not self._may_repair(key, "status"):
             return False
         identity = {name: raw["metadata"][name] for name in ("name", "namespace", "uid")}
         manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": identity, "status": status}
@@ -175,6 +186,7 @@ class Reconciler:
         except NotFound:
             return False  # the pool was deleted: the watch reports that too
         self._store.set_pool(written)
+        self._reported[key] = status
         if (news := events.news(before, status)) is not None:
             await events.post(self._cluster, written, *news, time)
         return True
@@ -192,8 +204,13 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         self._pauses.pop(key, None)
         self._warned.pop(key, None)
+        self._reported.pop(key, None)
         for part in (self._declarations, self._applier, self._pods, self._claims, self._store):
             part.forget(key)
+
+
+def _has(status: Object, fields: Object) -> bool:
+    return all(status.get(name) == value for name, value in fields.items())
 
 
 def _keeps_off(key: Key, own: str, other: str) -> str:

@@ -31,7 +31,8 @@ async def remove_pools(
     """Returns `namespace/name` of the pools that are left after `timeout` seconds; checks every `interval` seconds.
 
     Pools that are created meanwhile are deleted too; with `claim`, that of the operator which goes, those of other
-    operators are not. `report` is called with progress and with errors that are retried. Raises Forbidden at once, another ClusterError when it persists until the end.
+    operators are not. `report` is called with progress and with errors that are retried.
+    Raises Forbidden at once, another ClusterError when it persists until the end.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout

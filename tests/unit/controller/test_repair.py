@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.unit.controller.transcript import SMALL, change, play
+from tests.unit.controller.transcript import FINALIZER, SMALL, STATUS, change, play
 from tests.unit.controller.virtual_time import let_pass, virtual_time
 from tests.unit.controller.world import POOL, World, running
 from tyrex_pool.cluster.protocol import Object
-from tyrex_pool.model.kinds import DEPLOYMENT, EVENT, SERVICE, Kind
+from tyrex_pool.model.kinds import DEPLOYMENT, EVENT, SERVICE, TYREX_POOL, Kind
 
 RUNTIME = "p-runtime"
 
@@ -205,6 +205,43 @@ async def test_an_object_that_others_delete_each_time_is_made_less_and_less_ofte
         assert 5 <= made < 20
         assert world.condition("Reconciled") == "False Contested"
         assert world.condition("Available") == "False NoService"
+
+
+@pytest.mark.parametrize(
+    ("field", "patch", "write"),
+    [
+        pytest.param("metadata.finalizers", {"metadata": {"finalizers": None}}, FINALIZER, id="finalizer"),
+        pytest.param("status", {"status": {"size": 77}}, STATUS, id="status"),
+    ],
+)
+@virtual_time
+async def test_a_fight_over_the_pool_itself(field: str, patch: Object, write: str) -> None:
+    async with running() as world:
+        await play(world, SMALL)
+
+        def change_again(stored: Any) -> None:
+            if goes_on and stored.place.kind == TYREX_POOL and stored.after is not None and not has(stored.after):
+                interfere()
+
+        def has(item: Object) -> bool:
+            return "finalizers" not in item["metadata"] if field != "status" else item["status"].get("size") == 77
+
+        def interfere() -> None:
+            if field == "status":
+                world.server.set_status(TYREX_POOL, POOL, patch["status"])
+            else:
+                change(TYREX_POOL, POOL, **patch)(world)
+
+        goes_on = True
+        world.server.subscribers.append(change_again)
+        interfere()
+        await let_pass(120)
+        assert 5 <= world.cluster.take_log().count(write) < 25
+        (warning,) = [event for event in world.server.select(EVENT, None) if event["reason"] == "Contested"]
+        assert f"TyrexPool p: {field}" in warning["message"]
+        goes_on = False
+        await let_pass(200)
+        assert world.ready == "True Ready"
 
 
 class Fight:
