@@ -42,12 +42,13 @@ def test_a_pod_of_somebody_else_with_the_pool_s_label_stays(pool: MakePool, imag
             assert pod["status"]["phase"] == "Running"
 
 
-def test_an_evicted_proxy_does_not_hold_up_the_deletion_and_no_pod_is_killed(pool: MakePool) -> None:
+@pytest.mark.parametrize("component", [names.COMPONENT_PROXY, names.COMPONENT_RUNTIME])
+def test_a_failed_pod_does_not_hold_up_the_deletion_and_no_pod_is_killed(pool: MakePool, component: str) -> None:
+    """As an eviction leaves it. A node ends a pod in the same way whose deadline has passed."""
     going = pool("p", SMALL)
-    (evicted,) = going.pod_names(names.COMPONENT_PROXY)
-    fill = f"open('/tmp/full', 'wb').write(bytes({100 << 20}))"
-    going.kubectl("exec", evicted, "--", "python3", "-c", fill)
-    going.kubectl("wait", f"pod/{evicted}", "--for=jsonpath={.status.phase}=Failed", "--timeout=90s")
+    (failed,) = going.pod_names(component)
+    going.kubectl("patch", "pod", failed, "--type=merge", '--patch={"spec":{"activeDeadlineSeconds":1}}')
+    going.kubectl("wait", f"pod/{failed}", "--for=jsonpath={.status.phase}=Failed", "--timeout=60s")
     going.wait_ready()
     since = now()
     delete(going)
