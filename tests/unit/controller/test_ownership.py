@@ -165,6 +165,28 @@ async def test_a_child_s_name_with_our_labels_and_another_owner_is_left_alone(ki
         assert (left["spec"], left["metadata"]["uid"]) == (spec, theirs["metadata"]["uid"])
 
 
+@virtual_time
+async def test_an_operator_that_starts_during_a_deletion_waits_for_the_pods_that_are_left() -> None:
+    """Their ReplicaSets are gone already."""
+    async with running() as world:
+        await play(world, SMALL)
+        world.server.delete(TYREX_POOL, POOL)
+        await let_pass(1)
+        world.workloads.settle()
+        await let_pass(2)
+        world.server.collect_garbage()
+        (pod,) = world.server.select(POD, NAMESPACE)
+        assert pod["metadata"]["deletionTimestamp"]
+        assert world.server.names(REPLICA_SET) == []
+        await world.stop()
+        world.start()
+        await let_pass(5)
+        assert world.server.find(TYREX_POOL, POOL) is not None
+        world.workloads.end_pods()
+        await let_pass(2)
+        assert world.server.find(TYREX_POOL, POOL) is None
+
+
 # Deletion that leaves the children
 
 
