@@ -8,6 +8,7 @@ watches other namespaces now, or the pool was copied with its annotations).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from tyrex_pool.cluster.errors import Forbidden
 from tyrex_pool.cluster.protocol import ClusterApi, Object
@@ -22,6 +23,9 @@ RECHECK = 15.0
 """Seconds between checks of another operator's claim."""
 _FRESH = 5.0
 """Seconds for which the answer about a Lease is used for other pools."""
+
+
+_UNREADABLE: Final = "unreadable"
 
 
 @dataclass(slots=True)
@@ -80,18 +84,21 @@ class Claims:
         """Whether the Lease exists and is renewed. Measured from when this operator saw it: clocks differ."""
         known, now = self._leases.get(claim), self._now()
         if known is None or now >= known.asked + _FRESH:
-            version = await self._version(claim)
+            version = await self._version(claim, known)
             since = known.since if known is not None and known.version == version else now
             known = self._leases[claim] = _Lease(version, since, now)
         return known.version is not None and now < known.since + PATIENCE
 
-    async def _version(self, claim: str) -> str | None:
-        """Changes with every renewal. Of a Lease that may not be read, every answer is another one: it counts as alive,
-        and only its deeds tell.
+    async def _version(self, claim: str, known: _Lease | None) -> str | None:
+        """Changes with every renewal; None: there is no Lease.
+
+        The right to read it is part of the same release: who had it and has lost it takes the Lease for gone. Who never
+        had it gets another answer each time: the Lease counts as renewed, and only deeds tell.
         """
         namespace, _, name = claim.partition("/")
         try:
             lease = await self._cluster.get(LEASE, namespace, name)
         except Forbidden:
-            return f"unknown at {self._now()}"
+            was_readable = known is not None and not (known.version or "").startswith(_UNREADABLE)
+            return None if was_readable else f"{_UNREADABLE} at {self._now()}"
         return None if lease is None else str(lease["metadata"]["resourceVersion"])

@@ -54,9 +54,14 @@ _USUAL: Final[Mapping[str, tuple[object, ...]]] = {
 """Defaults that the API server adds to what nobody but the manifest may fill."""
 
 _ASSIGNED: Final = frozenset(
-    {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort", "serviceAccount"}
+    {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "nodePort", "healthCheckNodePort"}
 )
 """Fields there that the API server gives a value of its own choice."""
+
+_COPIES: Final = {"serviceAccount": "serviceAccountName"}
+"""Deprecated names of fields, which the API server fills with the value of the other one, and takes it from there when
+the other one is removed.
+"""
 
 _OPEN: Final[Path] = ("spec", "template", "metadata")
 """The labels and annotations of pods belong to others too: `kubectl rollout restart` sets one."""
@@ -110,7 +115,8 @@ def _of_mappings(
     for name, value in desired.items():
         yield from _compare(value, observed.get(name), (*path, name), rules)
     for name, value in observed.items():
-        if name not in desired and not _may_be_added(name, value, rules):
+        is_copy = name in _COPIES and value == desired.get(_COPIES[name])
+        if name not in desired and not is_copy and not _may_be_added(name, value, rules):
             yield Difference((*path, name), f"{_text((*path, name))}: not wanted", not rules.atomic)
 
 

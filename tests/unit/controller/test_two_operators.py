@@ -167,6 +167,24 @@ async def test_a_lease_that_may_not_be_read_counts_as_held() -> None:
 
 
 @virtual_time
+async def test_a_lease_that_may_not_be_read_any_more_is_gone() -> None:
+    """The right to read it goes with its release."""
+    cluster = FakeCluster(FakeApiServer())
+    lease = {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": {"name": "first", "namespace": "system"}}
+    await cluster.create(LEASE, "system", lease)
+    claims = Claims(cluster, SECOND, asyncio.get_running_loop().time)
+    claim = {names.ANNOTATION_OPERATOR: "system/first"}
+    metadata = {"namespace": "web", "name": POOL, "generation": 1, "annotations": claim}
+    pool = {"metadata": metadata, "status": {"observedGeneration": 1}}
+    assert await claims.rival(pool) == "system/first"
+    cluster.fail("get Lease first", Forbidden("may not", 403), times=10_000)
+    await let_pass(RECHECK)
+    assert await claims.rival(pool) is None
+    await let_pass(RECHECK)
+    assert await claims.rival(pool) is None
+
+
+@virtual_time
 async def test_an_operator_without_a_lease_holds_nobody_off() -> None:
     world = World()
     world.start("laptop")

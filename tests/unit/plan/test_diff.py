@@ -98,6 +98,8 @@ def test_what_is_no_longer_wanted_where_others_may_add_is_seen_by_the_hash() -> 
         ),
         pytest.param({"a": 1}, {"progressDeadlineSeconds": 600}, None, id="a default"),
         pytest.param({"a": 1}, {"clusterIP": "10.0.0.1"}, None, id="assigned"),
+        pytest.param({"serviceAccountName": "a"}, {"serviceAccount": "a"}, None, id="a copy"),
+        pytest.param({"a": 1}, {"serviceAccount": "b"}, {"a": 1, "serviceAccount": None}, id="a copy of nothing"),
         pytest.param(
             {"a": 1}, {"template": {"metadata": {"annotations": {"restartedAt": "now"}}}}, None, id="a restart"
         ),
