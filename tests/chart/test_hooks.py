@@ -21,7 +21,7 @@ def test_pools_go_before_the_operator(helm: Helm) -> None:
     assert annotation(job, "hook-delete-policy") == "before-hook-creation,hook-succeeded"
     (container,) = job["spec"]["template"]["spec"]["containers"]
     release = f"--helm-release={RELEASE}:{OPERATOR}:{job['metadata']['name']}"
-    assert container["args"] == ["operator", "--remove-pools", release, "--timeout=90s"]
+    assert container["args"] == ["operator", "--remove-pools", release, "--timeout=90s", f"--lease={OPERATOR}"]
     assert job["spec"]["activeDeadlineSeconds"] > 90
     assert job["spec"]["ttlSecondsAfterFinished"] > 0
 

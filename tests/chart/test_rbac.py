@@ -49,7 +49,8 @@ def test_cluster_wide(helm: Helm) -> None:
     assert [role["metadata"]["name"] for role in rendered.of("ClusterRole")] == [OPERATOR]
     binding = rendered.one("ClusterRoleBinding")
     assert (binding["roleRef"]["name"], binding["subjects"]) == (OPERATOR, [SUBJECT])
-    assert [role["metadata"]["name"] for role in rendered.of("Role")] == [f"{OPERATOR}-lease", REMOVAL]
+    roles = [role["metadata"]["name"] for role in rendered.of("Role")]
+    assert roles == [f"{OPERATOR}-lease", f"{OPERATOR}-readers", REMOVAL]
 
 
 def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
@@ -57,10 +58,10 @@ def test_in_namespaces_nothing_is_cluster_wide(helm: Helm) -> None:
     assert rendered.of("ClusterRole") == rendered.of("ClusterRoleBinding") == []
     for kind in ("Role", "RoleBinding"):
         found = {(o["metadata"]["namespace"], o["metadata"]["name"]) for o in rendered.of(kind)}
-        own = {(NAMESPACE, f"{OPERATOR}-lease"), (NAMESPACE, REMOVAL)}
+        own = {(NAMESPACE, name) for name in (f"{OPERATOR}-lease", f"{OPERATOR}-readers", REMOVAL)}
         assert found == {("web", OPERATOR), ("jobs", OPERATOR)} | own
     for binding in rendered.of("RoleBinding"):
-        assert binding["subjects"] == [SUBJECT]
+        assert binding["subjects"] == [SUBJECT] or binding["metadata"]["name"] == f"{OPERATOR}-readers"
         assert binding["roleRef"]["name"] == binding["metadata"]["name"]
 
 
@@ -91,6 +92,15 @@ def test_the_hook_reads_itself_and_its_operator(helm: Helm) -> None:
         (["deployments"], [OPERATOR], ["get"]),
     ]
     assert not helm.render({"uninstall": {"pools": "Keep"}}).of("Role", REMOVAL)
+
+
+def test_other_operators_see_whether_this_one_lives_and_nothing_else(helm: Helm) -> None:
+    rendered = helm.render(IN_NAMESPACES)
+    (rule,) = rendered.one("Role", f"{OPERATOR}-readers")["rules"]
+    lease = rendered.one("Lease")["metadata"]["name"]
+    assert (rule["resources"], rule["resourceNames"], rule["verbs"]) == (["leases"], [lease], ["get"])
+    (subject,) = rendered.one("RoleBinding", f"{OPERATOR}-readers")["subjects"]
+    assert (subject["kind"], subject["name"]) == ("Group", "system:serviceaccounts")
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,53 @@ CHILDREN = [
     child("deployment", f"{POOL}-runtime", "/spec/strategy/rollingUpdate/maxUnavailable", "100%"),
     child("deployment", f"{POOL}-proxy", "/spec/replicas", 1),
 ]
+
+
+def added(kind: str, name: str, path: str, value: Any) -> Child:
+    """What an apply of ours would leave where it is."""
+    return Child(kind, name, [{"op": "add", "path": path, "value": value}])
+
+
+PODS, OWN = "/spec/template/spec", "/spec/template/spec/containers/0"
+RUNTIME, PROXY = f"{POOL}-runtime", f"{POOL}-proxy"
+ADDITIONS = [
+    added("deployment", RUNTIME, f"{PODS}/hostPID", True),
+    added("deployment", RUNTIME, f"{PODS}/hostNetwork", True),
+    added("deployment", RUNTIME, f"{PODS}/hostIPC", True),
+    added("deployment", RUNTIME, f"{PODS}/shareProcessNamespace", True),
+    added("deployment", RUNTIME, f"{PODS}/hostAliases", [{"ip": "10.9.9.9", "hostnames": ["api.example.com"]}]),
+    added("deployment", RUNTIME, f"{PODS}/dnsConfig", {"nameservers": ["10.9.9.9"]}),
+    added("deployment", RUNTIME, f"{PODS}/serviceAccountName", PROXY),
+    added("deployment", RUNTIME, f"{PODS}/initContainers", [{"name": "first", "image": "x"}]),
+    added("deployment", RUNTIME, f"{PODS}/containers/-", {"name": "more", "image": "x"}),
+    added("deployment", RUNTIME, f"{PODS}/volumes/-", {"name": "host", "hostPath": {"path": "/"}}),
+    added("deployment", RUNTIME, f"{PODS}/readinessGates", [{"conditionType": "example.com/never"}]),
+    added("deployment", RUNTIME, f"{PODS}/nodeSelector", {"never": "there"}),
+    added("deployment", RUNTIME, f"{OWN}/env/-", {"name": "DENO_V8_FLAGS", "value": "--expose-gc"}),
+    added("deployment", RUNTIME, f"{OWN}/securityContext/capabilities/add", ["NET_RAW"]),
+    added("deployment", RUNTIME, f"{OWN}/securityContext/runAsUser", 0),
+    added("deployment", RUNTIME, f"{OWN}/securityContext/runAsNonRoot", False),
+    added("deployment", RUNTIME, f"{OWN}/startupProbe", {"exec": {"command": ["false"]}}),
+    added("deployment", PROXY, f"{OWN}/env", [{"name": "PYTHONPATH", "value": "/tmp"}]),
+    added("deployment", PROXY, f"{OWN}/envFrom", [{"secretRef": {"name": "theirs"}}]),
+    added("deployment", PROXY, "/spec/paused", True),
+    added("deployment", PROXY, "/spec/minReadySeconds", 300),
+    added("service", POOL, "/spec/internalTrafficPolicy", "Local"),
+    added("service", POOL, "/spec/sessionAffinity", "ClientIP"),
+    added("service", POOL, "/spec/externalIPs", ["10.9.9.9"]),
+    added("service", POOL, "/spec/trafficDistribution", "PreferClose"),
+    Child(
+        "service",
+        POOL,
+        [
+            {"op": "replace", "path": "/spec/type", "value": "NodePort"},
+            {"op": "add", "path": "/spec/externalTrafficPolicy", "value": "Local"},
+        ],
+    ),
+]
+every_addition = pytest.mark.parametrize(
+    "child", [pytest.param(one, id=f"{one.kind}{one.edit[-1]['path'].removeprefix('/spec')}") for one in ADDITIONS]
+)
 FOREIGN = Child("service", "taken", [])
 every_child = pytest.mark.parametrize("child", [pytest.param(one, id=str(one)) for one in CHILDREN])
 
@@ -62,6 +109,22 @@ def test_an_edited_child_is_as_before(drift: InstalledPool, child: Child) -> Non
     before = told(drift, child)
     edit(drift, child)
     drift.cluster.wait(lambda: told(drift, child) == before, DEADLINE, f"{child} as it was")
+
+
+@every_addition
+def test_what_is_added_to_how_pods_run_or_requests_go_is_removed(drift: InstalledPool, child: Child) -> None:
+    before = told(drift, child)
+    edit(drift, child)
+    drift.cluster.wait(lambda: told(drift, child) == before, DEADLINE, f"{child} as it was")
+
+
+def test_a_pool_is_restarted_with_kubectl(drift: InstalledPool) -> None:
+    drift.wait_ready()
+    before = drift.pod_names(names.COMPONENT_RUNTIME)
+    drift.kubectl("rollout", "restart", f"deployment/{RUNTIME}")
+    drift.kubectl("rollout", "status", f"deployment/{RUNTIME}", "--timeout=90s")
+    drift.wait_ready()
+    assert drift.pod_names(names.COMPONENT_RUNTIME).isdisjoint(before)
 
 
 @every_child

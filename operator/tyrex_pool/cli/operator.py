@@ -83,7 +83,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     require_extra()
     if args.remove_pools:
-        return remove_pools(args.namespace, args.timeout, helm_release(args, os.environ))
+        own = os.environ.get(_NAMESPACE_VARIABLE)
+        claim = f"{own}/{args.lease}" if own and not args.no_lease else None
+        return remove_pools(args.namespace, args.timeout, helm_release(args, os.environ), claim)
     return operator(settings(args, os.environ))
 
 

@@ -38,6 +38,11 @@ class Settings:
     host: str = "127.0.0.1"
     admin_port: int = names.ADMIN_PORT
 
+    @property
+    def claim(self) -> str:
+        """What marks the pools of this operator: the same for all its replicas."""
+        return self.identity if self.lease is None else "/".join(self.lease)
+
 
 Connect = Callable[[Settings, asyncio.Event], AbstractAsyncContextManager[Connections]]
 """Opens the connections of an operator; the event is the one that stops the process."""
@@ -60,7 +65,10 @@ async def operate(settings: Settings, stop: asyncio.Event, connect: Connect = co
     try:
         async with connect(settings, stop) as connections:
             health.connected = True
-            work = Work(connections, settings.platform, settings.namespaces, settings.resync, store, measured, health)
+            work = Work(
+                connections, settings.platform, settings.namespaces, settings.resync, store, measured, health,
+                settings.claim,
+            )  # fmt: skip
             await _until(stop, _lead(settings, connections, work, stop))
     finally:
         await admin.cleanup()

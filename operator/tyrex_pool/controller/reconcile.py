@@ -5,27 +5,32 @@ times.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from tyrex_pool.cluster.errors import NotFound
 from tyrex_pool.cluster.protocol import ClusterApi, Object
 from tyrex_pool.controller import diagnosis, events
 from tyrex_pool.controller.apply import Applier, RefusedError
+from tyrex_pool.controller.claims import RECHECK, Claims
+from tyrex_pool.controller.contention import Contention, Place
+from tyrex_pool.controller.declarations import Declarations
 from tyrex_pool.controller.finalize import Finalizer
+from tyrex_pool.controller.own_pods import OwnPods
 from tyrex_pool.controller.proxy_probe import ProxyProbe
-from tyrex_pool.controller.store import Store, ref_to
+from tyrex_pool.controller.store import Store, key_of, ref_to
 from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
-from tyrex_pool.model.config_maps import Files, files_of
-from tyrex_pool.model.errors import InvalidSpec
-from tyrex_pool.model.kinds import CONFIG_MAP, DEPLOYMENT, POD, SERVICE
+from tyrex_pool.model.kinds import DEPLOYMENT, SERVICE
 from tyrex_pool.model.spec import PoolSpec
-from tyrex_pool.plan.children import desired
-from tyrex_pool.plan.declared_pool import DeclaredPool, Platform
+from tyrex_pool.plan import kept_spec
+from tyrex_pool.plan.declared_pool import Platform, Ref
 from tyrex_pool.plan.deno_flags import deno_flags
-from tyrex_pool.plan.observation import Observation, Rollout
-from tyrex_pool.plan.reasons import INVALID_SPEC, NO_PROXIES, PAUSED, READY, Reason
+from tyrex_pool.plan.observation import Observation, Rollout, service_problem
+from tyrex_pool.plan.ownership import held, orphans
+from tyrex_pool.plan.reasons import CONTESTED, INVALID_SPEC, NO_PROXIES, PAUSED, READY, Reason
 from tyrex_pool.plan.status import Subject, condition, decide, is_paused
 
 FIRST_PAUSE = 0.5
@@ -35,6 +40,8 @@ LONGEST_PAUSE = 10.0
 _RESTING = frozenset({INVALID_SPEC, NO_PROXIES, PAUSED})
 """Reasons of Ready=False that only a change of the pool or its objects can end, which the watches report."""
 
+logger = logging.getLogger("tyrex_pool")
+
 
 def utc_now() -> datetime:
     """The time of day, for timestamps."""
@@ -42,7 +49,9 @@ def utc_now() -> datetime:
 
 
 class Reconciler:
-    """One for all pools; the work queue calls `reconcile`. `clock`: the time of day, with time zone."""
+    """One for all pools; the work queue calls `reconcile`. `claim`: what marks this operator's pools; `clock`: the time
+    of day, with time zone. Make it in a running loop.
+    """
 
     def __init__(
         self,
@@ -50,16 +59,24 @@ class Reconciler:
         store: Store,
         platform: Platform,
         proxies: ProxyProbe,
+        claim: str,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._cluster = cluster
         self._store = store
-        self._platform = platform
         self._proxies = proxies
         self._clock = clock
-        self._applier = Applier(cluster, store)
-        self._finalizer = Finalizer(cluster, store, clock)
+        self._contention = Contention()
+        self._declarations = Declarations(cluster, store, platform)
+        self._applier = Applier(cluster, store, self._contention)
+        self._pods = OwnPods(cluster, store)
+        self._finalizer = Finalizer(cluster, store, self._pods, clock)
+        self._claims = Claims(cluster, claim, asyncio.get_running_loop().time)
         self._pauses: dict[Key, float] = {}
+        self._warned: dict[Key, frozenset[str]] = {}
+        """What got an event, but for conditions."""
+        self._reported: dict[Key, Object] = {}
+        """The status that was written last."""
 
     async def reconcile(self, key: Key) -> float | None:
         """Returns the seconds after which to reconcile again, None: on the next change. Raises ClusterError."""
@@ -67,71 +84,84 @@ class Reconciler:
         if raw is None:
             self._forget(key)
             return None
+        if (rival := await self._claims.rival(raw)) is not None:
+            await self._warn(key, raw, {rival: Reason("OtherOperator", _keeps_off(key, self._claims.own, rival))})
+            return RECHECK
+        await self._finalizer.take_over(raw, self._claims.own)
         if raw["metadata"].get("deletionTimestamp"):
-            await self._write_status(raw, self._rollouts(key), _subject(raw, None, deleting=True))
+            if not orphans(raw["metadata"]):
+                await self._write_status(raw, self._rollouts(key, raw), _subject(raw, None, deleting=True))
             return await self._finalizer.finalize(self._store.pools.get(key, raw))
-        subject = await self._apply_spec(key, raw)
-        changed = await self._write_status(raw, await self._observe(key), subject)
-        return self._pause(key, changed)
+        subject, wait = await self._apply_spec(key, raw)
+        changed = await self._write_status(raw, await self._observe(key, raw), subject)
+        return min((time for time in (self._pause(key, changed), wait) if time is not None), default=None)
 
-    async def _apply_spec(self, key: Key, raw: Object) -> Subject:
-        """Apply what differs from the plan; the result has the reason when the spec cannot be applied."""
-        spec: PoolSpec | None = None
-        pending: Sequence[str] = ()
-        paused = is_paused(raw)
-        try:
-            spec = PoolSpec.parse(raw.get("spec"))
-            uid = raw["metadata"]["uid"]
-            labels = raw["metadata"].get("labels", {})
-            pool = DeclaredPool(key.name, key.namespace, uid, spec, await self._config_maps(key, spec), labels)
-            wanted = desired(pool, self._platform)
-            if paused:
-                pending = self._applier.pending(key, wanted)
-            else:
-                await self._finalizer.ensure(raw)
-                await self._applier.apply(key, wanted, uid)
-        except InvalidSpec as error:
-            return _subject(raw, spec, Reason(INVALID_SPEC, str(error)), paused)
-        except RefusedError as error:
-            return _subject(raw, spec, error.reason, paused)
-        return _subject(raw, spec, None, paused, pending=pending)
-
-    async def _config_maps(self, key: Key, spec: PoolSpec) -> dict[str, Files]:
-        """The files of the main module's ConfigMap, by its name. The strategy's is read by the proxies alone.
-
-        Raises RefusedError when the ConfigMap or its entrypoint is missing.
+    async def _apply_spec(self, key: Key, raw: Object) -> tuple[Subject, float | None]:
+        """Apply what differs from the plan. Returns also the seconds after which a field that others keep changing may
+        be repaired.
         """
-        module = spec.main_module.config_map if spec.main_module else None
-        custom = spec.strategy.custom
-        references = (module, custom.config_map if custom else None)
-        self._store.set_references(key, [reference.name for reference in references if reference])
-        if module is None:
-            return {}
-        path = "spec.mainModule.configMap"
-        found = await self._cluster.get(CONFIG_MAP, key.namespace, module.name)
-        if found is None:
-            raise RefusedError("ConfigMapNotFound", f"{path}.name: there is no ConfigMap {module.name}: create it")
-        files = files_of(found, f"ConfigMap/{module.name}")
-        if module.entrypoint not in files:
-            wanted = f"write a key of ConfigMap {module.name} ({', '.join(sorted(files)) or 'it has none'})"
-            raise RefusedError("ConfigMapNotFound", f"{path}.entrypoint: {wanted}, not {module.entrypoint}")
-        return {module.name: files}
+        paused, uid = is_paused(raw), raw["metadata"]["uid"]
+        declared = await self._declarations.read(key, raw)
+        failure, wait = declared.failure, None
+        if declared.pool is None or declared.children is None:
+            return _subject(raw, declared.spec, failure, paused), None
+        if paused:
+            pending = self._applier.pending(key, declared.children, uid) if failure is None else ()
+            return _subject(raw, declared.spec, failure, paused, pending=pending), None
+        if self._finalizer.lacks(raw) and self._may_repair(key, "metadata.finalizers"):
+            await self._finalizer.ensure(raw, self._claims.own)
+        try:
+            wait = await self._applier.apply(key, declared.children, uid)
+        except RefusedError as error:
+            failure = failure or error.reason
+        subject = _subject(raw, declared.spec, failure)
+        if failure is None:
+            self._declarations.applied(key, declared.pool)
+            subject = replace(subject, applied_spec=kept_spec.note(raw.get("spec")))
+        contested = dict(self._contested(key))
+        await self._warn(key, raw, contested)
+        return replace(subject, contested=next(iter(contested.values()), None)), wait
 
-    def _rollouts(self, key: Key) -> Observation:
-        children = self._store.children.get(key, {})
+    def _may_repair(self, key: Key, field: str) -> bool:
+        """Whether a field of the pool itself may be written now, which others may keep changing."""
+        place = Place(Ref(names.API_VERSION, names.KIND, key.name), field)
+        return not self._contention.wait(key, place, asyncio.get_running_loop().time())
+
+    def _contested(self, key: Key) -> Iterator[tuple[str, Reason]]:
+        """What others keep changing, by its place."""
+        for place, repairs in self._contention.contested(key, asyncio.get_running_loop().time()):
+            told = f"{place}: somebody has changed it after each of {repairs} repairs"
+            advice = f"stop that, or pause the pool with the annotation {names.ANNOTATION_PAUSED}"
+            yield str(place), Reason(CONTESTED, f"{told}: {advice}")
+
+    async def _warn(self, key: Key, raw: Object, warnings: Mapping[str, Reason]) -> None:
+        """Post an event for each of `warnings` that was not among those of the last time."""
+        known = self._warned.get(key, frozenset())
+        self._warned[key] = frozenset(warnings)
+        for name, warning in warnings.items():
+            if name not in known:
+                logger.warning("%s: %s", key, warning.message)
+                await events.post(self._cluster, raw, "Warning", *warning, self._clock())
+
+    def _rollouts(self, key: Key, raw: Object) -> Observation:
+        children = held(self._store.children.get(key, {}), key.name, raw["metadata"]["uid"])
 
         def rollout(name: str) -> Rollout | None:
             return Rollout.of(children.get(ref_to(DEPLOYMENT, name)))
 
-        return Observation(rollout(names.runtime_deployment(key.name)), rollout(names.proxy_deployment(key.name)))
+        return Observation(
+            rollout(names.runtime_deployment(key.name)),
+            rollout(names.proxy_deployment(key.name)),
+            service=service_problem(children.get(ref_to(SERVICE, names.proxy_service(key.name))), key.name),
+        )
 
-    async def _observe(self, key: Key) -> Observation:
+    async def _observe(self, key: Key, raw: Object) -> Observation:
         """The pods of runtimes, maybe a thousand, are listed only while not all of them are ready."""
-        seen = self._rollouts(key)
+        seen = self._rollouts(key, raw)
         if seen.runtimes is None and seen.proxies is None:
             return seen
         component = names.COMPONENT_PROXY if seen.runtimes is not None and seen.runtimes.settled else None
-        pods = await self._cluster.list(POD, key.namespace, labels=names.selector(key.name, component))
+        pods = await self._pods.list(key, raw["metadata"]["uid"], component)
         proxies = [pod for pod in pods if pod["metadata"]["labels"].get(names.LABEL_COMPONENT) == names.COMPONENT_PROXY]
         newest = diagnosis.newest_pods(pods, seen)
         replaced = frozenset(_names(pods)) - frozenset(_names(newest))
@@ -140,12 +170,12 @@ class Reconciler:
             self._proxies.reports(proxies),
             self._refused(key, seen),
         )
-        return Observation(seen.runtimes, seen.proxies, troubles, reports, refused, replaced)
+        return replace(seen, troubles=troubles, reports=reports, refused=refused, replaced=replaced)
 
     async def _refused(self, key: Key, seen: Observation) -> bool:
         """Whether the Service refuses connections although proxies are ready."""
         service = self._store.children[key].get(ref_to(SERVICE, names.proxy_service(key.name)))
-        if service is None or seen.proxies is None or not seen.proxies.ready:
+        if service is None or seen.service is not None or seen.proxies is None or not seen.proxies.ready:
             return False
         return await self._proxies.refuses(service["spec"]["clusterIP"])
 
@@ -153,7 +183,10 @@ class Reconciler:
         """Write the status if it changed; returns whether it did."""
         before, time = raw.get("status", {}), self._clock()
         status = decide(subject, seen, before, time.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        if all(before.get(name) == value for name, value in status.items()):
+        if _has(before, status):
+            return False
+        key = key_of(raw)
+        if not _has(before, self._reported.get(key, {})) and not self._may_repair(key, "status"):
             return False
         identity = {name: raw["metadata"][name] for name in ("name", "namespace", "uid")}
         manifest = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": identity, "status": status}
@@ -162,6 +195,7 @@ class Reconciler:
         except NotFound:
             return False  # the pool was deleted: the watch reports that too
         self._store.set_pool(written)
+        self._reported[key] = status
         if (news := events.news(before, status)) is not None:
             await events.post(self._cluster, written, *news, time)
         return True
@@ -178,8 +212,20 @@ class Reconciler:
 
     def _forget(self, key: Key) -> None:
         self._pauses.pop(key, None)
-        self._applier.forget(key)
-        self._store.forget(key)
+        self._warned.pop(key, None)
+        self._reported.pop(key, None)
+        for part in (self._declarations, self._applier, self._pods, self._claims, self._store):
+            part.forget(key)
+
+
+def _has(status: Object, fields: Object) -> bool:
+    return all(status.get(name) == value for name, value in fields.items())
+
+
+def _keeps_off(key: Key, own: str, other: str) -> str:
+    done = f"the pool belongs to the operator with Lease {other}, so the one with Lease {own} leaves it alone"
+    hand_over = f"kubectl annotate {names.SHORT_NAME}/{key.name} --overwrite {names.ANNOTATION_OPERATOR}={own}"
+    return f"{done}: let one operator watch a namespace; to hand the pool over: {hand_over}"
 
 
 def _names(pods: Iterable[Object]) -> Iterator[str]:

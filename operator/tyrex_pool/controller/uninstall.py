@@ -6,6 +6,7 @@ from typing import Protocol
 
 from tyrex_pool.cluster.errors import ClusterError, Forbidden
 from tyrex_pool.cluster.protocol import Object
+from tyrex_pool.controller.claims import is_free
 from tyrex_pool.model.kinds import TYREX_POOL, Kind
 
 _NOT_FOUND = 404
@@ -20,11 +21,17 @@ class PoolAccess(Protocol):
 
 
 async def remove_pools(
-    cluster: PoolAccess, namespaces: Sequence[str], timeout: float, report: Callable[[str], None], interval: float = 0.5
+    cluster: PoolAccess,
+    namespaces: Sequence[str],
+    timeout: float,
+    report: Callable[[str], None],
+    interval: float = 0.5,
+    claim: str | None = None,
 ) -> list[str]:
     """Returns `namespace/name` of the pools that are left after `timeout` seconds; checks every `interval` seconds.
 
-    Pools that are created meanwhile are deleted too. `report` is called with progress and with errors that are retried.
+    Pools that are created meanwhile are deleted too; with `claim`, that of the operator which goes, those of other
+    operators are not. `report` is called with progress and with errors that are retried.
     Raises Forbidden at once, another ClusterError when it persists until the end.
     """
     loop = asyncio.get_running_loop()
@@ -32,7 +39,7 @@ async def remove_pools(
     reported = 0
     while True:
         try:
-            pools = await _pools(cluster, namespaces)
+            pools = [pool for pool in await _pools(cluster, namespaces) if claim is None or is_free(pool, claim)]
         except ClusterError as error:
             if isinstance(error, Forbidden) or loop.time() >= end:
                 raise

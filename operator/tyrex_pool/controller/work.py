@@ -46,7 +46,9 @@ class Connections:
 
 
 class Work:
-    """`namespaces` empty: all. `resync`: seconds between two rounds in which every pool is reconciled."""
+    """`namespaces` empty: all. `resync`: seconds between two rounds in which every pool is reconciled. `claim`: that of
+    this operator, see `controller/claims.py`.
+    """
 
     def __init__(
         self,
@@ -57,6 +59,7 @@ class Work:
         store: Store,
         metrics: OperatorMetrics,
         health: Health,
+        claim: str,
     ) -> None:
         self._connections = connections
         self._cluster = connections.cluster
@@ -67,7 +70,7 @@ class Work:
         self._health = health
         self._queue = WorkQueue(WORKERS, self._waits)
         self._retries: dict[Key, float] = {}
-        self._reconciler = Reconciler(self._cluster, store, platform, connections.proxies, connections.clock)
+        self._reconciler = Reconciler(self._cluster, store, platform, connections.proxies, claim, connections.clock)
         metrics.queued = self._queue.__len__
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -42,16 +42,20 @@ async def _operate(settings: Settings, stop: asyncio.Event) -> int:
     return 0
 
 
-def remove_pools(namespaces: Sequence[str], timeout: float, release: HelmRelease | None = None) -> int:
+def remove_pools(
+    namespaces: Sequence[str], timeout: float, release: HelmRelease | None = None, claim: str | None = None
+) -> int:
     """Delete the pools of `namespaces` (empty: of all) and wait until they are gone, for at most `timeout` seconds.
 
-    With `release` only if Helm uninstalls it; else nothing is deleted, which is no failure. Returns the exit code: 1
-    when a pool is left.
+    With `release` only if Helm uninstalls it; else nothing is deleted, which is no failure. With `claim`, those of
+    other operators stay. Returns the exit code: 1 when a pool is left.
     """
-    return run(lambda _: _remove_pools(namespaces, timeout, release))
+    return run(lambda _: _remove_pools(namespaces, timeout, release, claim))
 
 
-async def _remove_pools(namespaces: Sequence[str], timeout: float, release: HelmRelease | None) -> int:
+async def _remove_pools(
+    namespaces: Sequence[str], timeout: float, release: HelmRelease | None, claim: str | None
+) -> int:
     from tyrex_pool.cluster.access import Cluster
     from tyrex_pool.cluster.errors import ClusterError
     from tyrex_pool.controller.helm_release import UnknownReleaseError, refusal
@@ -62,7 +66,7 @@ async def _remove_pools(namespaces: Sequence[str], timeout: float, release: Helm
             if release is not None and (reason := await refusal(cluster, release)) is not None:
                 log.warning("no pool is deleted, since Helm does not uninstall release %s: %s", release.name, reason)
                 return 0
-            left = await remove_pools(cluster, namespaces, timeout, log.info)
+            left = await remove_pools(cluster, namespaces, timeout, log.info, claim=claim)
     except (ClusterError, UnknownReleaseError) as error:
         log.error("the pools cannot be removed: %s", error)
         return 1

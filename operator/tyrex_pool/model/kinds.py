@@ -30,6 +30,7 @@ NETWORK_POLICY = Kind("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"
 DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 POD = Kind("v1", "Pod", "pods")
+REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 EVENT = Kind("v1", "Event", "events")
 LEASE = Kind("coordination.k8s.io/v1", "Lease", "leases")
 JOB = Kind("batch/v1", "Job", "jobs")
@@ -46,4 +47,6 @@ CHILDREN = (
 )
 """The kinds of a pool's child objects."""
 
-BY_NAME = {(kind.api_version, kind.name): kind for kind in (*CHILDREN, TYREX_POOL, ENDPOINT_SLICE, POD, EVENT, LEASE)}
+_OTHERS = (TYREX_POOL, ENDPOINT_SLICE, POD, REPLICA_SET, EVENT, LEASE)
+
+BY_NAME = {(kind.api_version, kind.name): kind for kind in (*CHILDREN, *_OTHERS)}

@@ -36,6 +36,10 @@ ANNOTATION_MANIFEST_HASH: Final = f"{LABEL_PREFIX}manifest-hash"
 """On every child: a hash of the manifest that the operator applied, by which it detects members to remove."""
 ANNOTATION_PAUSED: Final = f"{LABEL_PREFIX}paused"
 """`"true"` on a TyrexPool: the operator observes it, and changes nothing."""
+ANNOTATION_OPERATOR: Final = f"{LABEL_PREFIX}operator"
+"""On a TyrexPool: the operator that it belongs to, as `namespace/name` of that operator's Lease."""
+STATUS_APPLIED: Final = "appliedSpec"
+"""In the status of a TyrexPool: the spec that was last applied as a whole, as JSON."""
 
 SERVICE_PORT: Final = 80
 """Of the Service users call."""

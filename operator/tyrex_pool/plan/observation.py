@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from tyrex_pool.model import names
+from tyrex_pool.plan.metadata import selector
 from tyrex_pool.plan.pod_troubles import PodTrouble
 
 Object = Mapping[str, Any]
@@ -74,7 +76,8 @@ class ProxyReport:
 @dataclass(frozen=True, slots=True)
 class Observation:
     """`runtimes` and `proxies` are None when the Deployment does not exist; `reports` come from proxies that answered;
-    `refused`: the Service that users call refuses connections; `replaced`: names of pods of an older template.
+    `refused`: the Service that users call refuses connections; `service`: why it cannot lead to the proxies;
+    `replaced`: names of pods of an older template.
     """
 
     runtimes: Rollout | None = None
@@ -82,4 +85,18 @@ class Observation:
     troubles: Sequence[PodTrouble] = ()
     reports: Sequence[ProxyReport] = ()
     refused: bool = False
+    service: str | None = None
     replaced: frozenset[str] = frozenset()
+
+
+def service_problem(service: Object | None, pool: str) -> str | None:
+    """Why the Service that users call cannot lead to the proxies; None when it can."""
+    name = names.proxy_service(pool)
+    if service is None:
+        return f"the pool has no Service {name}"
+    spec = service["spec"]
+    if spec.get("selector") != selector(pool, names.COMPONENT_PROXY):
+        return f"Service {name} does not select the proxies"
+    if all(port.get("port") != names.SERVICE_PORT for port in spec.get("ports", ())):
+        return f"Service {name} has no port {names.SERVICE_PORT}"
+    return None

@@ -18,6 +18,8 @@ _ENDING: Final = 5
 """Seconds that a process may take to end when it has drained."""
 _SHORTEST_GRACE: Final = 60
 
+_SHARED: Final = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace")
+"""False by default, and written down: a field that we own comes back when somebody edits it."""
 _TEMPORARY: Final = "tmp"
 _EVICTABLE: Final = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes"
 """Names the volumes on a node's disk that may be lost. Without it the cluster autoscaler removes no node with a pod of
@@ -57,6 +59,7 @@ def deployment(pool: DeclaredPool, platform: Platform, workload: Workload) -> Ma
         "spec": {
             "replicas": workload.replicas,
             "revisionHistoryLimit": 2,
+            "paused": False,
             "selector": {"matchLabels": selector(pool.name, workload.component)},
             "strategy": {
                 "type": "RollingUpdate",
@@ -98,6 +101,7 @@ def _pod(platform: Platform, workload: Workload, grace: int) -> Manifest:
     """The common part, then the component's, the platform's, and the user's from the spec."""
     container = laid_over(_container(platform, workload), workload.container)
     pod: Manifest = {
+        **dict.fromkeys(_SHARED, False),
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": grace,
         "securityContext": {
@@ -129,8 +133,9 @@ def _container(platform: Platform, workload: Workload) -> Manifest:
         "lifecycle": {"preStop": {"sleep": {"seconds": SETTLE}}},
         "resources": laid_over({}, settings.resources) or laid_over(workload.resources, _disk(workload.temporary)),
         "securityContext": {
+            "privileged": False,
             "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
+            "capabilities": {"drop": ["ALL"], "add": []},
             "readOnlyRootFilesystem": True,
         },
         "volumeMounts": [{"name": _TEMPORARY, "mountPath": "/tmp"}],  # noqa: S108 - the pod's own

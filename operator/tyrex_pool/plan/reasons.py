@@ -23,6 +23,7 @@ MOUNT_FAILED: Final = "MountFailed"
 CONTAINER_START_FAILED: Final = "ContainerStartFailed"
 OUT_OF_MEMORY: Final = "OutOfMemory"
 CRASH_LOOPING: Final = "CrashLooping"
+CONTESTED: Final = "Contested"
 PROGRESS_DEADLINE_EXCEEDED: Final = "ProgressDeadlineExceeded"
 
 WORKING: Final = frozenset({STARTING, UPDATING})

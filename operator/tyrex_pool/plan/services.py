@@ -1,8 +1,13 @@
 """The Service that users call, and the headless Service by which proxies find the runtimes."""
 
+from typing import Final
+
 from tyrex_pool.model import names
 from tyrex_pool.plan.declared_pool import DeclaredPool, Manifest, Platform
 from tyrex_pool.plan.metadata import selector
+
+_ROUTING: Final = {"sessionAffinity": "None", "internalTrafficPolicy": "Cluster"}
+"""Defaults, and written down: a field that we own comes back when somebody edits it."""
 
 
 def proxies(pool: DeclaredPool, platform: Platform) -> Manifest:
@@ -12,6 +17,8 @@ def proxies(pool: DeclaredPool, platform: Platform) -> Manifest:
         "metadata": {name: entries for name, entries in chosen.items() if entries},
         "spec": {
             "type": service.type,
+            "publishNotReadyAddresses": False,
+            **_ROUTING,
             "selector": selector(pool.name, names.COMPONENT_PROXY),
             "ports": [_port(names.PORT_HTTP, names.SERVICE_PORT)],
         },
@@ -25,6 +32,7 @@ def runtimes(pool: DeclaredPool, platform: Platform) -> Manifest:
             "type": "ClusterIP",
             "clusterIP": "None",
             "publishNotReadyAddresses": True,
+            **_ROUTING,
             "selector": selector(pool.name, names.COMPONENT_RUNTIME),
             "ports": [_port(names.PORT_HTTP, names.SERVE_PORT), _port(names.PORT_ADMIN, names.ADMIN_PORT)],
         }

@@ -30,7 +30,8 @@ _NOT_STALLED: Final = Reason("NotStalled", "nothing waits for a person")
 @dataclass(frozen=True, slots=True)
 class Subject:
     """The pool that the status is about. `failure`: why the spec could not be applied; `spec` None: it is invalid;
-    `pending`: the objects that differ from the spec because the pool is paused.
+    `pending`: the objects that differ from the spec because the pool is paused; `contested`: what others keep changing;
+    `applied_spec`: the note of a spec that was applied as a whole, else None.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Subject:
     deleting: bool = False
     deno_flags: Sequence[str] = ()
     pending: Sequence[str] = ()
+    contested: Reason | None = None
+    applied_spec: str | None = None
 
     @property
     def applied(self) -> bool:
@@ -77,6 +80,8 @@ def decide(subject: Subject, seen: Observation, before: Mapping[str, Any], now: 
         status["denoFlags"] = list(subject.deno_flags)
     elif "denoFlags" in before:
         status["denoFlags"] = before["denoFlags"]
+    if (note := subject.applied_spec or before.get(names.STATUS_APPLIED)) is not None:
+        status[names.STATUS_APPLIED] = note
     return status
 
 
@@ -119,7 +124,7 @@ def _unready(subject: Subject, seen: Observation, paused: Reason | None) -> Reas
         _no_proxies(spec),
         _rollouts(spec, seen),
         _followers(subject, spec, seen),
-        Reason(STARTING, "the Service does not lead to the proxies yet") if seen.refused else None,
+        _service_problem(seen),
     )
     return next(filter(None, checks), None)
 
@@ -202,7 +207,15 @@ def _available(subject: Subject, seen: Observation) -> tuple[bool, Reason]:
     for what, rollout in (("runtime", seen.runtimes), ("proxy", seen.proxies)):
         if rollout is None or not rollout.ready:
             return False, _parked(subject) or Reason(f"No{what.capitalize()}Ready", f"no {what} is ready")
+    if (problem := _service_problem(seen)) is not None:
+        return False, Reason("NoService", problem.message)
     return True, Reason(AVAILABLE, "evals are answered")
+
+
+def _service_problem(seen: Observation) -> Reason | None:
+    if seen.service is not None:
+        return Reason(STARTING, seen.service)
+    return Reason(STARTING, "the Service does not lead to the proxies yet") if seen.refused else None
 
 
 def _parked(subject: Subject) -> Reason | None:
@@ -212,7 +225,7 @@ def _parked(subject: Subject) -> Reason | None:
 
 
 def _reconciled(subject: Subject, paused: Reason | None) -> tuple[bool, Reason]:
-    failed = paused or subject.failure
+    failed = paused or subject.failure or subject.contested
     return failed is None, failed or Reason("Applied", "everything that the spec asks for is written down")
 
 

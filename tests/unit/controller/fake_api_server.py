@@ -21,6 +21,9 @@ _WITH_STATUS = frozenset({DEPLOYMENT, TYREX_POOL, POD})
 """Kinds whose status can only be written through the subresource."""
 
 
+_ORPHAN = "orphan"
+
+
 class Place(NamedTuple):
     kind: Kind
     namespace: str
@@ -41,6 +44,8 @@ class FakeApiServer:
         self.version = 0
         self.history: list[Stored] = []
         self.subscribers: list[Callable[[Stored], None]] = []
+        self.webhooks: list[Callable[[Object], None]] = []
+        """Mutating ones: they change every object that is written."""
         self._objects: dict[Place, Object] = {}
         self._applied: dict[tuple[str, str], Object] = {}
         """By uid and subresource: what was applied the last time."""
@@ -119,22 +124,50 @@ class FakeApiServer:
             Place(kind, namespace, name), {**self.read(kind, name, namespace), "status": status}, "status"
         )
 
-    def delete(self, kind: Kind, name: str, namespace: str = NAMESPACE, grace: int | None = None) -> None:
-        """An object with finalizers, and a pod with a grace period, only gets a deletionTimestamp. Raises NotFound."""
+    def delete(
+        self, kind: Kind, name: str, namespace: str = NAMESPACE, grace: int | None = None, orphan: bool = False
+    ) -> None:
+        """An object with finalizers, and a pod with a grace period, only gets a deletionTimestamp. Raises NotFound.
+
+        `orphan`: as `--cascade=orphan`; `collect_garbage` does the rest.
+        """
         live, place = self.read(kind, name, namespace), Place(kind, namespace, name)
+        if orphan:
+            live["metadata"]["finalizers"] = [*live["metadata"].get("finalizers", ()), _ORPHAN]
         if live["metadata"].get("finalizers") or (kind == POD and grace != 0):
-            live["metadata"].setdefault("deletionTimestamp", _now())
+            if "deletionTimestamp" not in live["metadata"]:
+                live["metadata"]["deletionTimestamp"] = _now()
+                self._objects[place]["metadata"]["generation"] = live["metadata"].get("generation", 0) + 1
             self._write(place, live)
         else:
             self._remove(place)
 
     def collect_garbage(self) -> None:
-        """Delete the objects whose owners do not exist any more."""
-        uids = {item["metadata"]["uid"] for item in self._objects.values()}
+        """Orphan the dependents of objects that are deleted so, and delete objects whose owners do not exist any more,
+        with everything that depends on them.
+        """
         for place, item in list(self._objects.items()):
-            owners = [owner["uid"] for owner in item["metadata"].get("ownerReferences", ())]
-            if owners and uids.isdisjoint(owners):
-                self.delete(place.kind, place.name, place.namespace)
+            if _ORPHAN in item["metadata"].get("finalizers", ()):
+                self._orphan(place, item)
+        before = None
+        while before != self.version:
+            before = self.version
+            uids = {item["metadata"]["uid"] for item in self._objects.values()}
+            for place, item in list(self._objects.items()):
+                owners = [owner["uid"] for owner in item["metadata"].get("ownerReferences", ())]
+                if owners and uids.isdisjoint(owners) and not item["metadata"].get("deletionTimestamp"):
+                    self.delete(place.kind, place.name, place.namespace)
+
+    def _orphan(self, place: Place, item: Object) -> None:
+        uid = item["metadata"]["uid"]
+        for dependent, found in list(self._objects.items()):
+            owners = found["metadata"].get("ownerReferences", ())
+            if any(owner["uid"] == uid for owner in owners):
+                others = [owner for owner in owners if owner["uid"] != uid]
+                patch = {"metadata": {"ownerReferences": others or None}}
+                self.merge(dependent.kind, dependent.name, patch, dependent.namespace)
+        left = [name for name in item["metadata"]["finalizers"] if name != _ORPHAN]
+        self.merge(place.kind, place.name, {"metadata": {"finalizers": left}}, place.namespace)
 
     def forget_history(self) -> None:
         """Watches that begin at an older version than the present one are refused from now on."""
@@ -154,6 +187,10 @@ class FakeApiServer:
         before = self._objects.get(place)
         if (double := fake_fields.duplicate_port(item)) is not None:
             raise ClusterError(f'{place.kind.name} "{place.name}" is invalid: Duplicate value: "{double}"', 422)
+        if sum(bool(owner.get("controller")) for owner in item["metadata"].get("ownerReferences") or ()) > 1:
+            raise ClusterError(f'{place.kind.name} "{place.name}" is invalid: two controllers', 422)
+        for webhook in self.webhooks if subresource is None else ():
+            webhook(item)
         self._complete(place, item, before, subresource)
         if before is not None and item == before:
             return copy.deepcopy(item)

@@ -85,6 +85,10 @@ class FakeCluster:
     def fail(self, request: str, error: Exception, times: int = 1) -> None:
         self._failures.append(Failure(request, error, times))
 
+    def heal(self) -> None:
+        """No request fails any more."""
+        self._failures.clear()
+
     # Requests
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object | None:

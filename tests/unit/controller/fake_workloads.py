@@ -1,12 +1,13 @@
 """Plays the cluster's own part: the Deployment controller, the scheduler, the kubelets and the garbage collector."""
 
 import copy
+from hashlib import sha256
 from typing import Any
 
 from tests.unit.controller.fake_api_server import NAMESPACE, FakeApiServer
 from tyrex_pool.cluster.protocol import Object
 from tyrex_pool.model import names
-from tyrex_pool.model.kinds import DEPLOYMENT, POD, TYREX_POOL
+from tyrex_pool.model.kinds import DEPLOYMENT, POD, REPLICA_SET, TYREX_POOL
 from tyrex_pool.plan.observation import ProxyReport
 
 _REVISION = "pod-template-hash"
@@ -28,8 +29,8 @@ class FakeWorkloads:
     def roll_out(self, deployment: Object, ready: int | None = None) -> None:
         """Bring one Deployment's pods to its spec; only the first `ready` of them become ready (None: all)."""
         metadata, spec = deployment["metadata"], deployment["spec"]
-        revision = str(abs(hash(repr(spec["template"]))))
-        pods = [pod for pod in self._pods(metadata) if not pod["metadata"].get("deletionTimestamp")]
+        revision = sha256(repr(spec["template"]).encode()).hexdigest()[:8]
+        pods = [pod for pod in self._pods(metadata) if not _ends(pod)]
         new = [pod for pod in pods if pod["metadata"]["labels"][_REVISION] == revision]
         for pod in [*new[spec["replicas"] :], *(pod for pod in pods if pod not in new)]:
             self._server.delete(POD, pod["metadata"]["name"], metadata["namespace"])
@@ -44,14 +45,27 @@ class FakeWorkloads:
                 self._server.delete(POD, pod["metadata"]["name"], pod["metadata"]["namespace"], grace=0)
 
     def _pods(self, deployment: Object) -> list[Object]:
-        uid = deployment["uid"]
-        pods = self._server.select(POD, deployment["namespace"])
-        return [pod for pod in pods if pod["metadata"]["ownerReferences"][0]["uid"] == uid]
+        namespace = deployment["namespace"]
+        sets = self._server.select(REPLICA_SET, namespace)
+        own = {one["metadata"]["uid"] for one in sets if _owner(one).get("uid") == deployment["uid"]}
+        return [pod for pod in self._server.select(POD, namespace) if _owner(pod).get("uid") in own]
+
+    def _replica_set(self, deployment: Object, revision: str) -> Object:
+        metadata, template = deployment["metadata"], deployment["spec"]["template"]
+        name = f"{metadata['name']}-{revision}"
+        known = self._server.find(REPLICA_SET, name, metadata["namespace"])
+        about = {
+            "name": name,
+            "namespace": metadata["namespace"],
+            "labels": {**template["metadata"]["labels"], _REVISION: revision},
+            "ownerReferences": [_reference(deployment)],
+        }
+        return known or self._server.create({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": about})
 
     def _make(self, deployment: Object, revision: str) -> None:
         self._made += 1
         metadata, template = deployment["metadata"], deployment["spec"]["template"]
-        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": metadata["name"], "uid": metadata["uid"]}
+        owner = _reference(self._replica_set(deployment, revision))
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -67,7 +81,7 @@ class FakeWorkloads:
 
     def _report(self, deployment: Object, ready: int) -> None:
         metadata = deployment["metadata"]
-        pods = [pod for pod in self._pods(metadata) if not pod["metadata"].get("deletionTimestamp")]
+        pods = [pod for pod in self._pods(metadata) if not _ends(pod)]
         for number, pod in enumerate(pods):
             state = "True" if number < ready else "False"
             status = {"podIP": f"10.1.0.{number + 1}", "conditions": [{"type": "Ready", "status": state}]}
@@ -79,6 +93,30 @@ class FakeWorkloads:
             "readyReplicas": min(ready, len(pods)),
         }
         self._server.set_status(DEPLOYMENT, metadata["name"], counts, metadata["namespace"])
+
+
+def _reference(item: Object) -> Object:
+    """The controller reference to `item`."""
+    about = item["metadata"]
+    return {
+        "apiVersion": item["apiVersion"],
+        "kind": item["kind"],
+        "name": about["name"],
+        "uid": about["uid"],
+        "controller": True,
+    }
+
+
+def _owner(item: Object) -> Object:
+    """The reference to the object that controls `item`; empty when there is none."""
+    owners = item["metadata"].get("ownerReferences", ())
+    return next((owner for owner in owners if owner.get("controller")), {})
+
+
+def _ends(pod: Object) -> bool:
+    """Whether it is none of its Deployment's pods any more."""
+    phase = pod.get("status", {}).get("phase")
+    return bool(pod["metadata"].get("deletionTimestamp")) or phase in ("Failed", "Succeeded")
 
 
 class FakeProxies:

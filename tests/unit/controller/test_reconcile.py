@@ -71,17 +71,13 @@ async def test_pods_that_cannot_run_are_reported_and_get_an_event() -> None:
 
 
 @virtual_time
-async def test_past_the_deadline_what_is_left_is_deleted_by_force() -> None:
+async def test_past_the_deadline_what_should_have_ended_is_deleted_by_force_and_nothing_else() -> None:
     steps = [
         Step(create(size=1, proxy={"replicas": 1}, timeouts={"drain": "20s"}), made(*BUDGETS), "False Starting"),
         SETTLED,
-        Step(delete_pool, [STATUS, "merge Deployment p-proxy"], "False Deleting", seconds=29),
-        Step(
-            nothing,
-            ["delete within 0 s Pod p-runtime-1", "delete within 0 s Pod p-proxy-2", *DELETED[:10], FINALIZER],
-            "",
-            seconds=2,
-        ),
+        Step(delete_pool, [STATUS, "merge Deployment p-proxy"], "False Deleting", seconds=5),
+        Step(half_rolled_out, [STATUS], "False Deleting", seconds=24),
+        Step(nothing, ["delete within 0 s Pod p-proxy-2", *DELETED[:10], FINALIZER], "", seconds=2),
     ]
     async with running() as world:
         assert await play(world, steps) == expected(steps)

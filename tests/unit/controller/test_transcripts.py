@@ -41,6 +41,7 @@ from tyrex_pool.model.kinds import CONFIG_MAP, DEPLOYMENT, DISRUPTION_BUDGET, NE
 
 MODULE = {"configMap": {"name": "code", "entrypoint": "main.ts"}}
 STRATEGY = {"type": "Custom", "custom": {"configMap": {"name": "choice", "key": "strategy.py"}, "class": "Mine"}}
+RUNTIME_CHILD, PROXY_CHILD = CHILDREN[8:10]
 WEBHOOK = ClusterError('failed calling webhook "a.b": failed to call webhook: connection refused', 500)
 UNKNOWN_FIELD = ClusterError("failed to create typed patch object: field not declared in schema", 500)
 
@@ -128,11 +129,11 @@ def scale(name: str, replicas: int) -> Event:
             [
                 Step(
                     both(put_config_map("p-runtime", mine="1"), create(size=2)),
-                    [*made()[:8], STATUS],
+                    [*made()[:8], *applied(CHILDREN[10:]), STATUS],
                     "False ApplyFailed",
                 ),
                 Step(nothing, [], "False ApplyFailed", seconds=600),
-                Step(remove(CONFIG_MAP, "p-runtime"), [*applied(CHILDREN[7:]), STATUS], "False Starting"),
+                Step(remove(CONFIG_MAP, "p-runtime"), [*applied(CHILDREN[7:10]), STATUS], "False Starting"),
                 SETTLED,
             ],
             id="an object of another owner has a child's name",
@@ -186,11 +187,13 @@ def scale(name: str, replicas: int) -> Event:
                     ["apply Service p", "merge Service p", "apply Service p"],
                     "True Ready",
                 ),
+                Step(change(SERVICE, "p", metadata={"labels": {"team": "blue"}}), [], "True Ready"),
                 Step(
-                    change(SERVICE, "p", metadata={"labels": {"team": "blue"}}, spec={"sessionAffinity": "ClientIP"}),
-                    [],
-                    "True Ready",
+                    change(DEPLOYMENT, "p-proxy", spec={"template": {"metadata": {"annotations": {"restarted": "1"}}}}),
+                    [STATUS],
+                    "False Updating",
                 ),
+                SETTLED,
             ],
             id="children that were edited or deleted are restored, fields of others stay",
         ),
@@ -269,7 +272,7 @@ def scale(name: str, replicas: int) -> Event:
             [
                 Step(
                     fail("apply Role ", Forbidden("may not", 403), create(size=2)),
-                    [FINALIZER, "apply ServiceAccount p-proxy", STATUS, *applied(CHILDREN[1:]), STATUS],
+                    [*made(CHILDREN[1], RUNTIME_CHILD, PROXY_CHILD), *applied([CHILDREN[1], *CHILDREN[8:10]]), STATUS],
                     "False Starting",
                 ),
                 SETTLED,
@@ -285,13 +288,12 @@ def scale(name: str, replicas: int) -> Event:
         pytest.param(
             [
                 *SMALL,
-                Step(fail(RUNTIME, WEBHOOK, edit(size=3), times=9), [STATUS], "False ApplyFailed"),
                 Step(
-                    nothing,
-                    [RUNTIME, "apply PodDisruptionBudget p-runtime", STATUS],
-                    "False Updating",
-                    seconds=120,
+                    fail(RUNTIME, WEBHOOK, edit(size=3), times=9),
+                    ["apply PodDisruptionBudget p-runtime", STATUS],
+                    "False ApplyFailed",
                 ),
+                Step(nothing, [RUNTIME, STATUS], "False Updating", seconds=120),
             ],
             id="an admission webhook does not answer",
         ),

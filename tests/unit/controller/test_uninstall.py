@@ -6,14 +6,15 @@ import pytest
 
 from tyrex_pool.cluster.errors import ClusterError, Forbidden
 from tyrex_pool.controller.uninstall import remove_pools
+from tyrex_pool.model import names
 from tyrex_pool.model.kinds import Kind
 
 
 class Pools:
     """Some `namespace/name`; a deleted one is gone after `slow` lists. `later` come when the first one is deleted."""
 
-    def __init__(self, *names: str, slow: float = 1, later: tuple[str, ...] = ()) -> None:
-        self.left: dict[str, float | None] = dict.fromkeys(names)
+    def __init__(self, *paths: str, slow: float = 1, later: tuple[str, ...] = ()) -> None:
+        self.left: dict[str, float | None] = dict.fromkeys(paths)
         self.slow = slow
         self.later = later
 
@@ -62,6 +63,30 @@ async def test_those_of_some_namespaces() -> None:
     pools = Pools("a/one", "b/two", "c/three")
     assert await remove_pools(pools, ["a", "c"], 60, lambda _: None, 0) == []
     assert pools.left == {"b/two": None}
+
+
+class Claimed(Pools):
+    """Each belongs to the operator with the Lease `system/NAME` of its namespace, if that is a letter."""
+
+    async def list(self, kind: Kind, namespace: str | None) -> list[dict[str, Any]]:
+        found = await super().list(kind, namespace)
+        for pool in found:
+            lease = pool["metadata"]["namespace"]
+            pool["metadata"]["annotations"] = {} if lease == "free" else {names.ANNOTATION_OPERATOR: f"system/{lease}"}
+        return found
+
+
+@pytest.mark.parametrize(
+    ("claim", "left"),
+    [
+        pytest.param("system/a", {"b/two": None}, id="those of another operator stay"),
+        pytest.param(None, {}, id="an operator without a claim"),
+    ],
+)
+async def test_those_of_the_operator_that_goes(claim: str | None, left: dict[str, Any]) -> None:
+    pools = Claimed("a/one", "b/two", "free/three")
+    assert await remove_pools(pools, [], 60, lambda _: None, 0, claim) == []
+    assert pools.left == left
 
 
 async def test_those_that_come_meanwhile() -> None:

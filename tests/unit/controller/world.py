@@ -35,11 +35,11 @@ class World:
     # The operator
 
     def start(
-        self, identity: str = "one", namespaces: tuple[str, ...] = (), lease: bool = False
+        self, identity: str = "one", namespaces: tuple[str, ...] = (), lease: bool | str = False
     ) -> "asyncio.Task[None]":
-        """Start an operator; its task ends with the operator."""
+        """Start an operator; its task ends with the operator. `lease`: whether it has one, or the name of its own."""
         stop = asyncio.Event()
-        lease_name = ("tyrex-system", "operator") if lease else None
+        lease_name = ("tyrex-system", lease if isinstance(lease, str) else "operator") if lease else None
         settings = Settings(PLATFORM, identity, namespaces, lease=lease_name, admin_port=0)
         task = asyncio.ensure_future(operate(settings, stop, self._connect))
         self._operators.append((stop, task))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.plan.plans import NAMES, PLATFORM, golden_pool
 from tyrex_pool.model.strict_yaml import load_documents
 from tyrex_pool.plan.children import desired
+from tyrex_pool.plan.diff import different
 from tyrex_pool.plan.difference import difference
 
 APPLIED = Path(__file__).parent / "applied"
@@ -38,7 +39,7 @@ APPLIED_PAIRS = [
 @pytest.mark.parametrize(("manifest", "item"), APPLIED_PAIRS)
 def test_what_an_api_server_adds_is_none(manifest: Any, item: Any) -> None:
     assert manifest != item
-    assert difference(manifest, item) is None
+    assert different(manifest, item) == []
 
 
 @given(st.dictionaries(FIELDS, JSON))
