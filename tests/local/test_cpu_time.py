@@ -120,7 +120,7 @@ def test_through_a_proxy(tmp_path: Path) -> None:
         with logging_to(log, *words) as proxy:
             until(lambda: proxy.status()["ready"])
             answer = proxy.post(SPIN)
-            lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines() if '"run_ms"' in line]
-            assert [line["cpu_ms"] for line in lines] == [times(answer)["cpu"]]
+            written = until(lambda: [line for line in Path(log.name).read_text().splitlines() if '"run_ms"' in line])
+            assert [json.loads(line)["cpu_ms"] for line in written] == [times(answer)["cpu"]]
             admin = httpx.get(f"{proxy.facts['admin']}/metrics").text
             assert "tyrex_eval_cpu_seconds_count 1.0" in admin

@@ -95,3 +95,10 @@ def test_the_packages_of_the_example_programs_are_pinned_with_hashes(root: Path)
     assert packages
     assert [one for one in packages if not re.fullmatch(r"sha512-[\w+/]{86}==", one["integrity"])] == []
     assert not re.search(r"https?:|tarball", (programs / "deno.lock").read_text())
+
+
+def test_images_are_built_from_all_that_a_package_has(root: Path) -> None:
+    build = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    kept = [line[1:] for line in (root / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    for path in build["targets"]["wheel"]["only-include"]:
+        assert any(path == one or path.startswith(f"{one}/") for one in kept), f".dockerignore leaves out {path}"
