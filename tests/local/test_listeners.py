@@ -9,6 +9,11 @@ from tests.local.running import RunningPool
 SPEC = {"size": 1, "limits": {"heap": "128Mi"}}
 
 _TARGET = "globalThis.t = new EventTarget(); const fire = () => t.dispatchEvent(new Event('x'));"
+_WORKER = (
+    "globalThis.w = new Worker('data:text/javascript,postMessage(1);setTimeout(()=>%s,60)', {type: 'module'});"
+    " let started; const promise = new Promise((ok) => { started = ok });"
+)
+"""It does something when the eval is over, which waits until it has started."""
 WHERE = [
     pytest.param(
         "const c = new MessageChannel(); c.port1.onmessage = () => { BODY };"
@@ -21,13 +26,13 @@ WHERE = [
         id="a broadcast",
     ),
     pytest.param(
-        "(globalThis.w = new Worker('data:text/javascript,setTimeout(()=>postMessage(1),50)', {type: 'module'}))"
-        ".onmessage = () => { BODY }; new Promise((ok) => setTimeout(ok, 20, 1))",
+        f"{_WORKER % 'postMessage(2)'}"
+        " w.onmessage = (e) => { if (e.data === 1) started(1); else { BODY } }; promise",
         id="a worker",
     ),
     pytest.param(
-        "(globalThis.w = new Worker('data:text/javascript,setTimeout(()=>{throw 1},50)', {type: 'module'}))"
-        ".onerror = (e) => { e.preventDefault(); BODY }; new Promise((ok) => setTimeout(ok, 20, 1))",
+        f"{_WORKER % '{throw 1}'} w.onmessage = () => started(1);"
+        " w.onerror = (e) => { e.preventDefault(); BODY }; promise",
         id="an error of a worker",
     ),
     pytest.param("(globalThis.s = AbortSignal.timeout(40)).onabort = () => { BODY }; 1", id="a signal"),
