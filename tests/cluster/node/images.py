@@ -26,6 +26,7 @@ _ATTEMPTS = 10
 
 def build(programs: Path) -> dict[str, str]:
     """Builds what has changed. Returns each image with the id of its content."""
+    _buildah("rm", "--all")  # what a build that was killed left: images that it uses cannot be removed
     base = _base()
     _containerfile(PAUSE, programs, 'FROM scratch\nCOPY pause /\nENTRYPOINT ["/pause"]\n')
     for image in CONTAINERFILES:
