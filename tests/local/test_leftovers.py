@@ -205,6 +205,37 @@ THREADS = [
             return new Promise((ok) => setTimeout(ok, 10000)) })()""",
         id="workers",
     ),
+    pytest.param(
+        """(() => { class Mine extends Worker {}
+            for (let i = 0; i < 100; i++) new Mine('data:text/javascript,', {type: 'module'});
+            return new Promise((ok) => setTimeout(ok, 10000)) })()""",
+        id="workers of a class of its own",
+    ),
+    pytest.param(
+        """import('node:worker_threads').then(({Worker}) => {
+            for (let i = 0; i < 100; i++) new Worker(new URL('data:text/javascript,setInterval(() => {}, 1000)'));
+            return new Promise((ok) => setTimeout(ok, 10000)) })""",
+        id="workers of node from a URL",
+    ),
+    pytest.param(
+        """(() => { const code = 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)';
+            for (let i = 0; i < 100; i++) new Worker('data:text/javascript,' + code, {type: 'module'});
+            return new Promise((ok) => setTimeout(ok, 10000)) })()""",
+        id="workers that wait",
+    ),
+    pytest.param(
+        """(async () => { for (let i = 0; i < 100; i++) await new Promise((ok) => {
+            new Worker('data:text/javascript,postMessage(1)', {type: 'module'}).onmessage = ok });
+            await new Promise((ok) => setTimeout(ok, 10000)) })()""",
+        id="workers one after another",
+    ),
+    pytest.param(
+        """(() => { const code = "for (let i = 0; i < 2; i++) new Worker('data:text/javascript,' + "
+                + "encodeURIComponent(self.name), {type: 'module', name: self.name})";
+            new Worker('data:text/javascript,' + encodeURIComponent(code), {type: 'module', name: code});
+            return new Promise((ok) => setTimeout(ok, 10000)) })()""",
+        id="workers that make two of their kind",
+    ),
 ]
 
 
