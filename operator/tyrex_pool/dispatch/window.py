@@ -4,7 +4,7 @@ lines, for other callers and for memory.
 
 from typing import Final
 
-BEHIND: Final = 32
+BEHIND: Final = 16
 """Lines that may wait behind those that run, per runtime, where its queue has room for them."""
 WORK: Final = 0.02
 """Seconds of work that may wait, at the rate at which lines are answered; one line per runtime in any case."""

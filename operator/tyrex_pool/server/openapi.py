@@ -10,6 +10,7 @@ from tyrex_pool.model import names
 from tyrex_pool.model.console import ConsoleLine
 from tyrex_pool.model.errors import (
     ERRORS,
+    EpochChanged,
     GuestError,
     InvalidRequest,
     PayloadTooLarge,
@@ -24,7 +25,7 @@ from tyrex_pool.resources import version
 
 _SCHEMAS: Final = "#/components/schemas/"
 _TEXT: Final = {"schema": {"type": "string"}}
-_OF_EVALS: Final = (GuestError, PlatformError, InvalidRequest, PayloadTooLarge)
+_OF_EVALS: Final = (GuestError, PlatformError, EpochChanged, InvalidRequest, PayloadTooLarge)
 _OF_HTTP: Final = {
     403: "a web page of another site sent it",
     408: "the request did not come whole in time",
