@@ -94,6 +94,7 @@ def test_a_batch_goes_through_the_api_server(tyrex: Command, shop: InstalledPool
     answers = {answer["index"]: answer for answer in map(json.loads, done.stdout.splitlines())}
     assert done.returncode == 1
     assert [answers[number].get("result") for number in range(3001)] == [*range(3000), None]
+    assert [answer for answer in answers.values() if "runtime" not in answer] == []
     assert {answer["runtime"] for answer in answers.values()} == set(shop.pod_names(names.COMPONENT_RUNTIME))
 
 

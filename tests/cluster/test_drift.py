@@ -1,5 +1,6 @@
 """What somebody changes by hand on a pool's children comes back, unless the pool is paused; nobody else's is taken."""
 
+import copy
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from tyrex_pool.model import names
 
 DEADLINE = 10.0
 POOL = "drift"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
 CHANGING = ("resourceVersion", "generation", "uid", "creationTimestamp", "managedFields")
 ASSIGNED = ("clusterIP", "clusterIPs")
 """What a Service is given anew when it is made anew."""
@@ -216,7 +218,8 @@ def told(pool: InstalledPool, child: Child) -> dict[str, Any]:
 def steady(item: dict[str, Any]) -> dict[str, Any]:
     metadata = {name: value for name, value in item["metadata"].items() if name not in CHANGING}
     annotations = {name: value for name, value in metadata.get("annotations", {}).items() if own(name)}
-    spec = {name: value for name, value in item.get("spec", {}).items() if name not in ASSIGNED}
+    spec = copy.deepcopy({name: value for name, value in item.get("spec", {}).items() if name not in ASSIGNED})
+    spec.get("template", {}).get("metadata", {}).get("annotations", {}).pop(RESTARTED, None)
     rest = {name: value for name, value in item.items() if name not in ("metadata", "spec", "status")}
     return {**rest, "spec": spec, "metadata": {**metadata, "annotations": annotations}}
 

@@ -223,7 +223,7 @@ def test_headers(pool: RunningPool) -> None:
 def timing(answer: httpx.Response) -> tuple[float, float]:
     """Milliseconds in the queue and running."""
     parts = [part.strip().split(";dur=") for part in answer.headers["Server-Timing"].split(",")]
-    assert [name for name, _ in parts] == ["queue", "eval"]
+    assert [name for name, _ in parts] == ["queue", "eval", "cpu"]
     return float(parts[0][1]), float(parts[1][1])
 
 

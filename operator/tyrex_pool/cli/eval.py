@@ -42,8 +42,7 @@ def run(args: argparse.Namespace) -> int:
     sort_words(args)
     if args.batch is not None:
         return batch.run(args)
-    args.inputs = None if args.input is None else read_inputs(args.input)
-    if args.inputs is not None and args.call is not None:
+    if args.input is not None and args.call is not None:
         raise BadInput("--input: a call has arguments, and no inputs: write them into --call")
     if args.code == "-":
         args.code = sys.stdin.read()  # outside the event loop, which would not heed Ctrl-C meanwhile
@@ -93,13 +92,14 @@ async def _run(args: argparse.Namespace) -> Answer:
 
 async def evaluate(client: AsyncClient, args: argparse.Namespace) -> Answer:
     """Evaluate the code in `args`, or call the function. Raises BadInput or a TyrexError."""
+    inputs = None if args.input is None else read_inputs(args.input)
     if args.call is None:
         return await client.eval_response(
             args.code,
             key=args.key,
             timeout=args.timeout,
             language=args.language,
-            inputs=args.inputs,
+            inputs=inputs,
             epoch=args.if_epoch,
             console=args.console,
         )
