@@ -61,8 +61,10 @@ def printed(url: str, commands: list[list[str]]) -> list[str]:
     command.add_arguments(parser)
 
     async def run(client: AsyncClient, words: list[str]) -> str:
+        args = parser.parse_args(words)
+        command.sort_words(args)
         try:
-            return json_text((await command.evaluate(client, parser.parse_args(words))).result)
+            return json_text((await command.evaluate(client, args)).result)
         except TyrexError as error:
             return f"error: {printable(error_text(error))}"
 
