@@ -23,13 +23,13 @@ from tyrex_pool.controller.proxy_probe import ProxyProbe
 from tyrex_pool.controller.store import Store, key_of, ref_to
 from tyrex_pool.controller.turns import Key
 from tyrex_pool.model import names
-from tyrex_pool.model.kinds import DEPLOYMENT, SERVICE
+from tyrex_pool.model.kinds import DEPLOYMENT, SERVICE, TYREX_POOL
 from tyrex_pool.model.spec import PoolSpec
 from tyrex_pool.plan import kept_spec
 from tyrex_pool.plan.declared_pool import Platform, Ref
 from tyrex_pool.plan.deno_flags import deno_flags
 from tyrex_pool.plan.observation import Observation, Rollout, service_problem
-from tyrex_pool.plan.ownership import held, orphans
+from tyrex_pool.plan.ownership import Holder, held, holder, orphans
 from tyrex_pool.plan.reasons import CONTESTED, INVALID_SPEC, NO_PROXIES, PAUSED, READY, Reason
 from tyrex_pool.plan.status import Subject, condition, decide, is_paused
 
@@ -84,6 +84,10 @@ class Reconciler:
         if raw is None:
             self._forget(key)
             return None
+        if self._has_lost_a_child(key, raw):
+            raw = await self._read_again(key)
+            if raw is None:
+                return FIRST_PAUSE  # the watch reports that it is gone
         if (rival := await self._claims.rival(raw)) is not None:
             await self._warn(key, raw, {rival: Reason("OtherOperator", _keeps_off(key, self._claims.own, rival))})
             return RECHECK
@@ -95,6 +99,20 @@ class Reconciler:
         subject, wait = await self._apply_spec(key, raw)
         changed = await self._write_status(raw, await self._observe(key, raw), subject)
         return min((time for time in (self._pause(key, changed), wait) if time is not None), default=None)
+
+    def _has_lost_a_child(self, key: Key, raw: Object) -> bool:
+        """Whether a child has no owner: as while the pool is deleted with `--cascade=orphan`."""
+        uid, children = raw["metadata"]["uid"], self._store.children.get(key, {})
+        return any(holder(item, key.name, uid) is Holder.FREE for item in children.values())
+
+    async def _read_again(self, key: Key) -> Object | None:
+        """The pool as it is now. What children tell may come before what the pool tells, and one that is given an owner
+        again, which goes, would go with it.
+        """
+        current = await self._cluster.get(TYREX_POOL, key.namespace, key.name)
+        if current is not None:
+            self._store.set_pool(current)
+        return current
 
     async def _apply_spec(self, key: Key, raw: Object) -> tuple[Subject, float | None]:
         """Apply what differs from the plan. Returns also the seconds after which a field that others keep changing may
